@@ -1,0 +1,198 @@
+"""One pure step, and its wrappers over members, steps and devices.
+
+    step(state, batch) -> state, metrics     pure; one device, one member
+      over members   `jax.vmap`              seeds as one compiled program
+      over steps     `jax.lax.scan`          many updates a dispatch
+      over devices   `jax.pmap`              gradients, statistics, metrics averaged
+
+The step is *given* a model, an update rule and a loss. This module is the only one that
+calls `pmap`.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import linen as nn
+from jax.sharding import Mesh, NamedSharding, PartitionSpec
+
+from lec7.train import state as states
+from lec7.train import streams
+
+DEVICE_AXIS = "devices"
+
+Batch = tuple[jax.Array, jax.Array]
+Metrics = dict[str, jax.Array]
+Step = Callable[[states.TrainState, Batch], tuple[states.TrainState, Metrics]]
+
+
+def make_step(
+    model: nn.Module,
+    rule: optax.GradientTransformation,
+    loss: Callable[[jax.Array, jax.Array], jax.Array],
+    *,
+    axis_name: str | None = None,
+) -> Step:
+    """Return the pure step of one member.
+
+    The objective is the mean of `loss` over the batch. A rule that asks for more than a
+    gradient is given it on the same batch with the same noise: `grad_fn` and `value_fn`
+    (functions of the parameters), `value` and `grad`. BatchNorm's running statistics
+    are those of the forward pass at the parameters, whatever else a rule evaluates.
+
+    Args:
+      model: Flax model, `apply(variables, images, train=True)` -> logits [B, K].
+      rule: the update rule, any optax transformation.
+      loss: logits [B, K], labels [B] -> loss of each example [B].
+      axis_name: the mapped device axis over which everything is averaged, if any; the
+        model's own `axis_name` must be the same.
+
+    Returns:
+      `step(state, (images [B, H, W, C], labels [B])) -> (state, metrics)` with metrics
+      `loss` and `accuracy` of the batch before the update and `gradient_norm`, each [].
+    """
+    rule = optax.with_extra_args_support(rule)
+
+    def average(tree):
+        return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
+
+    def step(state, batch):
+        images, labels = batch
+        noise = streams.step_keys(state.key, state.step)
+
+        def objective(params):
+            logits, updated = model.apply(
+                {"params": params, "batch_stats": state.batch_stats},
+                images,
+                train=True,
+                rngs=noise,
+                mutable=["batch_stats"],
+            )
+            correct = jnp.argmax(logits, axis=-1) == labels
+            statistics = updated.get("batch_stats", {})
+            return jnp.mean(loss(logits, labels)), (jnp.mean(correct), statistics)
+
+        def value_and_grad(params):
+            return average(jax.value_and_grad(objective, has_aux=True)(params))
+
+        (value, (accuracy, batch_stats)), grad = value_and_grad(state.params)
+        updates, opt_state = rule.update(
+            grad,
+            state.opt_state,
+            state.params,
+            value=value,
+            grad=grad,
+            value_fn=lambda params: average(objective(params)[0]),
+            grad_fn=lambda params: value_and_grad(params)[1],
+        )
+        metrics = {
+            "loss": value,
+            "accuracy": accuracy,
+            "gradient_norm": optax.tree.norm(grad),
+        }
+        return state.replace(
+            step=state.step + 1,
+            params=optax.apply_updates(state.params, updates),
+            batch_stats=batch_stats,
+            opt_state=opt_state,
+        ), metrics
+
+    return step
+
+
+def over_members(step: Step) -> Step:
+    """Return the step of a population: state, batch and metrics gain an axis [M]."""
+    return jax.vmap(step)
+
+
+def over_steps(
+    step: Step, fetch: Callable[[Any, Any], Batch]
+) -> Callable[[states.TrainState, Any, Any, jax.Array], tuple[Any, Metrics]]:
+    """Return T steps of a population as one program.
+
+    Args:
+      step: the step of a population.
+      fetch: (data, slot) -> batch; slots are scanned over.
+
+    Returns:
+      `steps(state, data, slots, active)` -> (state, metrics [T, M]): slots have a
+      leading axis [T]; a member whose `active` [M] is false keeps its state.
+    """
+
+    def steps(state, data, slots, active):
+        def body(state, slot):
+            return step(state, fetch(data, slot))
+
+        advanced, metrics = jax.lax.scan(body, state, slots)
+
+        def keep_stopped(new, old):
+            return jnp.where(active.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+        return jax.tree.map(keep_stopped, advanced, state), metrics
+
+    return steps
+
+
+def over_devices(
+    function: Callable,
+    devices: Sequence[jax.Device],
+    *,
+    in_axes: tuple[int | None, ...],
+    donate: tuple[int, ...] = (),
+) -> Callable:
+    """Return `function` mapped over devices; its results must not differ among them.
+
+    Args:
+      function: of positional arguments; may average over `DEVICE_AXIS`.
+      devices: where to run.
+      in_axes: 0 for an argument with a leading device axis, None for a shared one.
+      donate: positions of the arguments whose memory may be reused.
+    """
+    return jax.pmap(
+        function,
+        axis_name=DEVICE_AXIS,
+        in_axes=in_axes,
+        out_axes=None,
+        devices=devices,
+        donate_argnums=donate,
+    )
+
+
+def place(tree: Any, devices: Sequence[jax.Device], *, split: bool = False) -> Any:
+    """Return the arrays of a tree on the devices.
+
+    Args:
+      tree: arrays.
+      devices: where to put them.
+      split: one entry of the leading axis to each device rather than all to each.
+    """
+    spec = PartitionSpec(DEVICE_AXIS) if split else PartitionSpec()
+    mesh = Mesh(np.array(devices), (DEVICE_AXIS,))
+    return jax.device_put(tree, NamedSharding(mesh, spec))
+
+
+def make_advance(
+    step: Step,
+    fetch: Callable[[Any, Any], Batch],
+    devices: Sequence[jax.Device],
+) -> Callable[[states.TrainState, Any, Any, jax.Array], tuple[Any, Metrics]]:
+    """Return the compiled program that advances a population by T steps.
+
+    Args:
+      step: the pure step of one member, made with `axis_name=DEVICE_AXIS`.
+      fetch: (data, slot) -> batch of the population on one device.
+      devices: D devices, over which the examples of a batch are divided.
+
+    Returns:
+      `advance(state, data, slots, active)` -> (state, metrics [T, M]); slots have
+      leading axes [D, T]. The state given is consumed.
+    """
+    return over_devices(
+        over_steps(over_members(step), fetch),
+        devices,
+        in_axes=(None, None, 0, None),
+        donate=(0,),
+    )

@@ -1,0 +1,22 @@
+"""Four simulated devices, and arrays whose ranks never promote silently."""
+
+import os
+
+DEVICES = 4
+
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+# With fewer threads than this the collectives of a loop that does not wait deadlock.
+os.environ.setdefault("PJRT_NPROC", str(2 * DEVICES))
+
+import jax
+import pytest
+
+jax.config.update("jax_num_cpu_devices", DEVICES)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture
+def float64():
+    """Run the test in double precision."""
+    with jax.enable_x64():
+        yield
