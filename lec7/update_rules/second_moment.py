@@ -1,0 +1,58 @@
+"""The second moment as a metric: divide by its root, and 0/0 is 0."""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+
+def zeros_like(params: optax.Params) -> optax.Params:
+    """Return the second moment of no gradients: real zeros, also for complex leaves.
+
+    Args:
+      params: parameters, or gradients of the same shapes and dtypes.
+
+    Returns:
+      Zeros of the same structure.
+    """
+    return optax.tree.zeros_like(optax.tree.real(params))
+
+
+def squares(updates: optax.Updates) -> optax.Updates:
+    """Return |u|^2 of every leaf, real also for complex leaves.
+
+    Args:
+      updates: real or complex.
+
+    Returns:
+      The squares, of the same shapes.
+    """
+    return jax.tree.map(lambda u: jnp.real(u * jnp.conj(u)), updates)
+
+
+def divide_by_root(
+    updates: optax.Updates,
+    moment: optax.Updates,
+    *,
+    eps: jax.typing.ArrayLike,
+    eps_in_sqrt: bool = False,
+) -> optax.Updates:
+    """Divide updates by the root of a second moment.
+
+    u / (sqrt S + eps), or u / sqrt(S + eps). Where the denominator is zero, which with
+    eps = 0 is where no gradient has been seen, the update is zero too and is left so.
+
+    Args:
+      updates: u, real or complex.
+      moment: S >= 0, real, of the shapes of `updates`.
+      eps: >= 0.
+      eps_in_sqrt: whether eps is added to the moment, not to its root.
+
+    Returns:
+      The divided updates.
+    """
+
+    def divide(u, s):
+        root = jnp.sqrt(s + eps) if eps_in_sqrt else jnp.sqrt(s) + eps
+        return u / jnp.where(root == 0, 1, root)
+
+    return jax.tree.map(divide, updates, moment)
