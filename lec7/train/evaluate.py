@@ -1,6 +1,7 @@
 """Loss and accuracy of a population on whole data sets, in test mode."""
 
 from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -11,6 +12,26 @@ from lec7.train import state as states
 from lec7.train import step as steps
 
 Examples = tuple[np.ndarray, np.ndarray]
+
+
+def batch_metrics(
+    model: nn.Module, loss: Callable[[jax.Array, jax.Array], jax.Array]
+) -> Callable[[Any, Examples], dict[str, jax.Array]]:
+    """Return a function of variables and a batch, such as curvature and slices take.
+
+    Args:
+      model: Flax model, `apply(variables, images, train=False)` -> logits [B, K].
+      loss: logits [B, K], labels [B] -> [B].
+
+    Returns:
+      variables, (images, labels) -> `loss` and `accuracy`, means over the batch, [].
+    """
+
+    def metrics(variables, batch):
+        each = _per_example(model, loss, variables, *batch)
+        return {name: jnp.mean(values) for name, values in each.items()}
+
+    return metrics
 
 
 def make_evaluate(
@@ -37,17 +58,17 @@ def make_evaluate(
       state -> {"NAME_loss": [M], "NAME_accuracy": [M] for each split}.
     """
 
-    def member(state, images, labels, weights):
-        logits = model.apply(state.variables, images, train=False)
-        correct = jnp.argmax(logits, axis=-1) == labels
-        return jnp.stack([jnp.vdot(weights, loss(logits, labels)), weights @ correct])
+    def member(variables, images, labels, weights):
+        each = _per_example(model, loss, variables, images, labels)
+        return {name: weights @ values for name, values in each.items()}
 
-    def total(state, images, labels, weights):
+    def total(variables, images, labels, weights):
         population = jax.vmap(member, in_axes=(0, None, None, None))
         sums = jax.lax.map(
-            lambda part: population(state, *part), (images, labels, weights)
+            lambda part: population(variables, *part), (images, labels, weights)
         )
-        return jax.lax.psum(jnp.sum(sums, axis=0), steps.DEVICE_AXIS)
+        sums = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), sums)
+        return jax.lax.psum(sums, steps.DEVICE_AXIS)
 
     mapped = steps.over_devices(total, devices, in_axes=(None, 0, 0, 0))
     placed = {
@@ -57,13 +78,25 @@ def make_evaluate(
     sizes = {name: len(labels) for name, (_, labels) in splits.items()}
 
     def evaluate(state):
-        measured = {}
-        for name, parts in placed.items():
-            means = np.asarray(mapped(state, *parts)) / sizes[name]
-            measured[f"{name}_loss"], measured[f"{name}_accuracy"] = means.T
-        return measured
+        return {
+            f"{name}_{metric}": np.asarray(total) / sizes[name]
+            for name, parts in placed.items()
+            for metric, total in mapped(state.variables, *parts).items()
+        }
 
     return evaluate
+
+
+def _per_example(
+    model: nn.Module,
+    loss: Callable[[jax.Array, jax.Array], jax.Array],
+    variables: Any,
+    images: jax.Array,
+    labels: jax.Array,
+) -> dict[str, jax.Array]:
+    logits = model.apply(variables, images, train=False)
+    correct = jnp.argmax(logits, axis=-1) == labels
+    return {"loss": loss(logits, labels), "accuracy": correct.astype(jnp.float32)}
 
 
 def chunks(
