@@ -1,0 +1,24 @@
+"""Data sets for image classification, as checked arrays or as a stream of batches."""
+
+from lec7.data.batches import batch_indices
+from lec7.data.checks import check_dataset, check_images, check_labels, check_split
+from lec7.data.dataset import Dataset, Split, chunks, standardise
+from lec7.data.errors import DataError, UnknownDatasetError
+from lec7.data.sources import load
+from lec7.data.streams import stream
+
+__all__ = [
+    "DataError",
+    "Dataset",
+    "Split",
+    "UnknownDatasetError",
+    "batch_indices",
+    "check_dataset",
+    "check_images",
+    "check_labels",
+    "check_split",
+    "chunks",
+    "load",
+    "standardise",
+    "stream",
+]

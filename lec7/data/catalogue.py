@@ -1,0 +1,70 @@
+"""Which data sets there are, by the names that TFDS gives them."""
+
+from __future__ import annotations
+
+import difflib
+import pathlib
+import typing
+
+from lec7.data import errors
+
+if typing.TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+
+def own_builders() -> tuple[type[tfds.core.DatasetBuilder], ...]:
+    """Return the builders that need no network; TFDS knows them from now on."""
+    from lec7.data import digits, glyphs
+
+    return digits.Digits, glyphs.Glyphs
+
+
+def find(name: str, folder: pathlib.Path) -> tfds.core.DatasetBuilder:
+    """Return the builder of a data set, prepared or not.
+
+    Args:
+      name: as TFDS takes it: `cifar10`, `glyphs/colour32`, `mnist:3.*.*`.
+      folder: of the records.
+
+    Returns:
+      One of our builders or one of TFDS's.
+
+    Raises:
+      DataError: if the description beside the records cannot be read.
+      UnknownDatasetError: if there is no such data set, config or version.
+    """
+    import tensorflow_datasets as tfds
+    from google.protobuf import json_format
+
+    own_builders()
+    try:
+        return tfds.builder(name, data_dir=folder)
+    except (json_format.ParseError, RuntimeError) as error:
+        path = folder / name.partition(":")[0]
+        raise errors.DataError(errors.damage(path, error)) from error
+    except (AssertionError, ImportError, TypeError, ValueError) as error:
+        raise errors.UnknownDatasetError(
+            f"There is no data set {name!r}; the nearest match is {nearest(name)!r}"
+        ) from error
+
+
+def nearest(name: str) -> str:
+    """Return the name of a data set, with its config if it has any, most like another.
+
+    Args:
+      name: what somebody typed.
+
+    Returns:
+      A name that exists.
+    """
+    import tensorflow_datasets as tfds
+
+    own_builders()
+    stem, _, rest = name.lower().partition(":")[0].partition("/")
+    stem = _closest(stem, tfds.list_builders(with_community_datasets=False))
+    configs = list(tfds.builder_cls(stem).builder_configs)
+    return f"{stem}/{_closest(rest, configs)}" if rest and configs else stem
+
+
+def _closest(word: str, words: list[str]) -> str:
+    return difflib.get_close_matches(word, words, n=1, cutoff=0)[0]

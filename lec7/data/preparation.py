@@ -1,0 +1,151 @@
+"""Where records lie on the disk, and how they come there.
+
+Records are prepared once, by TFDS, in a folder of our own, since one folder cannot
+hold a data set in two formats; ours is ArrayRecord, which needs no TensorFlow to be
+read. `digits` and `glyphs` need nothing else. TFDS's own data sets need TensorFlow
+and the network, once; both are looked for first, because TFDS would try again for
+minutes before it gives up.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import importlib.util
+import io
+import os
+import pathlib
+import threading
+import typing
+from collections.abc import Generator
+
+from lec7.data import catalogue, errors
+
+if typing.TYPE_CHECKING:
+    import tensorflow_datasets as tfds
+
+FORMAT = "array_record"
+
+
+def data_folder(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
+    """Return the folder of the records.
+
+    Args:
+      data_dir: a folder, or None for the one that the environment variable
+        `LEC7_DATA_DIR` names, or else `~/.cache/lec7/data`.
+
+    Returns:
+      The folder, which need not exist.
+    """
+    chosen = data_dir or os.environ.get("LEC7_DATA_DIR") or "~/.cache/lec7/data"
+    return pathlib.Path(chosen).expanduser()
+
+
+def prepared(
+    name: str, *, data_dir: str | os.PathLike | None = None, timeout: float = 5.0
+) -> tfds.core.DatasetBuilder:
+    """Return the builder of a data set whose records are on the disk.
+
+    Records that are not there yet are prepared. Of several processes one prepares and
+    the others wait for it.
+
+    Args:
+      name: as TFDS takes it.
+      data_dir: as in `data_folder`.
+      timeout: how long the server of a download may take to answer, seconds.
+
+    Returns:
+      A builder with splits and ArrayRecord files.
+
+    Raises:
+      DataError: if the records cannot be prepared, or are damaged.
+      UnknownDatasetError: if there is no such data set.
+    """
+    folder = data_folder(data_dir)
+    builder = catalogue.find(name, folder)
+    if not builder.data_path.exists():
+        with _exclusively(folder / f".{builder.name}.lock"):
+            if not builder.data_path.exists():
+                _prepare(builder, timeout)
+        builder = catalogue.find(name, folder)
+    if not builder.info.splits:
+        message = errors.damage(builder.data_path, "dataset_info.json names no split")
+        raise errors.DataError(message)
+    if builder.info.file_format.value != FORMAT:
+        raise errors.DataError(
+            f"The records in {builder.data_path} have the format "
+            f"{builder.info.file_format.value}; expected {FORMAT}: set LEC7_DATA_DIR "
+            "to a folder that no other program fills"
+        )
+    return builder
+
+
+@contextlib.contextmanager
+def _exclusively(path: pathlib.Path) -> Generator[None, None, None]:
+    """Hold a lock file, which the system releases when the process dies."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("w") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
+def _prepare(builder: tfds.core.DatasetBuilder, timeout: float) -> None:
+    if isinstance(builder, catalogue.own_builders()):
+        chatter = io.StringIO()
+        with contextlib.redirect_stdout(chatter), contextlib.redirect_stderr(chatter):
+            builder.download_and_prepare(file_format=FORMAT)
+        return
+    if not tensorflow_installed():
+        raise _unavailable(
+            builder,
+            "TFDS needs TensorFlow to prepare it: run `pip install 'lec7[tf]'` once",
+        )
+    url = next(iter(builder.url_infos or ()), None)
+    if url and not builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not answers(url, timeout):
+        raise _unavailable(
+            builder,
+            f"{url} did not answer within {timeout:g} s: connect to the network",
+        )
+    try:
+        builder.download_and_prepare(file_format=FORMAT)
+    except Exception as error:  # of any class: TFDS and the builder document none
+        cause = " ".join(str(error).split())
+        raise _unavailable(builder, f"TFDS could not prepare it: {cause}") from error
+
+
+def tensorflow_installed() -> bool:
+    """Return whether TensorFlow can be imported, without importing it."""
+    return importlib.util.find_spec("tensorflow") is not None
+
+
+def answers(url: str, timeout: float) -> bool:
+    """Return whether a server answers in time, be it with an error.
+
+    Args:
+      url: of a file.
+      timeout: seconds, the look-up of the server's name included.
+
+    Returns:
+      True once any response has come.
+    """
+    import requests
+
+    responses = []
+
+    def ask() -> None:
+        with contextlib.suppress(requests.RequestException):
+            responses.append(requests.head(url, timeout=timeout))
+
+    # A thread, because the look-up of a name has no time-out of its own.
+    thread = threading.Thread(target=ask, daemon=True)
+    thread.start()
+    thread.join(timeout)
+    return bool(responses)
+
+
+def _unavailable(builder: tfds.core.DatasetBuilder, reason: str) -> errors.DataError:
+    return errors.DataError(
+        f"The data set {builder.name!r} is not in {builder.data_path}. {reason}; or "
+        f"copy there what another machine prepared in the format {FORMAT}; or use "
+        "'digits' or 'glyphs', which need no network"
+    )

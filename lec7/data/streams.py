@@ -1,0 +1,104 @@
+"""Feed a data set that does not fit in memory, batch by batch, from the disk."""
+
+from __future__ import annotations
+
+import os
+import sys
+import typing
+
+import numpy as np
+
+from lec7.data import batches, checks, preparation, records
+from lec7.data import dataset as datasets
+
+if typing.TYPE_CHECKING:
+    import grain
+
+
+def stream(
+    name: str,
+    split: str,
+    *,
+    batch_size: int,
+    seed: int | None,
+    image_size: tuple[int, int] | None = None,
+    data_dir: str | os.PathLike | None = None,
+    timeout: float = 5.0,
+) -> grain.MapDataset[datasets.Split]:
+    """Return the batches of a split, read from the disk when they are asked for.
+
+    With a seed, element t is the batch of step t, the same examples as
+    `batch_indices(seed, t, 1, ...)`: it has no end, and its state is the step. Without
+    one, the elements are the split once, in the order of the disk, and the last may be
+    smaller: for evaluation.
+
+    Args:
+      name: as in `load`.
+      split: `train`, `validation` or `test`, as in `load`.
+      batch_size: B.
+      seed: >= 0, or None.
+      image_size: (H, W); an image is scaled to cover it and its centre is cut out.
+        None leaves images as they are, which must then have one size.
+      data_dir: as in `load`.
+      timeout: as in `load`.
+
+    Returns:
+      Batches of images float32 [B, H, W, C] in [0, 1] and labels int32 [B]. To read
+      ahead in threads, from step t on:
+      `batches[t:].to_iter_dataset(grain.ReadOptions(num_threads=8,
+      prefetch_buffer_size=8))`; the default buffer, 500 batches, is meant for small
+      elements.
+
+    Raises:
+      DataError: as `load`, when it is called or when a batch is asked for.
+      UnknownDatasetError: if there is no such data set.
+      ValueError: if there is no such split, or no size where images need one.
+    """
+    import grain
+
+    builder = preparation.prepared(name, data_dir=data_dir, timeout=timeout)
+    fields, rows = records.fields(builder), records.divide(builder)
+    if split not in rows:
+        raise ValueError(f"split is {split!r}; expected one of {list(rows)}")
+    if image_size is None and None in fields.shape:
+        raise ValueError(
+            f"image_size is None; expected (H, W), since images of {name!r} differ"
+        )
+    numbers = rows[split].numbers
+    with records.read_errors(builder):
+        source = builder.as_data_source(rows[split].split)
+
+    def drawn(position: int) -> int:
+        found = batches.batch_indices(
+            seed, position, 1, batch_size=1, num_examples=len(numbers)
+        )
+        return found.item()
+
+    def example(number: int) -> datasets.Split:
+        with records.read_errors(builder):
+            record = source[numbers[number]]
+        pixels = record[fields.image]
+        if image_size is not None:
+            pixels = _cover(pixels, image_size)
+        return datasets.Split(np.float32(pixels) / 255, np.int32(record[fields.label]))
+
+    def checked(batch: datasets.Split) -> datasets.Split:
+        checks.check_labels(batch.labels, fields.num_classes, name=f"{name} labels")
+        return batch
+
+    if seed is None:
+        order = grain.MapDataset.range(len(numbers))
+    else:
+        order = grain.MapDataset.range(sys.maxsize).map(drawn)
+    return order.map(example).batch(batch_size).map(checked)
+
+
+def _cover(pixels: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
+    # Bytes [H, W, C], scaled to cover the size; the centre is cut out.
+    from PIL import Image, ImageOps
+
+    height, width = image_size
+    channels = pixels.shape[-1]
+    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
+    fitted = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR)
+    return np.asarray(fitted).reshape(height, width, channels)

@@ -1,0 +1,48 @@
+import jax
+import numpy as np
+
+from lec7 import data
+
+
+def dataset():
+    draw = np.random.default_rng(0)
+
+    def split(count):
+        images = draw.uniform(size=(count, 4, 5, 3)).astype(np.float32)
+        images[..., 1] = 0.25
+        return data.Split(images, np.arange(count, dtype=np.int32) % 10)
+
+    return data.Dataset("noise", 10, split(50), split(20), split(30))
+
+
+def test_standardised_channels_have_mean_zero_and_variance_one_on_train():
+    images = data.standardise(dataset()).train.images
+    varying = images[..., [0, 2]].astype(np.float64)
+    np.testing.assert_allclose(varying.mean((0, 1, 2)), 0, atol=1e-6)
+    np.testing.assert_allclose(varying.var((0, 1, 2)), 1, atol=1e-5)
+
+
+def test_a_constant_channel_becomes_zero():
+    assert not data.standardise(dataset()).train.images[..., 1].any()
+
+
+def test_all_splits_are_moved_by_the_numbers_of_train():
+    before, after = dataset(), data.standardise(dataset())
+    pixels = before.train.images[..., 0].astype(np.float64)
+    expected = (before.test.images[..., 0] - pixels.mean()) / pixels.std()
+    np.testing.assert_allclose(after.test.images[..., 0], expected, atol=1e-5)
+    assert after.test.images.dtype == np.float32
+    assert after.test.labels is not None
+
+
+def test_standardise_leaves_its_argument_alone():
+    before = dataset()
+    data.standardise(before)
+    np.testing.assert_array_equal(before.train.images, dataset().train.images)
+
+
+def test_a_split_is_indexed_as_a_pytree():
+    split = dataset().train
+    batch = jax.tree.map(lambda leaf: leaf[[3, 1]], split)
+    np.testing.assert_array_equal(batch.labels, [3, 1])
+    np.testing.assert_array_equal(batch.images, split.images[[3, 1]])
