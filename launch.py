@@ -1,0 +1,184 @@
+"""Run an experiment of lec7, and write its report.
+
+  python launch.py --list
+      every experiment: its question, minutes on two CPU cores, data
+  python launch.py --describe=NAME
+      what it asks, what to expect, and every field with type, default and unit
+  python launch.py --experiment=NAME [--config.FIELD=VALUE ...] [--workdir=DIR]
+                   [--devices=N]
+      run it in DIR, by default runs/NAME-HASH of the configuration; the same command
+      resumes a run that was interrupted. A list is --config.seeds 0 1 2. N devices are
+      the first N accelerators, or N simulated on the CPU.
+
+Exit codes: 0 done, 1 bug, 2 usage, 3 data, 4 checkpoint, 5 diverged, 6 disk or
+permission, 7 folder in use, 130 interrupted, 143 terminated.
+"""
+
+import collections
+import functools
+import json
+import pathlib
+import shlex
+import signal
+import sys
+import traceback
+from collections.abc import Iterable, Mapping, Sequence
+from typing import NoReturn
+
+from absl import flags
+
+from lec7 import runs
+
+HERE = pathlib.Path(__file__).resolve().parent
+EXPERIMENTS = HERE / "experiments"
+MODES = ("list", "describe", "experiment")
+OUTPUTS = ("claims.json", "report.html")
+
+
+def main(argv: Sequence[str]) -> int:
+    """Do what the command line asks.
+
+    Args:
+      argv: the program's name, then its arguments.
+
+    Returns:
+      The exit code.
+    """
+    try:
+        _dispatch(argv)
+    except (Exception, KeyboardInterrupt) as error:
+        code = runs.exit_code(error)
+        if code == 1:
+            traceback.print_exc()
+        else:
+            message = str(error) or "interrupted; the same command resumes the run"
+            print(f"launch.py: {message}", file=sys.stderr)
+        return code
+    return 0
+
+
+def _dispatch(argv: Sequence[str]) -> None:
+    options, words = _read_flags(argv)
+    if options.help:
+        print(__doc__.strip())
+        return
+    settings = runs.settings(words, options, runs.names(EXPERIMENTS))
+    mode = _require_one_mode(options, settings)
+    if mode == "list":
+        print(runs.overview(EXPERIMENTS))
+    elif mode == "describe":
+        name = _require_known(mode, options.describe)
+        print(runs.description(runs.load(EXPERIMENTS, name)))
+    else:
+        _run(argv, options, settings)
+
+
+def _read_flags(argv: Sequence[str]) -> tuple[flags.FlagValues, list[str]]:
+    options = flags.FlagValues()
+    flags.DEFINE_bool("help", False, "show this", flag_values=options)
+    flags.DEFINE_bool("list", False, "show every experiment", flag_values=options)
+    flags.DEFINE_string("describe", None, "what to show", flag_values=options)
+    flags.DEFINE_string("experiment", None, "what to run", flag_values=options)
+    flags.DEFINE_string("workdir", None, "where to run it", flag_values=options)
+    flags.DEFINE_integer("devices", None, "on how many", 1, flag_values=options)
+    options.set_gnu_getopt()
+    try:
+        return options, options(argv, known_only=True)[1:]
+    except flags.IllegalFlagValueError as error:
+        given = str(error).removeprefix("flag ").partition(": ")[0]
+        name = given.removeprefix("--").partition("=")[0]
+        expected = options[name].parser.syntactic_help or "no value"
+        raise runs.UsageError(f"{given}: expected {expected}") from error
+    except (flags.Error, ValueError) as error:
+        raise runs.UsageError(f"{error} (python launch.py --help)") from error
+
+
+def _require_one_mode(options: flags.FlagValues, settings: Iterable[str]) -> str:
+    modes = [name for name in MODES if options[name].value]
+    if not modes:
+        raise runs.UsageError(
+            "--experiment is missing; expected --experiment=NAME, --describe=NAME, "
+            "--list or --help"
+        )
+    others = [f"--{name}" for name in modes[1:]]
+    if modes[0] != "experiment":
+        others += [f"--{n}" for n in ("workdir", "devices") if options[n].present]
+        others += [f"--config.{name}" for name in settings]
+    if others:
+        raise runs.UsageError(
+            f"--{modes[0]} and {others[0]} do not go together; expected one of them"
+        )
+    return modes[0]
+
+
+def _require_known(flag: str, name: str) -> str:
+    names = runs.names(EXPERIMENTS)
+    if name not in names:
+        nearest = runs.did_you_mean(name, {known: known for known in names})
+        raise runs.UsageError(
+            f"--{flag}={name}: no such experiment; expected one that "
+            f"python launch.py --list shows{nearest}"
+        )
+    return name
+
+
+def _run(
+    argv: Sequence[str],
+    options: flags.FlagValues,
+    settings: Mapping[str, Sequence[str]],
+) -> None:
+    name = _require_known("experiment", options.experiment)
+    runs.simulate_devices(options.devices)  # before the import can start a backend
+    experiment = runs.load(EXPERIMENTS, name)
+    config = runs.configure(experiment.Config, settings, experiment=name)
+    identity = runs.canonical_json(config)
+    folder = pathlib.Path(options.workdir or runs.default_folder(name, identity))
+    folder = folder.expanduser()  # which shells do not do behind `--workdir=`
+    status = runs.examine(folder, name, identity).get("status")
+    if status == "finished" and all((folder / file).exists() for file in OUTPUTS):
+        print(_outcome(folder))
+        return
+    from lec7 import report
+
+    devices = runs.select_devices(options.devices)
+    environment = runs.environment(devices, HERE)
+    with (
+        runs.lock(folder),
+        runs.cached_compilation(),
+        runs.attempt(folder, name, identity, environment=environment) as attempt,
+    ):
+        progress = report.Progress()
+        if attempt > 1:
+            progress.say(f"{folder} is unfinished: resuming, attempt {attempt}")
+        add_seconds = functools.partial(runs.add_seconds, folder)
+        context = runs.Context(folder, devices, progress, add_seconds)
+        found = experiment.run(config, context)
+        provenance = report.Provenance(
+            command=shlex.join(["python", "launch.py", *argv[1:]]),
+            config=runs.described(config),
+            environment=runs.summary(environment),
+            seconds=runs.seconds(folder),
+        )
+        report.write_report(folder, found, provenance)
+    print(_outcome(folder))
+
+
+def _outcome(folder: pathlib.Path) -> str:
+    claims, page = (folder / file for file in OUTPUTS)
+    rows = json.loads(claims.read_text(encoding="utf-8"))
+    counts = collections.Counter(row["verdict"] for row in rows)
+    verdicts = ", ".join(
+        f"{counts[verdict]} {verdict}"
+        for verdict in ("supported", "contradicted", "inconclusive")
+    )
+    return f"{folder} is finished: {verdicts}; its report is {page}"
+
+
+def _terminate(signum: int, frame: object) -> NoReturn:
+    del signum, frame
+    raise runs.Terminated("terminated; the same command resumes the run")
+
+
+if __name__ == "__main__":
+    signal.signal(signal.SIGTERM, _terminate)
+    sys.exit(main(sys.argv))

@@ -1,0 +1,92 @@
+"""Random directions in parameter space, scaled like the parameters they start from."""
+
+import zlib
+
+import chex
+import jax
+import jax.numpy as jnp
+import optax
+
+NORMS = ("filter", "layer", "none")
+
+
+def random_direction(
+    key: jax.Array, params: chex.ArrayTree, *, norm: str = "filter"
+) -> chex.ArrayTree:
+    """Draw a Gaussian direction and scale it like the parameters.
+
+    A leaf of two or more axes gets d ~ N(0, 1), and then
+
+        filter   d[..., j] <- d[..., j] ||w[..., j]|| / ||d[..., j]||, each filter j
+        layer    d <- d ||w|| / ||d||
+        none     d as drawn
+
+    The filters of a Flax kernel lie on its last axis: [D, D'] for a dense layer,
+    [H, W, C, C'] for a convolution. Leaves of fewer axes (biases; the scale, shift and
+    statistics of BatchNorm) get zero under every norm, so that norms differ in scaling
+    alone. The draw for a leaf depends on `key` and on the leaf's path and shape: one
+    key gives two networks of one shape the same draw.
+
+    Args:
+      key: typed PRNG key.
+      params: pytree of floating-point arrays.
+      norm: "filter", "layer" or "none".
+
+    Returns:
+      The direction, a pytree like `params`.
+
+    Raises:
+      ValueError: norm is unknown.
+
+    Example:
+      >>> params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 0.0]]), "bias": jnp.ones(2)}
+      >>> direction = random_direction(jax.random.key(0), params)
+      >>> jnp.linalg.norm(direction["kernel"], axis=0).round(5), direction["bias"]
+      (Array([5., 0.], dtype=float32), Array([0., 0.], dtype=float32))
+
+    References:
+      Li et al. 2018, arXiv:1712.09913, section 4.
+    """
+    if norm not in NORMS:
+        raise ValueError(f"norm must be one of {[*NORMS]}, got {norm!r}")
+
+    def draw(path: tuple, weight: jax.Array) -> jax.Array:
+        if weight.ndim < 2:
+            return jnp.zeros_like(weight)
+        name = zlib.crc32(jax.tree_util.keystr(path).encode())
+        noise = jax.random.normal(
+            jax.random.fold_in(key, name), weight.shape, weight.dtype
+        )
+        if norm == "none":
+            return noise
+        axes = tuple(range(weight.ndim - (norm == "filter")))
+        length = _length(noise, axes)
+        return noise * (_length(weight, axes) / jnp.where(length > 0, length, 1))
+
+    return jax.tree_util.tree_map_with_path(draw, params)
+
+
+def orthogonalise(direction: chex.ArrayTree, against: chex.ArrayTree) -> chex.ArrayTree:
+    """Take the component along `against` out of `direction`.
+
+    d <- d - (<d, a> / <a, a>) a, over all parameters at once. It belongs after the
+    scaling of `random_direction`; the norms of single filters then hold only nearly,
+    as the cosine of two random directions is about 1 / sqrt(P).
+
+    Args:
+      direction: pytree d.
+      against: pytree a, not zero, like d.
+
+    Returns:
+      The part of d that is orthogonal to a.
+
+    Example:
+      >>> orthogonalise(jnp.array([1.0, 1.0]), jnp.array([2.0, 0.0]))
+      Array([0., 1.], dtype=float32)
+    """
+    share = optax.tree.vdot(direction, against) / optax.tree.vdot(against, against)
+    return optax.tree.add_scale(direction, -share, against)
+
+
+def _length(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
+    return jnp.sqrt(jnp.sum(x * x, axis=axes, keepdims=True))

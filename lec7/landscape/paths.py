@@ -1,0 +1,146 @@
+"""The loss on the way from one point to another.
+
+What BatchNorm's running statistics are on that way is the caller's choice:
+
+    keep          `params_a` and `params_b` are parameters; one set of statistics is
+                  bound to `loss_fn`
+    interpolate   they are whole `variables`, and statistics mix as weights do
+    refit         `prepare` maps a point to what `loss_fn` takes, with the statistics
+                  of the training data at that very point
+
+A mean of two networks' statistics is not the statistics of the mean network: only
+`refit` shows the loss that training would see.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lec7.landscape import grid
+
+
+def nonnegative_variances(variables: chex.ArrayTree) -> chex.ArrayTree:
+    """Clip the running variances of BatchNorm at zero.
+
+    On the line through two networks a variance is linear too, and beyond the ends it
+    may pass zero, where BatchNorm would return NaN.
+
+    Args:
+      variables: pytree; of it the leaves `var` under `batch_stats` are clipped.
+
+    Returns:
+      The variables, all else untouched.
+
+    Example:
+      >>> statistics = {"mean": np.array([-1.0, 2.0]), "var": np.array([-1.0, 2.0])}
+      >>> nonnegative_variances({"batch_stats": statistics})["batch_stats"]["var"]
+      Array([0., 2.], dtype=float32)
+    """
+
+    def clip(path: tuple, leaf: jax.Array) -> jax.Array:
+        names = [getattr(entry, "key", None) for entry in path]
+        running = names[-1:] == ["var"] and "batch_stats" in names
+        return jnp.maximum(leaf, 0) if running else leaf
+
+    return jax.tree_util.tree_map_with_path(clip, variables)
+
+
+def interpolate(
+    loss_fn: Callable[[Any, Any], Any],
+    params_a: chex.ArrayTree,
+    params_b: chex.ArrayTree,
+    batches: Sequence[chex.ArrayTree],
+    *,
+    alphas: Sequence[float] | np.ndarray | None = None,
+    prepare: Callable[[Any], Any] = nonnegative_variances,
+) -> Any:
+    """Evaluate the mean loss on the straight line through two points.
+
+    losses[i] = L((1 - alphas[i]) a + alphas[i] b): exactly a at 0 and b at 1.
+
+    Args:
+      loss_fn: params, batch -> mean over the batch of a loss or of anything else that
+        examples can be averaged over (accuracy); or a pytree of such means. Bind what
+        changes from call to call by `jax.tree_util.Partial` and calls share a
+        compilation.
+      params_a: pytree of arrays: parameters, or whole Flax variables.
+      params_b: pytree like `params_a`.
+      batches: pytrees whose leaves have the examples in their first axis.
+      alphas: [A], increasing; None for the 25 points in [-1, 2] of Keskar et al.
+      prepare: point -> what `loss_fn` takes, called once a point: the policy for
+        BatchNorm, see above.
+
+    Returns:
+      Losses [A], NumPy; a pytree of them if `loss_fn` returns one.
+
+    Raises:
+      ValueError: the points do not fit each other, alphas do not increase, or the
+        batches are empty.
+
+    Example:
+      >>> def loss_fn(params, batch):
+      ...     return ((batch - params) ** 2).mean()
+      >>> a, b = np.array(0.0), np.array(2.0)
+      >>> interpolate(loss_fn, a, b, [np.array([2.0])], alphas=[-1, 0, 0.5, 1, 2])
+      array([16.,  4.,  1.,  0.,  4.], dtype=float32)
+
+    References:
+      Goodfellow et al. 2015, arXiv:1412.6544; Keskar et al. 2017, arXiv:1609.04836,
+      section 2.2.1.
+    """
+    shares = grid.axis("alphas", np.linspace(-1, 2, 25) if alphas is None else alphas)
+    trees = {"params_a": params_a, "params_b": params_b}
+    coefficients = np.stack([1 - shares, shares], axis=1)
+    return grid.losses(loss_fn, trees, coefficients, batches, prepare)
+
+
+def barrier(
+    loss_fn: Callable[[Any, Any], jax.Array],
+    params_a: chex.ArrayTree,
+    params_b: chex.ArrayTree,
+    batches: Sequence[chex.ArrayTree],
+    *,
+    points: int = 25,
+    prepare: Callable[[Any], Any] = nonnegative_variances,
+) -> float:
+    """Return how far the loss rises above the chord between two points.
+
+    max_alpha L((1 - alpha) a + alpha b) - ((1 - alpha) L(a) + alpha L(b)), over evenly
+    spaced alphas from 0 to 1, both included: never negative, and zero where the loss is
+    convex on the way.
+
+    Args:
+      loss_fn: params, batch -> mean loss over the batch.
+      params_a: pytree of arrays: parameters, or whole Flax variables.
+      params_b: pytree like `params_a`.
+      batches: pytrees whose leaves have the examples in their first axis.
+      points: number of alphas, at least 3.
+      prepare: as in `interpolate`.
+
+    Returns:
+      The barrier, in units of the loss.
+
+    Raises:
+      ValueError: points < 3, or what `interpolate` raises.
+
+    Example:
+      >>> def loss_fn(params, batch):
+      ...     return ((params**2 - batch) ** 2).mean()
+      >>> barrier(loss_fn, np.array(-1.0), np.array(1.0), [np.array([1.0])])
+      1.0
+
+    References:
+      Frankle et al. 2020, arXiv:1912.05671; Entezari et al. 2022, arXiv:2110.06296.
+    """
+    if points < 3:
+        raise ValueError(f"points must be at least 3, got {points}")
+    alphas = np.linspace(0, 1, points)
+    losses = interpolate(
+        loss_fn, params_a, params_b, batches, alphas=alphas, prepare=prepare
+    ).astype(np.float64)
+    chord = (1 - alphas) * losses[0] + alphas * losses[-1]
+    return float(np.max(losses - chord))

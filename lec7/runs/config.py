@@ -1,0 +1,130 @@
+"""A configuration from the words of a command line, and its canonical form."""
+
+import contextlib
+import dataclasses
+import io
+import json
+import pathlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lec7.runs import exits, schema
+
+
+def configure(
+    config_class: type, settings: Mapping[str, Sequence[str]], *, experiment: str
+) -> Any:
+    """Return the configuration of an experiment with some fields set.
+
+    Args:
+      config_class: the experiment's frozen dataclass.
+      settings: dotted field name -> the words given for its value.
+      experiment: its name, for the messages.
+
+    Returns:
+      The configuration.
+
+    Raises:
+      UsageError: a field does not exist or is missing, a value is of the wrong type, or
+        the dataclass's own check refuses it.
+    """
+    known = {field.name: field for field in schema.fields(config_class)}
+    hint = f"(python launch.py --describe={experiment} lists the fields)"
+    _require_fields(settings, known, f"field of {experiment}", hint)
+    values = {name: _value(known[name], words) for name, words in settings.items()}
+    try:
+        return _built(config_class, schema.MISSING, "", values)
+    except ValueError as error:
+        given = " ".join(_flag(name, words) for name, words in settings.items())
+        raise exits.UsageError(f"{given or experiment}: {error} {hint}") from error
+
+
+def canonical_json(config: Any) -> str:
+    """Return a configuration as JSON text that is equal for equal configurations.
+
+    Args:
+      config: a dataclass of numbers, text, paths, tuples, dicts and dataclasses.
+
+    Returns:
+      The text, without spaces, keys in alphabetical order.
+
+    Example:
+      >>> canonical_json(dataclasses.make_dataclass("C", ["seeds", "rho"])((0, 1), 0.5))
+      '{"rho":0.5,"seeds":[0,1]}'
+    """
+    return _json(dataclasses.asdict(config))
+
+
+def _json(value: Any) -> str:
+    return json.dumps(
+        value, allow_nan=False, default=_plain, separators=(",", ":"), sort_keys=True
+    )
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, pathlib.PurePath):
+        return str(value)
+    raise TypeError(f"a configuration cannot hold {value!r}, which has no JSON form")
+
+
+def _flag(name: str, words: Sequence[str]) -> str:
+    return f"--config.{name}={' '.join(words)}"
+
+
+def _require_fields(
+    settings: Mapping[str, Sequence[str]],
+    known: Mapping[str, schema.Field],
+    kind: str,
+    hint: str,
+) -> None:
+    forms = {name: f"--config.{name}" for name in known}
+    for name, words in settings.items():
+        if name not in known:
+            raise exits.UsageError(
+                f"{_flag(name, words)}: no such {kind}"
+                f"{exits.did_you_mean(name, forms)} {hint}"
+            )
+    for name, field in known.items():
+        if field.default is schema.MISSING and name not in settings:
+            raise exits.UsageError(
+                f"--config.{name}: missing; expected {field.expected} {hint}"
+            )
+
+
+def _value(field: schema.Field, words: Sequence[str]) -> Any:
+    # tyro reads the value, by a dataclass that has this field alone; its message, a box
+    # that points to another --help than ours, gives way to one line.
+    import tyro
+
+    single = dataclasses.make_dataclass("Single", [("value", field.type)])
+    args = [f"--value={words[0]}", *words[1:]]
+    try:
+        with contextlib.redirect_stderr(io.StringIO()):
+            config = tyro.cli(single, args=args, config=(tyro.conf.FlagConversionOff,))
+        value = config.value
+        _json(value)
+    except (SystemExit, ValueError) as error:
+        finite = ", which is finite" if isinstance(error, ValueError) else ""
+        choices = {choice: choice for choice in field.expected.split(" or ")}
+        raise exits.UsageError(
+            f"{_flag(field.name, words)}: expected {field.expected}{finite}"
+            f"{exits.did_you_mean(' '.join(words), choices)}; the default is "
+            f"{field.default_text}{field.comment and f' ({field.comment})'}"
+        ) from error
+    return value
+
+
+def _built(
+    config_class: type, instance: Any, prefix: str, values: Mapping[str, Any]
+) -> Any:
+    changes = {}
+    for field, hint, is_nested in schema.nested(config_class):
+        name = prefix + field.name
+        if name in values:
+            changes[field.name] = values[name]
+        elif is_nested and any(key.startswith(f"{name}.") for key in values):
+            inner = getattr(instance, field.name, schema.default_of(field))
+            changes[field.name] = _built(hint, inner, f"{name}.", values)
+    if instance is schema.MISSING:
+        return config_class(**changes)
+    return dataclasses.replace(instance, **changes)

@@ -1,0 +1,150 @@
+"""A run's folder: whose it is, and the lock that lets one process work in it."""
+
+import contextlib
+import fcntl
+import hashlib
+import json
+import os
+import pathlib
+import platform
+from collections.abc import Generator, Sequence
+from typing import Any
+
+from lec7.runs import exits, json_file
+
+CONFIG_FILE = "config.json"
+RECORD_FILE = "run.json"
+LOCK_FILE = ".lock"
+
+
+def default_folder(experiment: str, config: str) -> pathlib.Path:
+    """Return `runs/NAME-HASH` of an experiment and its canonical configuration.
+
+    Example:
+      >>> default_folder("batch_size", '{"seeds":[0]}').as_posix()
+      'runs/batch_size-b4fc5c9ec5'
+    """
+    digest = hashlib.sha256(config.encode()).hexdigest()
+    return pathlib.Path("runs") / f"{experiment}-{digest[:10]}"
+
+
+def examine(folder: pathlib.Path, experiment: str, config: str) -> dict[str, Any]:
+    """Return the record of the run in a folder, empty when none began; write nothing.
+
+    Args:
+      folder: need not exist.
+      experiment: name of the experiment that is to run in it.
+      config: its canonical JSON.
+
+    Raises:
+      UsageError: the path is no folder, or the folder holds anything but a run of this
+        experiment with this configuration.
+    """
+    _require_place(folder)
+    try:
+        held = json_file.read(folder / CONFIG_FILE)
+        record = json_file.read(folder / RECORD_FILE)
+        if held is None or record is None:
+            _require_empty(folder)
+            return {}
+        held_by = record["experiment"]
+        difference = _difference(held_by, held, experiment, json.loads(config))
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise exits.UsageError(
+            f"--workdir={folder}: {CONFIG_FILE} or {RECORD_FILE} in it is damaged; "
+            "expected those of a run: use another folder, or remove this one"
+        ) from error
+    if difference:
+        raise exits.UsageError(
+            f"--workdir={folder}: the folder holds another run ({difference}); "
+            "expected an empty folder, or one of the same configuration"
+        )
+    return record
+
+
+def withdraw(folder: pathlib.Path) -> None:
+    """Undo the beginning of a run that has written nothing of its own yet."""
+    beginning = {CONFIG_FILE, RECORD_FILE, LOCK_FILE}
+    if {path.name for path in folder.iterdir()} <= beginning:
+        (folder / CONFIG_FILE).unlink()
+        (folder / RECORD_FILE).unlink()
+
+
+@contextlib.contextmanager
+def lock(folder: pathlib.Path) -> Generator[None, None, None]:
+    """Make the folder, and keep other processes out of it.
+
+    The operating system gives the lock up when the process ends, however it ends. A
+    folder in which nothing has been written is removed again.
+
+    Raises:
+      FolderInUseError: another process holds the lock.
+      OSError: the folder cannot be made or written.
+    """
+    made = [path for path in (folder, *folder.parents) if not path.exists()]
+    folder.mkdir(parents=True, exist_ok=True)
+    with (folder / LOCK_FILE).open("a+") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            file.seek(0)
+            raise exits.FolderInUseError(
+                f"{folder} is in use by {file.read() or 'another process'}; expected a "
+                "folder that is free: wait for it to end, or use another --workdir"
+            ) from error
+        file.truncate(0)
+        file.write(f"process {os.getpid()} on {platform.node()}")
+        file.flush()
+        try:
+            yield
+        finally:
+            _remove_if_empty(folder, made)
+
+
+def _remove_if_empty(folder: pathlib.Path, made: Sequence[pathlib.Path]) -> None:
+    with contextlib.suppress(OSError):  # somebody else has come or tidied up meanwhile
+        if [path.name for path in folder.iterdir()] == [LOCK_FILE]:
+            (folder / LOCK_FILE).unlink()
+            for path in made:
+                path.rmdir()
+
+
+def _require_place(folder: pathlib.Path) -> None:
+    above = (folder, *folder.absolute().parents)
+    existing = next(path for path in above if path.exists())
+    if not existing.is_dir():
+        raise exits.UsageError(
+            f"--workdir={folder}: {existing} is a file; expected a folder, or a path "
+            "where one can be made"
+        )
+
+
+def _require_empty(folder: pathlib.Path) -> None:
+    ours = (CONFIG_FILE, RECORD_FILE)
+    for path in folder.iterdir() if folder.exists() else ():
+        if not path.name.startswith(".") and path.name not in ours:
+            raise exits.UsageError(
+                f"--workdir={folder}: the folder holds {path.name} and no run; "
+                "expected an empty folder, or one of the same configuration"
+            )
+
+
+def _difference(held_by: str, held: Any, experiment: str, config: Any) -> str:
+    if held_by != experiment:
+        return f"of {held_by}, not of {experiment}"
+    held, config = _flat(held), _flat(config)
+    return ", ".join(
+        f"with {name}={held.get(name)}, not {config.get(name)}"
+        for name in sorted(held.keys() | config.keys())
+        if held.get(name) != config.get(name)
+    )
+
+
+def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
+    flat = {}
+    for name, value in values.items():
+        if isinstance(value, dict):
+            flat |= _flat(value, f"{prefix}{name}.")
+        else:
+            flat[prefix + name] = value
+    return flat

@@ -1,0 +1,120 @@
+"""The worst loss in a ball around the parameters."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+
+from lec7.curvature import averages
+from lec7.sharpness import measure
+
+
+def sam_sharpness(
+    loss_fn: Callable[[Any, Any], jax.Array],
+    params: chex.ArrayTree,
+    batches: Sequence[chex.ArrayTree],
+    *,
+    key: jax.Array,
+    rho: float = 0.05,
+    steps: int = 1,
+    m: int | None = None,
+) -> measure.Measure:
+    """Measure how far the loss rises within a ball around the parameters.
+
+    S(L) = max_{||e|| <= rho} L(w + e) - L(w), by `steps` ascents onto the sphere
+
+        e <- rho g / ||g||,   g = grad L(w + e),   from e = 0,
+
+    of which the highest counts. One step is the first-order rise that SAM trains
+    against. Each further step maximises the linearisation at the last point over the
+    ball; on a convex loss it never descends. Where g is exactly zero, so is e.
+
+    With `m`, m-sharpness: the mean of S(L_b) over disjoint sub-batches b of m examples.
+    `key` shuffles the examples once, and those that fill no sub-batch are left out.
+    To first order it grows as m falls, from rho ||mean g|| to rho mean ||g||.
+
+    Args:
+      loss_fn: params, batch -> mean loss over the batch. What changes from call to call
+        is best bound by `jax.tree_util.Partial`: all calls then share a compilation.
+      params: pytree of floating-point arrays.
+      batches: pytrees whose leaves have the examples in their first axis.
+      key: typed PRNG key, for the shuffle; without `m` nothing is random.
+      rho: radius of the ball, L2 distance in parameter space; > 0.
+      steps: ascents, at least 1.
+      m: examples in a sub-batch; None for the loss over all examples.
+
+    Returns:
+      The measure; its standard error is over sub-batches, 0 without `m`. It costs
+      `steps` + 1 gradients.
+
+    Raises:
+      ValueError: rho is not positive, steps is below 1, m is not between 1 and the
+        number of examples, or the batches are empty.
+
+    Example:
+      >>> def loss_fn(params, batch):
+      ...     return 0.5 * jnp.mean((batch - params) ** 2)
+      >>> batches = [jnp.array([1.0, 3.0])]
+      >>> key = jax.random.key(0)
+      >>> round(sam_sharpness(loss_fn, jnp.array(0.0), batches, key=key).value, 5)
+      0.10125
+
+    References:
+      Foret et al. 2021, arXiv:2010.01412, eq. 2 and section 4.2 (m-sharpness).
+    """
+    if not rho > 0:
+        raise ValueError(f"rho must be positive, got {rho}")
+    if steps < 1:
+        raise ValueError(f"steps must be at least 1, got {steps}")
+    frozen = averages.freeze(batches)
+    count = measure.examples(frozen)
+    if m is not None and not 1 <= m <= count:
+        raise ValueError(f"m must lie between 1 and the {count} examples, got {m}")
+    groups = [frozen] if m is None else _sub_batches(key, frozen, m)
+    rises = [_rise(loss_fn, params, group, rho, steps) for group in groups]
+    samples = np.array(jax.device_get(rises), np.float64)
+    used = count if m is None else len(samples) * m
+    settings = {"rho": rho, "steps": steps, "m": m}
+    return measure.Measure(
+        value=float(samples.mean()),
+        standard_error=0.0 if m is None else measure.standard_error(samples),
+        settings=settings | measure.provenance(key, params, used),
+        cost=(steps + 1) * used / count,
+    )
+
+
+def _rise(
+    loss_fn: Callable, params: Any, batches: tuple, rho: float, steps: int
+) -> jax.Array:
+    start, gradient = measure.value_and_gradient(loss_fn, params, batches)
+    highest = -jnp.inf
+    for _ in range(steps):
+        point = _onto_sphere(params, gradient, rho)
+        loss, gradient = measure.value_and_gradient(loss_fn, point, batches)
+        highest = jnp.maximum(highest, loss)
+    return highest - start
+
+
+@jax.jit
+def _onto_sphere(params: Any, gradient: Any, rho: float) -> Any:
+    # Divided by its largest entry first, the square of a tiny gradient is not zero.
+    largest = optax.tree.norm(gradient, ord=jnp.inf)
+    scaled = optax.tree.scale(1 / jnp.where(largest > 0, largest, 1), gradient)
+    length = jnp.maximum(optax.tree.norm(scaled), 1)
+    return optax.tree.add_scale(params, rho / length, scaled)
+
+
+def _sub_batches(key: jax.Array, batches: tuple, m: int) -> Iterator[tuple]:
+    examples = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *batches)
+    order = np.asarray(jax.random.permutation(key, measure.examples(batches)))
+    for start in range(0, len(order) - m + 1, m):
+        yield (_take(examples, order[start : start + m]),)
+
+
+@jax.jit
+def _take(examples: Any, rows: jax.Array) -> Any:
+    return jax.tree.map(lambda leaf: leaf[rows], examples)

@@ -1,0 +1,101 @@
+"""What a measure of sharpness returns, and the gradients it is paid in."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lec7.curvature import averages
+
+
+class Measure(NamedTuple):
+    """A sharpness with its error, its settings and its price.
+
+    Attributes:
+      value: the sharpness.
+      standard_error: of the value, from what the measure samples: 0 where it samples
+        nothing, NaN where a single sample says nothing about the error.
+      settings: all that the value depends on beside the loss, the parameters and the
+        examples themselves; ready for JSON.
+      cost: gradients of the mean loss over all examples that were spent.
+    """
+
+    value: float
+    standard_error: float
+    settings: Mapping[str, Any]
+    cost: float
+
+
+def value_and_gradient(
+    loss_fn: Callable[[Any, Any], jax.Array],
+    params: chex.ArrayTree,
+    batches: tuple[chex.ArrayTree, ...],
+) -> tuple[jax.Array, chex.ArrayTree]:
+    """Return the mean loss over all examples and its gradient.
+
+    A measure takes every loss from here, also where it needs no gradient: losses whose
+    difference is the result are then rounded alike, and there is one compilation.
+
+    Args:
+      loss_fn: params, batch -> mean loss over the batch.
+      params: pytree of floating-point arrays.
+      batches: frozen batches.
+
+    Returns:
+      The loss, a scalar, and its gradient, a pytree like `params`.
+    """
+    fn = jax.tree_util.Partial(_value_and_grad, averages.as_partial(loss_fn))
+    return averages.mean(fn, batches, params)
+
+
+def examples(batches: Sequence[chex.ArrayTree]) -> int:
+    """Count the examples of all batches.
+
+    Args:
+      batches: pytrees whose leaves have the examples in their first axis.
+
+    Returns:
+      Their number, N.
+    """
+    return sum(len(jax.tree.leaves(batch)[0]) for batch in batches)
+
+
+def provenance(key: jax.Array, params: chex.ArrayTree, count: int) -> dict[str, Any]:
+    """Return the settings that every measure has.
+
+    Args:
+      key: typed PRNG key.
+      params: pytree of arrays.
+      count: number of examples measured on.
+
+    Returns:
+      The words of the key, the dtype of the parameters and the number of examples.
+    """
+    return {
+        "key": jax.random.key_data(key).tolist(),
+        "dtype": str(jnp.result_type(*jax.tree.leaves(params))),
+        "examples": count,
+    }
+
+
+def standard_error(samples: np.ndarray) -> float:
+    """Return the standard error of a mean.
+
+    Args:
+      samples: [M].
+
+    Returns:
+      The error, NaN for fewer than two samples.
+    """
+    if len(samples) < 2:
+        return float("nan")
+    return float(np.std(samples, ddof=1) / np.sqrt(len(samples)))
+
+
+def _value_and_grad(
+    loss_fn: jax.tree_util.Partial, params: chex.ArrayTree, batch: chex.ArrayTree
+) -> tuple[jax.Array, chex.ArrayTree]:
+    return jax.value_and_grad(loss_fn)(params, batch)

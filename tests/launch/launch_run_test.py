@@ -1,0 +1,137 @@
+import json
+import pathlib
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+
+def start(*words):
+    """Start the copy as a process of its own."""
+    command = [sys.executable, "launch.py", *words]
+    return subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    )
+
+
+def start_and_wait_for_measuring(*words):
+    process = start("--experiment=fake", "--workdir=run", "--config.wait=60", *words)
+    deadline = time.monotonic() + 60
+    while not pathlib.Path("run/measuring").exists():
+        assert process.poll() is None, process.stderr.read()
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    return process
+
+
+def record(folder="run"):
+    return json.loads(pathlib.Path(folder, "run.json").read_text())
+
+
+def test_a_run_leaves_its_record_and_says_where_its_report_is(launch, capsys):
+    assert launch("--experiment=fake", "--config.batch_size=32") == 0
+    (folder,) = pathlib.Path("runs").iterdir()
+    assert folder.name.startswith("fake-")
+    last_line = capsys.readouterr().out.splitlines()[-1]
+    expected = "2 supported, 0 contradicted, 1 inconclusive"
+    assert last_line == (
+        f"{folder} is finished: {expected}; its report is {folder}/report.html"
+    )
+    assert json.loads((folder / "config.json").read_text())["batch_size"] == 32
+    found = record(folder)
+    assert (found["experiment"], found["status"]) == ("fake", "finished")
+    (attempt,) = found["attempts"]
+    assert attempt["seconds"].keys() == {"train", "measure"}
+    assert attempt["platform"] == "cpu"
+    page = (folder / "report.html").read_text()
+    assert "python launch.py --experiment=fake --config.batch_size=32" in page
+    assert "On 1 devices." in page
+
+
+def test_a_finished_run_says_so_and_is_not_run_again(launch, files, capsys):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    first = capsys.readouterr().out.splitlines()[-1]
+    before = files()
+    assert launch("--experiment=fake", "--workdir=run", "--config.rate=.1") == 0
+    assert capsys.readouterr().out.splitlines() == [first]
+    assert files() == before
+
+
+def test_a_finished_run_whose_report_is_gone_writes_it_again(launch):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    pathlib.Path("run/report.html").unlink()
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    assert pathlib.Path("run/report.html").exists()
+    assert len(record()["attempts"]) == 2
+
+
+@pytest.mark.parametrize(
+    ("end", "code", "message"),
+    [
+        ("3", 3, "launch.py: ended with 3\n"),
+        ("4", 4, "launch.py: ended with 4\n"),
+        ("5", 5, "launch.py: ended with 5\n"),
+        ("full", 6, "launch.py: [Errno 28] No space left on device: 'metrics.jsonl'\n"),
+    ],
+)
+def test_a_failure_the_user_can_mend_is_one_line(launch, capsys, end, code, message):
+    assert launch("--experiment=fake", "--workdir=run", f"--config.end={end}") == code
+    assert capsys.readouterr().err == message
+    found = record()
+    assert found["status"] == "failed"
+    assert found["attempts"][0]["exit"] == code
+    assert found["attempts"][0]["error"] in message
+
+
+def test_a_bug_keeps_its_traceback(launch, capsys):
+    assert launch("--experiment=fake", "--workdir=run", "--config.end=bug") == 1
+    err = capsys.readouterr().err
+    assert err.startswith("Traceback")
+    assert err.endswith("ZeroDivisionError: a bug of the fake\n")
+    assert "a bug of the fake" in record()["attempts"][0]["error"]
+
+
+def test_a_folder_serves_one_configuration_only(launch, files, capsys):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    before = files()
+    assert launch("--experiment=fake", "--workdir=run", "--config.rate=.2") == 2
+    assert "with rate=0.1, not 0.2" in capsys.readouterr().err
+    assert files() == before
+
+
+def test_a_folder_in_use_is_refused_and_a_killed_run_resumes(launch, capsys):
+    process = start_and_wait_for_measuring()
+    words = ("--experiment=fake", "--workdir=run", "--config.wait=60")
+    assert launch(*words) == 7
+    assert f"run is in use by process {process.pid} on " in capsys.readouterr().err
+    assert len(record()["attempts"]) == 1
+    process.kill()
+    process.communicate()
+    assert record()["status"] == "running"
+    assert launch(*words) == 0
+    assert "run is unfinished: resuming, attempt 2" in capsys.readouterr().out
+    found = record()
+    assert found["status"] == "finished"
+    assert [attempt["exit"] for attempt in found["attempts"]] == [None, 0]
+    assert pathlib.Path("run/trained").read_text() == "trained trained"
+
+
+@pytest.mark.parametrize(
+    ("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)]
+)
+def test_a_signal_ends_the_run_in_order(place, number, code):
+    process = start_and_wait_for_measuring("--devices=3")
+    process.send_signal(number)
+    err = process.communicate(timeout=60)[1]
+    assert process.returncode == code
+    assert err.count("\n") == 1
+    assert err.startswith("launch.py: ")
+    assert "the same command resumes the run" in err
+    found = record()
+    assert found["status"] == "interrupted"
+    (attempt,) = found["attempts"]
+    assert attempt["exit"] == code
+    assert attempt["seconds"].keys() == {"train", "measure"}
+    assert len(attempt["devices"]) == 3

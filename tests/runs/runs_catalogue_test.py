@@ -1,0 +1,55 @@
+import sys
+
+import pytest
+
+from lec7 import runs
+
+SOURCE = '''"""Does the fake do what it says?
+
+Run: python launch.py --experiment=fake
+Expected: a gap of 0.3 +- 0.1,
+  in about {minutes} minutes.
+
+Source: nobody.
+Data: digits, 1,797 images
+  of 8x8.
+"""
+
+from dataclasses import dataclass
+
+VALUE = 7
+'''
+
+
+@pytest.mark.parametrize("minutes", ["2", "0.5", "1-2"])
+def test_a_headline_is_read_without_an_import(tmp_path, minutes):
+    source = SOURCE.format(minutes=minutes) + "\nraise RuntimeError('imported')\n"
+    (tmp_path / "fake.py").write_text(source)
+    assert runs.headline(tmp_path, "fake") == runs.Headline(
+        name="fake",
+        question="Does the fake do what it says?",
+        minutes=minutes,
+        data="digits, 1,797 images of 8x8.",
+    )
+
+
+def test_a_bare_file_has_an_empty_headline(tmp_path):
+    (tmp_path / "bare.py").write_text("")
+    assert runs.headline(tmp_path, "bare") == runs.Headline(
+        name="bare", question="", minutes="", data=""
+    )
+
+
+def test_the_experiments_are_the_files_with_a_public_name(tmp_path):
+    for name in ("b.py", "a.py", "__init__.py", "_shared.py", "notes.md"):
+        (tmp_path / name).write_text("")
+    assert runs.names(tmp_path) == ["a", "b"]
+
+
+def test_an_experiment_is_loaded_from_its_own_folder(tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "experiments", None)
+    monkeypatch.setitem(sys.modules, "experiments.fake", None)
+    (tmp_path / "fake.py").write_text(SOURCE.format(minutes=1))
+    module = runs.load(tmp_path, "fake")
+    assert (module.VALUE, module.__name__) == (7, "experiments.fake")
+    assert sys.modules["experiments.fake"] is module

@@ -1,0 +1,91 @@
+import errno
+import json
+import time
+
+import pytest
+
+from lec7 import runs
+
+CONFIG = '{"seeds":[0]}'
+
+
+class DataError(Exception):
+    exit_code = 3
+
+
+def attempted(folder, error=None, environment=None):
+    with runs.attempt(folder, "fake", CONFIG, environment=environment or {}) as number:
+        runs.add_seconds(folder, "train", 1.5)
+        runs.add_seconds(folder, "train", 0.25)
+        runs.add_seconds(folder, "measure", 4.0)
+        if error is not None:
+            raise error
+    return number
+
+
+def record(folder):
+    return json.loads((folder / "run.json").read_text())
+
+
+@pytest.mark.parametrize(
+    ("error", "status", "code", "text"),
+    [
+        (None, "finished", 0, None),
+        (ZeroDivisionError("a bug"), "failed", 1, "in attempted\n    raise error"),
+        (DataError("no mnist here"), "failed", 3, "no mnist here"),
+        (OSError(errno.EACCES, "Permission denied"), "failed", 6, "Permission denied"),
+        (KeyboardInterrupt(), "interrupted", 130, "KeyboardInterrupt"),
+        (runs.Terminated("terminated"), "interrupted", 143, "terminated"),
+    ],
+)
+def test_an_attempt_records_how_it_ended(tmp_path, error, status, code, text):
+    if error is None:
+        attempted(tmp_path)
+    else:
+        with pytest.raises(type(error)) as caught:
+            attempted(tmp_path, error)
+        assert caught.value is error
+    found = record(tmp_path)
+    assert (found["experiment"], found["status"]) == ("fake", status)
+    (last,) = found["attempts"]
+    assert last["exit"] == code
+    assert last["start"] <= last["end"]
+    assert last["seconds"] == {"train": 1.75, "measure": 4.0}
+    assert last["error"] == text or text in last["error"]
+
+
+def test_every_attempt_adds_a_record_of_its_own(tmp_path):
+    with pytest.raises(DataError):
+        attempted(tmp_path, DataError("gone"), environment={"devices": ["a"]})
+    with pytest.raises(KeyboardInterrupt):
+        attempted(tmp_path, KeyboardInterrupt(), environment={"devices": ["b"]})
+    assert attempted(tmp_path, environment={"devices": ["c"]}) == 3
+    attempts = record(tmp_path)["attempts"]
+    assert [row["exit"] for row in attempts] == [3, 130, 0]
+    assert [row["devices"] for row in attempts] == [["a"], ["b"], ["c"]]
+    assert [row["seconds"]["train"] for row in attempts] == [1.75] * 3
+    assert json.loads((tmp_path / "config.json").read_text()) == json.loads(CONFIG)
+
+
+def test_a_run_is_running_until_it_ends(tmp_path):
+    with runs.attempt(tmp_path, "fake", CONFIG, environment={}):
+        found = record(tmp_path)
+        assert found["status"] == "running"
+        assert found["attempts"][0]["end"] is None
+        assert found["attempts"][0]["exit"] is None
+
+
+def test_phases_add_up_also_when_one_is_interrupted(tmp_path, monkeypatch):
+    clock = iter([0.0, 2.0, 10.0, 11.5, 20.0, 23.0])
+    monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
+    told = []
+    context = runs.Context(
+        tmp_path, (), None, lambda name, seconds: told.append((name, seconds))
+    )
+    with context.phase("train"):
+        pass
+    with context.phase("measure"):
+        pass
+    with pytest.raises(KeyboardInterrupt), context.phase("train"):
+        raise KeyboardInterrupt
+    assert told == [("train", 2.0), ("measure", 1.5), ("train", 3.0)]
