@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lec7.train import checkpoint, feed, metrics
+from lec7.train import checkpoint, events, feed, metrics
 from lec7.train import state as states
 from lec7.train import step as steps
 
-Report = Callable[[int, dict[str, float]], None]
+Report = Callable[..., None]
 
 
 class DivergedError(Exception):
@@ -54,7 +54,7 @@ def fit(
     state: states.TrainState,
     *,
     step: steps.Step,
-    feed_in: feed.Feed,
+    batches: feed.Feed,
     evaluate: Callable[[states.TrainState], dict[str, np.ndarray]],
     plan: Plan,
     devices: Sequence[jax.Device],
@@ -70,14 +70,15 @@ def fit(
     Args:
       state: the population before its first update, leaves [M, ...].
       step: the pure step of one member, made with `axis_name=DEVICE_AXIS`.
-      feed_in: where its batches come from.
+      batches: where its batches come from.
       evaluate: state -> name -> [M], with `train_loss` among them.
       plan: how long to train, and when to look.
       devices: over which every batch is divided.
-      folder: the run's folder; takes `metrics.jsonl` and `checkpoints/<name>/<step>/`.
+      folder: the run's folder; takes `metrics.jsonl`, `checkpoints/<name>/<step>/` and
+        TensorBoard's `events/<name>/`.
       name: the name of this training in both.
-      report: called after every dispatch with the steps made and what was measured, the
-        mean over the members.
+      report: called after every dispatch with the steps made and, by name, what was
+        measured, the mean over the members.
 
     Returns:
       The trained population as arrays of the host, and the history of its metrics:
@@ -92,8 +93,8 @@ def fit(
     log = metrics.MetricsLog(folder / "metrics.jsonl", name)
     start = _Carried(state, np.ones(len(state.step), bool), np.asarray(0))
     carried = _resume(checkpoints, log, start)
-    advance = steps.make_advance(step, feed_in.fetch, devices)
-    data = steps.place(feed_in.data, devices)
+    advance = steps.make_advance(step, batches.fetch, devices)
+    data = steps.place(batches.data, devices)
     # A copy, because `advance` consumes its state and the caller may want theirs.
     copy = jax.tree.map(jnp.copy, carried.state)
     carried = carried._replace(state=steps.place(copy, devices))
@@ -101,7 +102,7 @@ def fit(
     while carried.steps < plan.max_steps and carried.active.any():
         done = int(carried.steps)
         count = min(plan.evaluate_every, plan.max_steps - done)
-        slots = feed.divide(feed_in.slots(done, count), len(devices))
+        slots = feed.divide(batches.slots(done, count), len(devices))
         state, made = advance(carried.state, data, slots, carried.active)
         made = jax.device_get(made)
         _require_finite(made["loss"], carried.active, done, name)
@@ -112,8 +113,10 @@ def fit(
             log.sync()
             checkpoint.save(checkpoints, carried, step=done + count)
         if report is not None:
-            report(done + count, {k: float(np.mean(v)) for k, v in measured.items()})
-    return jax.device_get(carried.state), log.read()
+            report(done + count, **{k: float(np.mean(v)) for k, v in measured.items()})
+    history = log.read()
+    events.write_events(folder / "events" / name, history)
+    return jax.device_get(carried.state), history
 
 
 class _Carried(NamedTuple):

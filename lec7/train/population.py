@@ -71,7 +71,7 @@ def train_population(
     state, history = loop.fit(
         states.population(initialise, rule, seeds),
         step=steps.make_step(model, rule, loss, axis_name=steps.DEVICE_AXIS),
-        feed_in=feed.from_arrays(*dataset.train, seeds=seeds, batch_size=batch_size),
+        batches=feed.from_arrays(*dataset.train, seeds=seeds, batch_size=batch_size),
         evaluate=evaluation.make_evaluate(model, loss, seen, devices),
         plan=plan,
         devices=devices,

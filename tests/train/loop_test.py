@@ -22,7 +22,7 @@ class Setting:
 
     state: states.TrainState
     step: steps.Step
-    feed_in: feed.Feed
+    batches: feed.Feed
     evaluate: object
 
 
@@ -45,7 +45,7 @@ def make_setting(images, labels, rule):
         step=train.make_step(
             model, rule, losses.cross_entropy, axis_name=steps.DEVICE_AXIS
         ),
-        feed_in=feed.from_arrays(images, labels, seeds=SEEDS, batch_size=8),
+        batches=feed.from_arrays(images, labels, seeds=SEEDS, batch_size=8),
         evaluate=train.make_evaluate(
             model,
             losses.cross_entropy,
@@ -59,7 +59,7 @@ def fit(setting, folder, plan, **options):
     return train.fit(
         setting.state,
         step=setting.step,
-        feed_in=setting.feed_in,
+        batches=setting.batches,
         evaluate=setting.evaluate,
         plan=plan,
         devices=jax.devices()[:1],
@@ -74,7 +74,7 @@ class KilledError(Exception):
 
 
 def kill_at(step):
-    def report(done, measured):
+    def report(done, **measured):
         del measured
         if done >= step:
             raise KilledError

@@ -1,0 +1,141 @@
+"""Every experiment runs, small, from the command line to its report."""
+
+import dataclasses
+import json
+import pathlib
+
+import jax
+import numpy as np
+import pytest
+
+import launch
+from lec7 import report, runs
+
+ROOT = pathlib.Path(__file__).parent.parent
+EXPERIMENTS = ROOT / "experiments"
+SMALL = {
+    "sharp_vs_flat": {
+        "seeds": (0, 1),
+        "small_batch": 16,
+        "large_batch": 64,
+        "stop_loss": 0.3,
+        "max_steps": 64,
+        "probes": 6,
+        "resolution": 3,
+    },
+}
+
+
+@pytest.fixture(scope="session")
+def records(tmp_path_factory):
+    """A data folder of the session's own."""
+    return tmp_path_factory.mktemp("records")
+
+
+@pytest.fixture(autouse=True)
+def own_folders(records, tmp_path, monkeypatch):
+    """Keep a run's data and folders away from the user's."""
+    monkeypatch.setenv("LEC7_DATA_DIR", str(records))
+    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "programs"))
+    monkeypatch.chdir(tmp_path)
+
+
+def words(settings):
+    """Return settings as the words of a command line."""
+    for name, value in settings.items():
+        values = value if isinstance(value, tuple) else (value,)
+        yield f"--config.{name}={values[0]}"
+        yield from map(str, values[1:])
+
+
+def test_every_experiment_is_run_here():
+    assert sorted(SMALL) == runs.names(EXPERIMENTS)
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_experiment_ends_with_claims_figures_and_a_page(name, tmp_path, capsys):
+    folder = tmp_path / "run"
+    arguments = [f"--experiment={name}", f"--workdir={folder}", *words(SMALL[name])]
+    assert launch.main(["launch.py", *arguments]) == 0
+    assert f"its report is {folder / 'report.html'}" in capsys.readouterr().out
+
+    record = json.loads((folder / "run.json").read_text())
+    assert record["status"] == "finished"
+    claims = report.read_claims(folder / "claims.json")
+    assert len({claim.id for claim in claims}) == len(claims) > 0
+    page = (folder / "report.html").read_text()
+    for claim in claims:
+        assert claim.statement in page
+        for suffix in (".png", ".svg", ".npz"):
+            assert (folder / "figures" / claim.figure).with_suffix(suffix).is_file()
+
+    before = (folder / "report.html").stat().st_mtime_ns
+    assert launch.main(["launch.py", *arguments]) == 0
+    assert (folder / "report.html").stat().st_mtime_ns == before
+
+
+@pytest.mark.parametrize("name", SMALL)
+def test_an_experiment_says_what_it_asks_and_explains_every_field(name):
+    experiment = runs.load(EXPERIMENTS, name)
+    for title in ("Run:", "Expected:", "Source:", "Data:"):
+        assert f"\n{title}" in experiment.__doc__
+    assert f"--experiment={name}" in experiment.__doc__
+    line = runs.headline(EXPERIMENTS, name)
+    assert line.question.endswith("?")
+    assert line.minutes
+    assert line.data
+    for field in runs.fields(experiment.Config):
+        assert field.comment, f"{name}.{field.name} has no comment"
+
+
+def test_the_number_of_devices_changes_neither_claims_nor_parameters(tmp_path):
+    experiment = runs.load(EXPERIMENTS, "sharp_vs_flat")
+    settings = SMALL["sharp_vs_flat"] | {"batch_norm": True, "stop_loss": 1e-6}
+    config = dataclasses.replace(experiment.Config(), **settings)
+    found, states = [], []
+    for count in (1, 4):
+        folder = tmp_path / f"{count}"
+        context = runs.Context(folder, tuple(jax.devices()[:count]), report.Progress())
+        found.append(experiment.run(config, context).claims)
+        states.append(saved_states(folder))
+    for one, four in zip(*found, strict=True):
+        assert (one.id, one.verdict) == (four.id, four.verdict)
+        np.testing.assert_allclose(one.effect, four.effect, rtol=2e-2)
+    for one, four in zip(*states, strict=True):
+        np.testing.assert_allclose(one, four, rtol=1e-3, atol=1e-4)
+
+
+def saved_states(folder):
+    """Return every floating-point array of the last checkpoints."""
+    from flax import serialization
+
+    paths = sorted((folder / "checkpoints").glob("*/00000064/state.msgpack"))
+    assert len(paths) == 2
+    trees = [serialization.msgpack_restore(path.read_bytes()) for path in paths]
+    leaves = jax.tree.leaves(trees)
+    return [leaf for leaf in leaves if np.issubdtype(leaf.dtype, np.floating)]
+
+
+@pytest.mark.parametrize(
+    ("setting", "message"),
+    [
+        ({"seeds": (0,)}, "seeds"),
+        ({"seeds": (0, 0)}, "seeds"),
+        ({"learning_rate": 0.0}, "learning_rate is 0.0; expected more than 0"),
+        ({"small_batch": 0}, "small_batch is 0; expected at least 1"),
+        ({"large_batch": 8}, "large_batch is 8; expected more than small_batch"),
+        ({"resolution": 2}, "resolution 2; expected"),
+    ],
+)
+def test_a_configuration_out_of_range_is_refused(setting, message):
+    experiment = runs.load(EXPERIMENTS, "sharp_vs_flat")
+    with pytest.raises(ValueError, match=message):
+        experiment.Config(**setting)
+
+
+def test_a_batch_that_the_devices_cannot_share_is_refused_before_anything(tmp_path):
+    experiment = runs.load(EXPERIMENTS, "sharp_vs_flat")
+    context = runs.Context(tmp_path / "run", tuple(jax.devices()), report.Progress())
+    with pytest.raises(runs.UsageError, match="small_batch=18: expected a multiple"):
+        experiment.run(experiment.Config(small_batch=18), context)
+    assert not (tmp_path / "run").exists()
