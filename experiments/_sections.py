@@ -66,12 +66,59 @@ def training(
     )
 
 
-def generalisation(folder: pathlib.Path, populations: Populations) -> report.Section:
+def comparison(
+    folder: pathlib.Path,
+    name: str,
+    measures: Mapping[str, Sequence[np.ndarray]],
+    groups: Sequence[str],
+    *,
+    heading: str,
+    text: str,
+    caption: str,
+    log: bool = False,
+) -> report.Section:
+    """Show measures of several populations seed by seed, as a table and a figure.
+
+    Args:
+      folder: the run's folder.
+      name: of the figure.
+      measures: title with unit -> one row of M values for each population.
+      groups: names of the populations.
+      heading: of the section.
+      text: of the section.
+      caption: of the figure, without what its marks are.
+      log: whether values are spaced by their logarithm.
+
+    Returns:
+      The section.
+    """
+    figure = report.save_figure(
+        report.draw_paired(measures, groups=groups, log=log),
+        folder,
+        name,
+        data=measures,
+        caption=(
+            f"{caption} Every seed is a circle, and a line joins the networks of one "
+            "seed. Diamonds are means with their 95 % interval."
+        ),
+    )
+    table = report.Table(
+        ("measure", *groups),
+        [(title, *map(report.format_spread, rows)) for title, rows in measures.items()],
+        "Mean ± standard deviation over seeds.",
+    )
+    return report.Section(heading=heading, text=text, table=table, figures=[figure])
+
+
+def generalisation(
+    folder: pathlib.Path, populations: Populations, *, test_examples: int
+) -> report.Section:
     """Show error and loss on the test set, and the gaps to the training set.
 
     Args:
       folder: the run's folder.
       populations: name -> trained population.
+      test_examples: size of the test set.
 
     Returns:
       The section.
@@ -87,40 +134,19 @@ def generalisation(folder: pathlib.Path, populations: Populations) -> report.Sec
             f["test_loss"] - f["train_loss"] for f in final.values()
         ],
     }
-    return _comparison(
+    return comparison(
         folder,
         "generalisation",
         measures,
         tuple(populations),
         heading="Generalisation",
-        caption="Every seed is a circle, and a line joins the networks of one seed.",
-    )
-
-
-def sharpness(
-    folder: pathlib.Path, measures: Mapping[str, np.ndarray], groups: Sequence[str]
-) -> report.Section:
-    """Show measures of sharpness.
-
-    Args:
-      folder: the run's folder.
-      measures: title with unit -> [G, M].
-      groups: names of the G populations.
-
-    Returns:
-      The section.
-    """
-    return _comparison(
-        folder,
-        "sharpness",
-        measures,
-        groups,
-        log=True,
-        heading="Sharpness",
-        caption=(
-            "Measures of sharpness on the whole training set, on logarithmic axes. "
-            "Every seed is a circle, and a line joins the networks of one seed."
+        text=(
+            f"The test set has {test_examples:,} examples, so one of them is "
+            f"{100 / test_examples:.2g} points of accuracy. Intervals are over seeds, "
+            "which decide the initial parameters and the order of the batches; the "
+            "test set is the same for all."
         ),
+        caption="Errors, losses and gaps of the trained networks.",
     )
 
 
@@ -237,28 +263,3 @@ def _until_stopped(population: train.Population) -> np.ndarray:
     evaluated = population.history["train_loss_step"]
     training_still = evaluated < population.updates[:, None]
     return np.where(training_still, population.history["train_loss"].T, np.nan)
-
-
-def _comparison(
-    folder: pathlib.Path,
-    name: str,
-    measures: Mapping[str, Sequence[np.ndarray]],
-    groups: Sequence[str],
-    *,
-    heading: str,
-    caption: str,
-    log: bool = False,
-) -> report.Section:
-    figure = report.save_figure(
-        report.draw_paired(measures, groups=groups, log=log),
-        folder,
-        name,
-        data=measures,
-        caption=f"{caption} Diamonds are means with their 95 % interval.",
-    )
-    table = report.Table(
-        ("measure", *groups),
-        [(title, *map(report.format_spread, rows)) for title, rows in measures.items()],
-        "Mean ± standard deviation over seeds.",
-    )
-    return report.Section(heading=heading, table=table, figures=[figure])

@@ -17,25 +17,14 @@ Data: digits, or any TFDS name
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Literal
 
-import jax
 import numpy as np
 from flax import linen as nn
 
-from experiments import _landscapes, _sections
-from lec7 import (
-    curvature,
-    data,
-    losses,
-    models,
-    report,
-    runs,
-    sharpness,
-    train,
-    update_rules,
-)
+from experiments import _landscapes, _sections, _sharpness
+from lec7 import data, losses, models, report, runs, train, update_rules
 
 MODELS = {"mlp": models.MLP, "convnet": models.ConvNet}
 RULES = {
@@ -47,13 +36,6 @@ RULES = {
     "adam": update_rules.adam,
 }
 SMALL, LARGE = GROUPS = ("small batch", "large batch")
-MEASURES = {
-    "top eigenvalue of the Hessian": "top_eigenvalue",
-    "trace of the Hessian": "trace",
-    "Keskar sharpness (%)": "keskar",
-    "SAM sharpness, one ascent (nats)": "sam_one_ascent",
-    "SAM sharpness, highest of ten ascents (nats)": "sam",
-}
 CHUNK = 1024  # examples that the analysis takes at once
 
 
@@ -146,7 +128,9 @@ def run(config: Config, context: runs.Context) -> report.Report:
         "test": data.chunks(dataset.test, CHUNK),
     }
     with context.phase("sharpness"):
-        measured = _measure(config, context, metrics, batches["train"], populations)
+        measured = _sharpness.measure(
+            config, context, metrics, batches["train"], populations
+        )
     with context.phase("landscape"):
         views = _landscapes.sections(
             context, metrics, batches, populations, seeds=config.seeds, steps=steps
@@ -162,8 +146,12 @@ def run(config: Config, context: runs.Context) -> report.Report:
                 _sections.training(
                     context.folder, populations, stop_loss=config.stop_loss
                 ),
-                _sections.generalisation(context.folder, populations),
-                _sections.sharpness(context.folder, measured, GROUPS),
+                _sections.generalisation(
+                    context.folder,
+                    populations,
+                    test_examples=len(dataset.test.labels),
+                ),
+                _sharpness.section(config, context.folder, measured, GROUPS),
                 *views,
             ],
         )
@@ -208,46 +196,6 @@ def _train(
         )
 
 
-def _measure(
-    config: Config,
-    context: runs.Context,
-    metrics: Callable,
-    batches: Sequence[data.Split],
-    populations: Mapping[str, train.Population],
-) -> Mapping[str, np.ndarray]:
-    """Return each measure of sharpness on the training set, title -> [2, M]."""
-
-    def loss_fn(batch_stats, params, batch):
-        return metrics({"params": params, "batch_stats": batch_stats}, batch)["loss"]
-
-    def measure(name: str, index: int) -> list[float]:
-        variables = populations[name].member(index)
-        at = jax.tree_util.Partial(loss_fn, variables["batch_stats"])
-        where = (at, variables["params"], batches)
-        key = jax.random.key(config.seeds[index])
-        hessian = curvature.hessian(*where)
-        return [
-            curvature.top_eigenpairs(hessian, 1, key=key).values[0],
-            curvature.trace(hessian, key=key, probes=config.probes).mean,
-            sharpness.keskar(
-                *where, key=key, epsilon=config.epsilon, starts=config.starts
-            ).value,
-            sharpness.sam_sharpness(*where, key=key, rho=config.rho).value,
-            sharpness.sam_sharpness(*where, key=key, rho=config.rho, steps=10).value,
-        ]
-
-    with context.progress.task(
-        "sharpness", 2 * len(config.seeds), unit="network"
-    ) as task:
-        values = []
-        for name in GROUPS:
-            for index in range(len(config.seeds)):
-                values.append(measure(name, index))
-                task.update(len(values))
-    table = np.asarray(values, np.float64).reshape(2, len(config.seeds), -1)
-    return dict(zip(MEASURES, np.moveaxis(table, 2, 0), strict=True))
-
-
 def _decide(
     populations: Mapping[str, train.Population], measured: Mapping[str, np.ndarray]
 ) -> list[report.Claim]:
@@ -283,7 +231,7 @@ def _decide(
             unit="ratio, large / small batch",
             figure="sharpness",
         )
-        for title, name in MEASURES.items()
+        for title, name in _sharpness.MEASURES.items()
     ]
     return [worse, costlier, *sharper]
 
@@ -291,29 +239,36 @@ def _decide(
 def _summarise(
     config: Config,
     populations: Mapping[str, train.Population],
-    decided: list[report.Claim],
+    decided: Sequence[report.Claim],
 ) -> str:
-    worse, _, *sharper = decided
+    worse, costlier, *sharper = decided
     small, large = (
         report.format_spread(100 * populations[name].final["test_accuracy"])
         for name in GROUPS
     )
-    ratios = [report.format_number(claim.effect) for claim in sharper]
+    ratios = "; ".join(
+        f"{title}, {report.format_number(claim.effect)}"
+        for title, claim in zip(_sharpness.MEASURES, sharper, strict=True)
+    )
     count = sum(claim.verdict == "supported" for claim in sharper)
+    return (
+        f"{_reached(config, populations)} The test accuracy is {small} % with batches "
+        f"of {config.small_batch} and {large} % with batches of {config.large_batch}. "
+        f"That the large batch generalises worse is {worse.verdict} by the test "
+        f"accuracy and {costlier.verdict} by the test loss. The large batch has the "
+        f"sharper minimum by {count} of {len(sharper)} measures. Ratios, large to "
+        f"small batch: {ratios}."
+    )
+
+
+def _reached(config: Config, populations: Mapping[str, train.Population]) -> str:
     missed = sum(
         int(np.sum(p.final["train_loss"] > config.stop_loss))
         for p in populations.values()
     )
-    reached = (
-        f"All networks reached a training loss of {config.stop_loss} nats."
-        if missed == 0
-        else f"{missed} networks did not reach a training loss of {config.stop_loss} "
-        f"nats in {config.max_steps:,} updates, so the comparison is not at equal loss."
-    )
-    return (
-        f"{reached} The test accuracy is {small} % with batches of "
-        f"{config.small_batch} and {large} % with batches of {config.large_batch}: "
-        f"that the large batch generalises worse is {worse.verdict}. The minimum of the "
-        f"large batch is the sharper one by {count} of {len(sharper)} measures; large "
-        f"over small, they are {', '.join(ratios)} ({', '.join(MEASURES)})."
-    )
+    if missed:
+        return (
+            f"{missed} networks did not reach a training loss of {config.stop_loss:g} "
+            f"nats in {config.max_steps:,} updates, so losses are not equal."
+        )
+    return f"All networks reached a training loss of {config.stop_loss:g} nats."

@@ -32,12 +32,15 @@ def data_folder(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
 
     Args:
       data_dir: a folder, or None for the one that the environment variable
-        `LEC7_DATA_DIR` names, or else `~/.cache/lec7/data`.
+        `LEC7_DATA_DIR` names, or else `lec7/data` in the user's cache folder.
 
     Returns:
       The folder, which need not exist.
     """
-    chosen = data_dir or os.environ.get("LEC7_DATA_DIR") or "~/.cache/lec7/data"
+    chosen = data_dir or os.environ.get("LEC7_DATA_DIR")
+    if chosen is None:
+        cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
+        chosen = pathlib.Path(cache, "lec7", "data")
     return pathlib.Path(chosen).expanduser()
 
 

@@ -30,7 +30,7 @@ def load(
     Args:
       name: such as `digits`, `glyphs/colour32`, `cifar10`, `mnist:3.*.*`.
       data_dir: folder of the prepared records; None is the one that the environment
-        variable `LEC7_DATA_DIR` names, or else `~/.cache/lec7/data`.
+        variable `LEC7_DATA_DIR` names, or else `lec7/data` in the user's cache folder.
       timeout: how long the server of a download may take to answer, seconds.
       memory_limit: bytes that the images may take; known before any is read.
 

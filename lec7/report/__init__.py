@@ -1,0 +1,50 @@
+"""Claims, figures, tables, progress and the page: everything a reader meets."""
+
+from lec7.report.claims import Claim, read_claims, write_claims
+from lec7.report.comparisons import draw_paired
+from lec7.report.curves import draw_curves, draw_interpolation
+from lec7.report.figures import Figure, save_figure
+from lec7.report.formats import (
+    format_duration,
+    format_interval,
+    format_number,
+    format_spread,
+)
+from lec7.report.intervals import geometric_interval, mean_interval
+from lec7.report.landscapes import Landscape, draw_contours, draw_relief
+from lec7.report.page import Provenance, Report, Section, write_report
+from lec7.report.progress import Progress
+from lec7.report.surfaces import Surface, save_surface
+from lec7.report.tables import Table
+from lec7.report.verdicts import mean_claim, paired_claim, ratio_claim
+
+__all__ = [
+    "Claim",
+    "Figure",
+    "Landscape",
+    "Progress",
+    "Provenance",
+    "Report",
+    "Section",
+    "Surface",
+    "Table",
+    "draw_contours",
+    "draw_curves",
+    "draw_interpolation",
+    "draw_paired",
+    "draw_relief",
+    "format_duration",
+    "format_interval",
+    "format_number",
+    "format_spread",
+    "geometric_interval",
+    "mean_claim",
+    "mean_interval",
+    "paired_claim",
+    "ratio_claim",
+    "read_claims",
+    "save_figure",
+    "save_surface",
+    "write_claims",
+    "write_report",
+]

@@ -1,0 +1,86 @@
+"""Figures that compare groups: one panel a measure, every seed in sight."""
+
+import itertools
+import math
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lec7.report import intervals, style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_MOST_COLUMNS = 4
+
+
+@style.in_house_look
+def draw_paired(
+    measures: Mapping[str, ArrayLike], *, groups: Sequence[str], log: bool = False
+) -> "Figure":
+    """Draw every seed of each group, joined across groups, with mean and interval.
+
+    Args:
+      measures: title with unit -> [G, M], one row a group and one column a seed. What
+        is not finite, or has no logarithm on a logarithmic axis, is left out.
+      groups: names of the G groups.
+      log: whether values are spaced by their logarithm; the mean is then geometric.
+
+    Returns:
+      The figure, one panel a measure; bars are 95 % Student-t intervals over seeds.
+    """
+    rows = math.ceil(len(measures) / _MOST_COLUMNS)
+    columns = math.ceil(len(measures) / rows)
+    figure, axes = style.panels(rows, columns, width=3.4, height=4.2)
+    figure.get_layout_engine().set(h_pad=0.15)
+    for panel, (title, values) in zip(axes, measures.items(), strict=False):
+        panel.set_title(textwrap.fill(title, 18), fontsize=15)
+        _draw_panel(panel, np.asarray(values, dtype=np.float64), groups, log)
+    for empty in axes[len(measures) :]:
+        empty.set_axis_off()
+    return figure
+
+
+def _draw_panel(
+    axes: "Axes", values: np.ndarray, groups: Sequence[str], log: bool
+) -> None:
+    """Draw one measure [G, M]."""
+    known = np.isfinite(values) & ((values > 0) | (not log))
+    values = np.where(known, values, np.nan)
+    places = np.arange(len(groups))
+    axes.set_yscale("log" if log else "linear")
+    axes.plot(places, values, color=style.FAINT, linewidth=1.4, zorder=1)
+    colours = itertools.cycle(style.PALETTE)
+    for place, row, colour in zip(places, values, colours, strict=False):
+        row = row[np.isfinite(row)]
+        axes.plot(
+            np.full(row.size, place),
+            row,
+            "o",
+            color=colour,
+            markersize=7,
+            markerfacecolor="none",
+        )
+        _draw_mean(axes, place + 0.2, row, colour, log)
+    axes.set_xlim(-0.5, len(groups) - 0.3)
+    axes.set_xticks(places, [name.replace(" ", "\n") for name in groups])
+    axes.grid(visible=False, axis="x")
+    if log:
+        style.label_decades(axes.yaxis)
+
+
+def _draw_mean(
+    axes: "Axes", place: float, row: np.ndarray, colour: str, log: bool
+) -> None:
+    """Draw a group's mean, and its interval when it has one."""
+    if row.size == 0:
+        return
+    mean = np.exp(np.log(row).mean()) if log else row.mean()
+    interval = (intervals.geometric_interval if log else intervals.mean_interval)(row)
+    if interval is not None:
+        axes.vlines(place, *interval, color=colour, linewidth=3)
+    axes.plot(place, mean, "D", color=colour, markersize=8)

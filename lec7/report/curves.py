@@ -1,0 +1,154 @@
+"""Figures of curves: a population along a training, a slice, an interpolation."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lec7.report import style
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_LINES = ("-", "--", ":", "-.")
+
+
+@style.in_house_look
+def draw_curves(
+    groups: Mapping[str, tuple[ArrayLike, ArrayLike]],
+    *,
+    x_label: str,
+    y_label: str,
+    log_x: bool = False,
+    log_y: bool = False,
+    marks: Mapping[str, float] | None = None,
+) -> "Figure":
+    """Draw each group's median over its members, in a band from lowest to highest.
+
+    It serves training curves, whose groups may have steps of their own, and
+    one-dimensional slices through minima.
+
+    Args:
+      groups: name -> (x [T], y [M, T] or [T]). What is not finite, or has no logarithm
+        on a logarithmic axis, is left out.
+      x_label: with its unit.
+      y_label: with its unit.
+      log_x: whether x is spaced by its logarithm.
+      log_y: whether y is spaced by its logarithm.
+      marks: label -> x of vertical lines.
+
+    Returns:
+      The figure.
+    """
+    figure, (axes,) = style.panels()
+    axes.set(
+        xlabel=x_label,
+        ylabel=y_label,
+        xscale="log" if log_x else "linear",
+        yscale="log" if log_y else "linear",
+    )
+    looks = itertools.product(_LINES, style.PALETTE)
+    for (line, colour), (name, (x, y)) in zip(looks, groups.items(), strict=False):
+        _draw_population(axes, x, y, colour=colour, line=line, label=name)
+    _finish(axes, marks or {})
+    figure.legend(loc="outside upper left", ncols=3)
+    return figure
+
+
+@style.in_house_look
+def draw_interpolation(
+    positions: ArrayLike,
+    losses: Mapping[str, ArrayLike],
+    accuracies: Mapping[str, ArrayLike],
+    *,
+    ends: Sequence[str],
+    log_loss: bool = True,
+) -> "Figure":
+    """Draw loss and accuracy on the line (1 - t) a + t b through two solutions.
+
+    Args:
+      positions: t [T]; 0 is a and 1 is b.
+      losses: split, such as "train" -> [M, T] or [T], in nats.
+      accuracies: the same splits -> [M, T] or [T], as fractions.
+      ends: names of a and b.
+      log_loss: whether the loss is spaced by its logarithm.
+
+    Returns:
+      The figure: loss on the left axis, accuracy on the right one, the first split as
+      a full line and the next ones broken.
+
+    References:
+      Goodfellow et al. 2015, arXiv:1412.6544; Keskar et al. 2017, arXiv:1609.04836,
+      figure 3.
+    """
+    from matplotlib.ticker import PercentFormatter
+
+    figure, (left,) = style.panels()
+    left.set(
+        xlabel=f"position t on the line from {ends[0]} (0) to {ends[1]} (1)",
+        ylabel="loss (nats)",
+        yscale="log" if log_loss else "linear",
+    )
+    right = left.twinx()
+    right.grid(visible=False)
+    right.spines["right"].set_visible(True)
+    right.set_ylabel("accuracy (%)")
+    right.yaxis.set_major_formatter(PercentFormatter(1.0))
+    for axes, colour, quantity, curves in (
+        (left, style.BLUE, "loss", losses),
+        (right, style.VERMILLION, "accuracy", accuracies),
+    ):
+        for line, (split, y) in zip(_LINES, curves.items(), strict=False):
+            _draw_population(
+                axes,
+                positions,
+                y,
+                colour=colour,
+                line=line,
+                label=f"{split} {quantity}",
+            )
+        axes.tick_params(axis="y", colors=colour)
+        axes.yaxis.label.set_color(colour)
+    _finish(left, {ends[0]: 0.0, ends[1]: 1.0})
+    figure.legend(loc="outside upper left", ncols=4)
+    return figure
+
+
+def _draw_population(
+    axes: "Axes",
+    x: ArrayLike,
+    y: ArrayLike,
+    *,
+    colour: str,
+    label: str,
+    line: str,
+) -> None:
+    """Draw the median of [M, T] curves over the band that holds them all."""
+    x = np.asarray(x)
+    y = np.ma.masked_invalid(np.atleast_2d(np.asarray(y, dtype=np.float64)))
+    if axes.get_yscale() == "log":
+        y = np.ma.masked_less_equal(y, 0)
+    if len(y) > 1:
+        low, high = y.min(axis=0), y.max(axis=0)
+        axes.fill_between(x, low, high, color=colour, alpha=0.2, linewidth=0)
+    axes.plot(x, np.ma.median(y, axis=0), line, color=colour, label=label)
+
+
+def _finish(axes: "Axes", marks: Mapping[str, float]) -> None:
+    """Draw vertical lines named above the axes, and label logarithmic axes."""
+    for label, x in marks.items():
+        axes.axvline(x, color=style.INK, linewidth=1.2, linestyle=(0, (2, 3)))
+        axes.annotate(
+            label,
+            (x, 1),
+            xycoords=("data", "axes fraction"),
+            xytext=(0, 4),
+            textcoords="offset points",
+            horizontalalignment="center",
+        )
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "log":
+            style.label_decades(axis)

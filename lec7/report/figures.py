@@ -1,0 +1,85 @@
+"""Saved figures: a picture twice, and the numbers it was drawn from."""
+
+import dataclasses
+import io
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lec7.report import files, style
+
+if TYPE_CHECKING:
+    import matplotlib.figure
+
+
+@dataclasses.dataclass(frozen=True)
+class Figure:
+    """A figure on disk.
+
+    Attributes:
+      name: of its files, unique in a run; a claim refers to it.
+      caption: what there is to see, in a sentence or two; units and spread included.
+      png: the picture in pixels.
+      svg: the picture in lines.
+      npz: the arrays it was drawn from.
+    """
+
+    name: str
+    caption: str
+    png: Path
+    svg: Path
+    npz: Path
+
+
+@style.in_house_look
+def save_figure(
+    figure: "matplotlib.figure.Figure",
+    folder: Path,
+    name: str,
+    *,
+    data: Mapping[str, ArrayLike],
+    caption: str,
+) -> Figure:
+    """Write figures/NAME.png, .svg and .npz; equal input gives equal bytes.
+
+    Args:
+      figure: as drawn.
+      folder: the run's folder.
+      name: letters, digits, "-" and "_".
+      data: the arrays the figure was drawn from, by name.
+      caption: as in `Figure`.
+
+    Returns:
+      The record of what was written.
+
+    Raises:
+      ValueError: if the name could not be a file's, or data holds what is no array of
+        numbers or text.
+    """
+    if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
+        raise ValueError(
+            f"figure name {name!r} is not made of letters, digits, '-' and '_'"
+        )
+    arrays = {key: np.asarray(value) for key, value in data.items()}
+    for key, array in arrays.items():
+        if array.dtype.hasobject:
+            raise ValueError(f"figure {name}: data {key!r} is no array of numbers")
+    stem = Path(folder) / "figures" / name
+    record = Figure(
+        name, caption, *(stem.with_suffix(end) for end in (".png", ".svg", ".npz"))
+    )
+    for path, metadata in (
+        (record.png, {"Software": None}),
+        (record.svg, {"Creator": None, "Date": None}),
+    ):
+        picture = io.BytesIO()
+        figure.savefig(picture, format=path.suffix[1:], metadata=metadata)
+        files.write_atomically(path, picture.getvalue())
+    numbers = io.BytesIO()
+    np.savez_compressed(numbers, **arrays)
+    files.write_atomically(record.npz, numbers.getvalue())
+    return record

@@ -1,0 +1,192 @@
+"""Figures of loss surfaces: contours and reliefs, all groups on one scale of loss."""
+
+import dataclasses
+from collections.abc import Mapping
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lec7.report import formats, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+# Digits of the levels within a decade, from coarse to fine.
+_SERIES = (
+    (1,),
+    (1, 3),
+    (1, 2, 5),
+    (1, 1.5, 2, 3, 5, 7),
+    (1, 1.2, 1.5, 2, 2.5, 3, 4, 5, 6, 8),
+)
+_MOST_LEVELS = 14
+
+
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Landscape:
+    """The loss on one plane, or on one plane for each group.
+
+    Attributes:
+      x: [A] coordinates along the first direction.
+      y: [B] coordinates along the second direction.
+      losses: name of a group -> [A, B], the minimum at the origin. What is not positive
+        and finite is left blank.
+      x_label: of the first direction, with its unit.
+      y_label: of the second direction, with its unit.
+      loss_label: of the loss, with its unit.
+    """
+
+    x: ArrayLike
+    y: ArrayLike
+    losses: Mapping[str, ArrayLike]
+    x_label: str = "direction 1"
+    y_label: str = "direction 2"
+    loss_label: str = "loss (nats)"
+
+    def __post_init__(self):
+        """Refuse surfaces that do not lie on the grid.
+
+        Raises:
+          ValueError: if a surface is not [A, B], or holds no positive finite loss.
+        """
+        grid = (np.size(self.x), np.size(self.y))
+        for name, loss in self.losses.items():
+            if np.shape(loss) != grid:
+                raise ValueError(
+                    f"the surface of {name!r} has shape {np.shape(loss)}; "
+                    f"expected {grid}, one loss for each x and y"
+                )
+            if np.all(np.isnan(log_loss(loss))):
+                raise ValueError(f"the surface of {name!r} holds no positive loss")
+
+
+def log_loss(loss: ArrayLike) -> np.ndarray:
+    """Take the decimal logarithm of losses.
+
+    Args:
+      loss: of any shape.
+
+    Returns:
+      An array of that shape, NaN where a loss is not positive and finite.
+    """
+    loss = np.asarray(loss, dtype=np.float64)
+    known = np.isfinite(loss) & (loss > 0)
+    return np.log10(loss, where=known, out=np.full(loss.shape, np.nan))
+
+
+def loss_levels(landscape: Landscape) -> np.ndarray:
+    """Choose the losses at which all surfaces of a landscape have their contours.
+
+    Levels are round numbers, nearly even in the logarithm, since a minimum is a matter
+    of decades; even themselves where the losses hardly differ.
+
+    Args:
+      landscape: the surfaces.
+
+    Returns:
+      Ascending levels, the first and last of which enclose every loss.
+
+    Example:
+      >>> bowl = Landscape(x=[0, 1], y=[0, 1], losses={"bowl": [[1.1, 2.5], [4, 90]]})
+      >>> loss_levels(bowl).tolist()
+      [1.0, 1.5, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0, 50.0, 70.0, 100.0]
+    """
+    from matplotlib.ticker import MaxNLocator
+
+    losses = np.stack([np.asarray(loss) for loss in landscape.losses.values()])
+    losses = losses[np.isfinite(log_loss(losses))]
+    low, high = losses.min(), losses.max()
+    exponents = np.arange(np.floor(np.log10(low)) - 1, np.ceil(np.log10(high)) + 2)
+    for digits in reversed(_SERIES):
+        levels = np.outer(10.0**exponents, digits).ravel()
+        first = np.searchsorted(levels, low, side="right") - 1
+        last = np.searchsorted(levels, high, side="left")
+        if last - first < _MOST_LEVELS:
+            break
+    if last - first < 4 and high > 1.0001 * low:
+        return MaxNLocator(8).tick_values(low, high)
+    return levels[first : max(last, first + 1) + 1]
+
+
+@style.in_house_look
+def draw_contours(landscape: Landscape) -> "Figure":
+    """Draw loss surfaces from above, side by side, a cross at the minimum of each.
+
+    Args:
+      landscape: one surface a group.
+
+    Returns:
+      The figure, one panel a group.
+
+    References:
+      Li et al. 2018, arXiv:1712.09913, section 4.
+    """
+    from matplotlib.patheffects import withStroke
+
+    levels = np.log10(loss_levels(landscape))
+    figure, axes = style.panels(1, len(landscape.losses), width=5.6, height=5.2)
+    figure.set_layout_engine("compressed", w_pad=0.12)
+    for panel, (name, loss) in zip(axes, landscape.losses.items(), strict=True):
+        heights = np.ma.masked_invalid(log_loss(loss)).T
+        grid = (landscape.x, landscape.y, heights)
+        filled = panel.contourf(*grid, levels, cmap=style.COLOUR_MAP)
+        lines = panel.contour(
+            *grid, levels, colors="white", linestyles="solid", linewidths=0.8
+        )
+        for text in panel.clabel(lines, levels[::2], fmt=_label, fontsize=12):
+            text.set_path_effects([withStroke(linewidth=2.5, foreground=style.INK)])
+        panel.plot(0, 0, "+", color="white", markersize=14, markeredgewidth=2)
+        panel.set(title=name, xlabel=landscape.x_label, ylabel=landscape.y_label)
+        panel.set_box_aspect(1)
+        panel.grid(visible=False)
+        panel.label_outer()
+    bar = figure.colorbar(filled, ax=axes, label=landscape.loss_label, format=_label)
+    bar.set_ticks(levels)
+    return figure
+
+
+@style.in_house_look
+def draw_relief(landscape: Landscape) -> "Figure":
+    """Draw loss surfaces in perspective, side by side, the height on a log scale.
+
+    Args:
+      landscape: one surface a group.
+
+    Returns:
+      The figure, one panel a group.
+    """
+    from matplotlib.figure import Figure
+
+    levels = np.log10(loss_levels(landscape))
+    columns = len(landscape.losses)
+    figure = Figure(figsize=(6.4 * columns, 5.2), layout="none")
+    figure.subplots_adjust(left=0, right=1, bottom=0.08, top=1, wspace=0)
+    x, y = np.meshgrid(landscape.x, landscape.y, indexing="ij")
+    for place, (name, loss) in enumerate(landscape.losses.items(), start=1):
+        axes = figure.add_subplot(1, columns, place, projection="3d")
+        axes.set_box_aspect((1, 1, 0.75), zoom=0.85)
+        axes.plot_surface(
+            *(x, y, log_loss(loss)),
+            cmap=style.COLOUR_MAP,
+            vmin=levels[0],
+            vmax=levels[-1],
+            rcount=60,
+            ccount=60,
+        )
+        axes.set_title(name, y=0.94)
+        axes.set(zlim=(levels[0], levels[-1]))
+        axes.set_xlabel(landscape.x_label, fontsize=13, labelpad=8)
+        axes.set_ylabel(landscape.y_label, fontsize=13, labelpad=10)
+        axes.set_zlabel(landscape.loss_label, fontsize=13, labelpad=16)
+        axes.tick_params(axis="z", pad=7)
+        axes.set_zticks(levels[::2], [_label(level) for level in levels[::2]])
+        axes.tick_params(labelsize=12)
+        axes.locator_params(axis="x", nbins=4)
+        axes.locator_params(axis="y", nbins=4)
+    return figure
+
+
+def _label(level: float, _: int = 0) -> str:
+    """Return the loss of which the level is the logarithm."""
+    return formats.format_tick(10**level)

@@ -1,0 +1,110 @@
+"""The house look of figures: colours all can tell apart, and type that carries."""
+
+import math
+from collections.abc import Callable
+from functools import wraps
+from typing import TYPE_CHECKING, ParamSpec, TypeVar
+
+from lec7.report import formats
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.axis import Axis
+    from matplotlib.figure import Figure
+
+# The palette of Okabe and Ito 2008, in the order in which groups are coloured.
+BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
+PURPLE, ORANGE, SKY, BLACK = "#CC79A7", "#E69F00", "#56B4E9", "#000000"
+PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+# Dark is low; readable without colour vision and in grey.
+COLOUR_MAP = "viridis"
+INK, FAINT = "#24292f", "#d0d7de"
+
+LOOK = {
+    "axes.axisbelow": True,
+    "axes.edgecolor": INK,
+    "axes.grid": True,
+    "axes.labelcolor": INK,
+    "axes.labelsize": 15,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "axes.titlesize": 16,
+    "figure.constrained_layout.use": True,
+    "font.size": 14,
+    "grid.color": FAINT,
+    "grid.linewidth": 0.8,
+    "legend.frameon": False,
+    "lines.linewidth": 2.4,
+    "savefig.dpi": 160,
+    "svg.hashsalt": "lec7",
+    "text.color": INK,
+    "xtick.color": INK,
+    "ytick.color": INK,
+}
+
+
+Arguments = ParamSpec("Arguments")
+Result = TypeVar("Result")
+
+
+def in_house_look(draw: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
+    """Make a function draw in the house look, whatever the user's own settings.
+
+    Args:
+      draw: a function that makes or saves a matplotlib figure.
+
+    Returns:
+      The same function with matplotlib's defaults and `LOOK` in force while it runs.
+    """
+
+    @wraps(draw)
+    def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
+        import matplotlib
+
+        with matplotlib.rc_context():
+            matplotlib.rcdefaults()
+            matplotlib.rcParams.update(LOOK)
+            return draw(*args, **kwargs)
+
+    return drawn
+
+
+def panels(
+    rows: int = 1, columns: int = 1, *, width: float = 8.0, height: float = 4.8
+) -> tuple["Figure", list["Axes"]]:
+    """Make a figure of equal panels, apart from any global state of matplotlib.
+
+    Args:
+      rows: number of rows.
+      columns: number of panels in a row.
+      width: of one panel, inches.
+      height: of one panel, inches.
+
+    Returns:
+      The figure, and its axes row by row.
+    """
+    from matplotlib.figure import Figure
+
+    figure = Figure(figsize=(columns * width, rows * height))
+    axes = figure.subplots(rows, columns, squeeze=False)
+    return figure, list(axes.flat)
+
+
+def label_decades(axis: "Axis") -> None:
+    """Label a logarithmic axis with plain numbers, as many as its range has room for.
+
+    Args:
+      axis: whose limits are final, or nearly so.
+    """
+    from matplotlib import ticker
+
+    low, high = axis.get_view_interval()
+    decades = math.log10(high / low)
+    if decades > 2.5:
+        axis.set_major_locator(ticker.LogLocator())
+    elif decades > 0.7:
+        axis.set_major_locator(ticker.LogLocator(subs=(1, 2, 5)))
+    else:
+        axis.set_major_locator(ticker.MaxNLocator(5))
+    axis.set_major_formatter(lambda value, _: formats.format_tick(value))
+    axis.set_minor_formatter(ticker.NullFormatter())

@@ -1,0 +1,241 @@
+import base64
+import dataclasses
+import html.parser
+import json
+import re
+
+import numpy as np
+import pytest
+
+from lec7.report import (
+    claims,
+    curves,
+    figures,
+    landscapes,
+    markup,
+    page,
+    surfaces,
+    tables,
+)
+
+NASTY = '</script><script>alert(1)</script> & "quotes" <!-- \U0001f600 `a < b`'
+VOID = {"meta", "img", "br", "hr", "link"}
+PROVENANCE = page.Provenance(
+    command="python launch.py --experiment=x",
+    config=[("seeds", 5, "runs of each group"), ("note", NASTY, NASTY)],
+    environment={"jax": "0.10.2"},
+    seconds={"train": 92.0},
+)
+
+
+class Outline(html.parser.HTMLParser):
+    """What a browser makes of a page: tags, texts, and whether tags are balanced."""
+
+    def __init__(self, text):
+        super().__init__()
+        self.open, self.tags, self.texts = [], [], []
+        self.feed(text)
+        self.close()
+
+    def handle_starttag(self, tag, attrs):
+        self.tags.append((tag, dict(attrs)))
+        if tag not in VOID:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag):
+        assert self.open.pop() == tag
+
+    def handle_data(self, data):
+        self.texts.append(data)
+
+    def all(self, name):
+        return [attributes for tag, attributes in self.tags if tag == name]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("run")
+
+
+@pytest.fixture(scope="module")
+def report(folder):
+    steps = np.arange(5)
+    curve = curves.draw_curves({"a": (steps, steps)}, x_label="step", y_label="loss")
+    x = np.linspace(-1, 1, 5)
+    bowl = landscapes.Landscape(
+        x=x, y=x, losses={NASTY: 0.1 + x[:, None] ** 2 + x**2}, x_label=NASTY
+    )
+    claim = claims.Claim(
+        id="L20",
+        statement=NASTY,
+        source="lecture, 0:32:05",
+        verdict="supported",
+        effect=168.4,
+        interval=(86.4, 326.2),
+        unit="large / small",
+        seeds=5,
+        figure="relief",
+    )
+    unknown = dataclasses.replace(
+        claim, id="b", verdict="inconclusive", effect=None, interval=None, figure=None
+    )
+    return page.Report(
+        title=NASTY,
+        question="Does it?",
+        summary="One.\n\nTwo.",
+        claims=[claim, unknown],
+        sections=[
+            page.Section(
+                heading="Curves",
+                text=NASTY,
+                table=tables.Table(("net", "value"), [(NASTY, 0.5), ("F2", np.nan)]),
+                figures=[
+                    figures.save_figure(
+                        curve, folder, "curve", data={"a": steps}, caption=NASTY
+                    )
+                ],
+            ),
+            page.Section(
+                heading="Relief",
+                surface=surfaces.save_surface(bowl, folder, "relief", caption="Bowl."),
+            ),
+        ],
+    )
+
+
+@pytest.fixture(scope="module")
+def text(folder, report):
+    return page.write_report(folder, report, PROVENANCE).read_text(encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def outline(text):
+    return Outline(text)
+
+
+def test_page_is_well_formed(text, outline):
+    assert text.startswith('<!doctype html>\n<html lang="en">')
+    assert outline.open == []
+    anchors = [attributes["id"] for _, attributes in outline.tags if "id" in attributes]
+    assert len(anchors) == len(set(anchors))
+
+
+def test_page_loads_nothing_from_outside(outline, text):
+    sources = [
+        attributes[key]
+        for tag, attributes in outline.tags
+        for key in ("src", "href", "srcset", "poster", "data", "action")
+        if key in attributes and tag != "a"
+    ]
+    assert sources
+    assert all(source.startswith("data:") for source in sources)
+    assert not outline.all("link")
+    (style,) = re.findall(r"<style>(.*?)</style>", text, re.DOTALL)
+    assert "url(" not in style
+    assert "@import" not in style
+
+
+def test_page_forbids_requests_by_policy(outline):
+    (policy,) = [
+        attributes["content"]
+        for attributes in outline.all("meta")
+        if attributes.get("http-equiv") == "Content-Security-Policy"
+    ]
+    rules = dict(rule.split(" ", 1) for rule in policy.split("; "))
+    assert rules["default-src"] == "'none'"
+    assert rules["img-src"] == "data:"
+    assert not {"connect-src", "font-src", "frame-src"} & set(rules)
+    assert "eval" not in policy
+
+
+def test_text_is_never_markup(outline, text):
+    assert len(outline.all("script")) == 3
+    assert "alert(1)</script>" not in text
+    plain = NASTY.replace("`a < b`", "a < b")
+    assert plain in "".join(outline.texts)
+    assert outline.all("td")
+    assert sum(NASTY in data for data in outline.texts) >= 4
+
+
+def test_scripts_end_where_they_should(outline, text):
+    kinds = [attributes["type"] for attributes in outline.all("script")]
+    assert kinds == ["application/json", "text/javascript", "text/javascript"]
+    assert text.count("</script>") == 3
+
+
+@pytest.mark.parametrize("ending", ["</script>", "</SCRIPT >", "<!--<script>"])
+def test_a_script_keeps_its_strings(ending):
+    made = markup.serialise(markup.script(f'["{ending}"]', kind="application/json"))
+    (content,) = re.findall(r"^<script type=.*?>(.*)</script>$", made)
+    assert json.loads(content) == [ending]
+    assert not re.search(r"</?script|<!--", content, re.IGNORECASE)
+
+
+def test_every_picture_is_inside_and_described(outline, folder, report):
+    pictures = [figure["src"].split(",")[1] for figure in outline.all("img")]
+    first, second = report.sections
+    assert base64.b64decode(pictures[0]) == first.figures[0].svg.read_bytes()
+    assert base64.b64decode(pictures[1]) == second.surface.figure.png.read_bytes()
+    assert [figure["alt"] for figure in outline.all("img")] == [NASTY, "Bowl."]
+
+
+def test_every_link_leads_somewhere(outline, folder):
+    anchors = {attributes.get("id") for _, attributes in outline.tags}
+    links = [attributes["href"] for attributes in outline.all("a")]
+    assert "#figure-relief" in links
+    for link in links:
+        assert link[1:] in anchors if link[0] == "#" else (folder / link).is_file()
+
+
+def test_a_claim_shows_verdict_effect_interval_and_where_to_look(outline):
+    shown = "".join(outline.texts)
+    for part in ("✓ supported", "168", "86.4 to 326", "large / small", "L20, lecture"):
+        assert part in shown
+    assert "? inconclusive" in shown
+
+
+def test_how_it_was_run_is_told(outline):
+    shown = "".join(outline.texts)
+    for part in (PROVENANCE.command, "runs of each group", "0.10.2", "1 min 32 s"):
+        assert part in shown
+
+
+def test_equal_reports_give_equal_pages(folder, report, text):
+    claims_before = (folder / "claims.json").read_bytes()
+    again = page.write_report(folder, report, PROVENANCE)
+    assert again.read_text(encoding="utf-8") == text
+    assert (folder / "claims.json").read_bytes() == claims_before
+
+
+def test_a_page_without_a_landscape_has_no_script(report):
+    still = dataclasses.replace(report, sections=report.sections[:1], claims=[])
+    assert not Outline(page.render_page(still, PROVENANCE)).all("script")
+
+
+def test_a_claim_about_a_figure_that_is_not_shown_is_refused(tmp_path, report):
+    lost = dataclasses.replace(report, sections=report.sections[:1])
+    with pytest.raises(ValueError, match="L20 refers to the figure 'relief'.*curve"):
+        page.write_report(tmp_path, lost, PROVENANCE)
+    assert not list(tmp_path.iterdir())
+
+
+def test_two_figures_of_one_name_are_refused(report):
+    twice = dataclasses.replace(report, sections=[*report.sections, report.sections[0]])
+    with pytest.raises(ValueError, match="2 figures have the name 'curve'"):
+        page.render_page(twice, PROVENANCE)
+
+
+def test_columns_of_numbers_are_flush_right():
+    table = tables.Table(
+        ("net", "value", "spread", "note"),
+        [("F1", 0.5, "1.2 ± 0.3", "3 runs"), ("F2", None, "–", "none")],
+    )
+    outline = Outline(markup.serialise(tables.render_table(table)))
+    kinds = [attributes.get("class") for attributes in outline.all("td")]
+    assert kinds == ["number", "number", None] * 2
+    assert "0.500" in outline.texts
+
+
+def test_ragged_rows_are_refused():
+    with pytest.raises(ValueError, match="3 cells; expected 2: net, value"):
+        tables.Table(("net", "value"), [("F1", 1.0, 2.0)])

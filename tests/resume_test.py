@@ -1,0 +1,85 @@
+"""Killed at any time and started again, a run ends in the bytes of one that was not."""
+
+import os
+import pathlib
+import random
+import subprocess
+import sys
+import time
+
+import pytest
+
+ROOT = pathlib.Path(__file__).parent.parent
+COMMAND = (
+    sys.executable,
+    str(ROOT / "launch.py"),
+    "--experiment=sharp_vs_flat",
+    "--config.seeds=0",
+    "1",
+    "--config.batch_norm=True",
+    "--config.rule=adam",
+    "--config.learning_rate=0.003",
+    "--config.stop_loss=1e-9",
+    "--config.max_steps=48",
+    "--config.evaluate_every=2",
+    "--config.large_batch=32",
+    "--config.probes=4",
+    "--config.starts=1",
+    "--config.resolution=3",
+)
+
+
+def start(folder, records):
+    environment = os.environ | {
+        "LEC7_DATA_DIR": str(records / "data"),
+        "XDG_CACHE_HOME": str(records / "cache"),
+    }
+    return subprocess.Popen(
+        [*COMMAND, f"--workdir={folder}"],
+        env=environment,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+    )
+
+
+def finish(folder, records):
+    process = start(folder, records)
+    _, errors = process.communicate()
+    assert process.returncode == 0, errors.decode()
+
+
+def results(folder):
+    """Return the bytes of all that a run has learned, by file."""
+    paths = [
+        folder / "metrics.jsonl",
+        folder / "claims.json",
+        *folder.glob("checkpoints/*/*/state.msgpack"),
+    ]
+    return {path.relative_to(folder): path.read_bytes() for path in paths}
+
+
+@pytest.mark.parametrize(
+    "kills", [3, pytest.param(10, marks=pytest.mark.slow)], ids="{}_kills".format
+)
+def test_a_run_that_is_killed_ends_in_the_same_bytes(tmp_path, kills):
+    finish(tmp_path / "whole", tmp_path)
+    begin = time.monotonic()
+    finish(tmp_path / "timed", tmp_path)
+    seconds = time.monotonic() - begin
+    assert results(tmp_path / "timed") == results(tmp_path / "whole")
+
+    moments = random.Random(kills)
+    killed = 0
+    while killed < kills:
+        process = start(tmp_path / "killed", tmp_path)
+        try:
+            process.wait(timeout=moments.uniform(0.3, 0.9) * seconds)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            killed += 1
+        process.communicate()
+        if process.returncode == 0:
+            break
+    finish(tmp_path / "killed", tmp_path)
+    assert killed >= kills - 1
+    assert results(tmp_path / "killed") == results(tmp_path / "whole")
