@@ -1,6 +1,7 @@
 """A run's folder: whose it is, and the lock that lets one process work in it."""
 
 import contextlib
+import errno
 import fcntl
 import hashlib
 import json
@@ -82,7 +83,10 @@ def lock(folder: pathlib.Path) -> Generator[None, None, None]:
       OSError: the folder cannot be made or written.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
-    folder.mkdir(parents=True, exist_ok=True)
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileNotFoundError as error:  # as under /proc, where nobody may
+        raise PermissionError(errno.EACCES, "cannot be made", str(folder)) from error
     with (folder / LOCK_FILE).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
