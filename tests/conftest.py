@@ -2,15 +2,14 @@
 
 import os
 
-DEVICES = 4
-
-os.environ.setdefault("JAX_PLATFORMS", "cpu")
-# With fewer threads than this the collectives of a loop that does not wait deadlock.
-os.environ.setdefault("PJRT_NPROC", str(2 * DEVICES))
-
 import jax
 import pytest
 
+DEVICES = 4
+
+# With fewer threads than this the collectives of a loop that does not wait deadlock.
+os.environ.setdefault("PJRT_NPROC", str(2 * DEVICES))
+jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", DEVICES)
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -80,7 +80,7 @@ def lock(folder: pathlib.Path) -> Generator[None, None, None]:
 
     Raises:
       FolderInUseError: another process holds the lock.
-      OSError: the folder cannot be made or written.
+      PermissionError: the folder cannot be made.
     """
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:

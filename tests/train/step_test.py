@@ -9,7 +9,7 @@ import numpy as np
 import optax
 import pytest
 
-from lec7 import losses, models, train, update_rules
+from lec7 import data, losses, models, train, update_rules
 from lec7.train import feed
 from lec7.train import state as states
 from lec7.train import step as steps
@@ -45,9 +45,9 @@ def tiny_convnet(axis_name=None):
     )
 
 
-def make_population(model, rule, seeds=(0, 1)):
+def make_population(model, rule, seeds=(0, 1), shape=SHAPE):
     def initialise(key):
-        return models.initialise(model, key, SHAPE)
+        return models.initialise(model, key, shape)
 
     return states.population(initialise, rule, seeds)
 
@@ -148,24 +148,27 @@ def test_a_member_that_has_stopped_keeps_its_state():
     assert first.step == 2
 
 
-def test_a_stream_feeds_the_batches_that_arrays_feed():
+def test_a_stream_from_the_disk_feeds_the_batches_that_arrays_feed(tmp_path):
+    split = data.load("digits", data_dir=tmp_path).train
+    stream = data.stream("digits", "train", batch_size=8, seed=4, data_dir=tmp_path)
+    model = models.MLP(num_classes=10, widths=(8,), axis_name=steps.DEVICE_AXIS)
     rule = update_rules.momentum(0.1)
-    model = tiny_mlp(axis_name=steps.DEVICE_AXIS)
     step = train.make_step(
         model, rule, losses.cross_entropy, axis_name=steps.DEVICE_AXIS
     )
-    images, labels = examples()
-    arrays = feed.from_arrays(images, labels, seeds=(4,), batch_size=8)
-    index = arrays.slots(0, 3)[:, 0]
-    stream = feed.from_stream(lambda i: (images[index[i]], labels[index[i]]), members=1)
+    devices = jax.devices()[:2]
     finals = []
-    for batches in (arrays, stream):
-        devices = jax.devices()[:2]
+    for batches in (
+        feed.from_arrays(*split, seeds=(4,), batch_size=8),
+        feed.from_stream(stream.__getitem__, members=1),
+    ):
         advance = train.make_advance(step, batches.fetch, devices)
-        state = steps.place(make_population(model, rule, (4,)), devices)
-        slots = feed.divide(batches.slots(0, 3), 2)
-        data = steps.place(batches.data, devices)
-        state, _ = advance(state, data, slots, np.array([True]))
+        state = make_population(model, rule, (4,), split.images.shape[1:])
+        slots = feed.divide(batches.slots(5, 3), 2)
+        data_on_devices = steps.place(batches.data, devices)
+        state, _ = advance(
+            steps.place(state, devices), data_on_devices, slots, np.array([True])
+        )
         finals.append(without_key(jax.device_get(state)))
     chex.assert_trees_all_close(*finals, rtol=1e-6)
 

@@ -1,0 +1,144 @@
+"""Extreme eigenpairs of a symmetric operator."""
+
+import functools
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from lec7.curvature import lanczos, operators
+
+_PREFERENCES = {"LA": np.positive, "SA": np.negative, "LM": np.abs}
+
+
+class Eigenpairs(NamedTuple):
+    """Eigenvalues, eigenvectors, and the evidence that they are such."""
+
+    values: jax.Array  # [k], descending; by absolute value for "LM"
+    vectors: chex.ArrayTree  # like the parameters, leaves [k, ...]; orthonormal
+    residuals: jax.Array  # [k], |H v - value v| / scale
+
+
+def top_eigenpairs(
+    op: operators.Operator,
+    k: int,
+    *,
+    key: jax.Array,
+    which: str = "LA",
+    tol: float = 1e-3,
+    max_matvecs: int = 1000,
+) -> Eigenpairs:
+    """Find k extreme eigenpairs by thick-restart Lanczos.
+
+    The search stops by residuals, |H v - value v| <= tol * scale, with scale the
+    largest |value| of the k, or a hundredth of the largest |eigenvalue| where they are
+    all smaller than that. By symmetry an eigenvalue lies within the residual of each
+    value; mostly it is much closer, at the square of the residual over the gap.
+
+    A Krylov space holds one vector of each eigenspace. So for k > 1 the search goes on
+    from a random start in the complement of what it found, until nothing better turns
+    up there: an eigenvalue is returned as often as it occurs.
+
+    Args:
+      op: a symmetric operator on pytrees like `op.params`.
+      k: number of pairs, 1 <= k <= P.
+      key: PRNG key of the start vectors; the result is a function of it.
+      which: "LA" for the largest eigenvalues, "SA" for the smallest (most negative),
+        "LM" for the largest absolute values.
+      tol: largest relative residual; 1e-3 suits float32, float64 reaches 1e-10.
+      max_matvecs: number of products at which the search stops in any case. Nothing is
+        raised then: compare `residuals` with `tol`.
+
+    Returns:
+      The pairs, with residuals computed from k more products.
+
+    Raises:
+      ValueError: k or `which` is out of range, or a product is not finite.
+
+    Example:
+      >>> import jax
+      >>> from lec7.curvature import operators
+      >>> scales = jax.numpy.array([[1.0, -2.0, 3.0]])
+      >>> def loss_fn(params, batch):
+      ...     return jax.numpy.mean(batch @ params**2) / 2
+      >>> op = operators.hessian(loss_fn, jax.numpy.ones(3), [scales])
+      >>> pairs = top_eigenpairs(op, 2, key=jax.random.key(0), which="LM")
+      >>> pairs.values.round(4).tolist()
+      [3.0, -2.0]
+
+    References:
+      Wu and Simon 2000, Thick-restart Lanczos method for large symmetric eigenvalue
+      problems, SIAM J. Matrix Anal. Appl. 22(2).
+    """
+    if which not in _PREFERENCES:
+        raise ValueError(f"which must be one of {[*_PREFERENCES]}, got {which!r}")
+    if not 1 <= k <= op.size:
+        raise ValueError(f"k must be from 1 to P = {op.size}, got {k}")
+    prefer = _PREFERENCES[which]
+    # Half of the tolerance is left for what the pairs of one search add to another's.
+    search = functools.partial(
+        lanczos.search,
+        op,
+        room=min(op.size, 2 * k + 20),
+        prefer=prefer,
+        tol=tol / 2,
+        max_matvecs=max_matvecs,
+    )
+    nothing = jnp.zeros((0, op.size), operators.flat_dtype(op.params))
+    found = search(lanczos.Ritz(np.zeros(0), nothing, 0.0, 0), wanted=k, key=key)
+    while 1 < k < op.size and found.matvecs < max_matvecs:
+        extra = search(found, wanted=1, key=jax.random.fold_in(key, found.matvecs))
+        gain = prefer(extra.values[0]) - prefer(found.values[-1])
+        found = _best(found, extra, k, prefer)
+        if gain <= tol * lanczos.scale(found.values, found.largest):
+            break
+    return _certify(op, found, np.abs if which == "LM" else np.positive)
+
+
+def _best(
+    found: lanczos.Ritz, extra: lanczos.Ritz, k: int, prefer: lanczos.Preference
+) -> lanczos.Ritz:
+    values = np.append(found.values, extra.values)
+    best = np.argsort(-prefer(values), kind="stable")[:k]
+    vectors = _choose(found.vectors, extra.vectors, best)
+    return lanczos.Ritz(values[best], vectors, extra.largest, extra.matvecs)
+
+
+@jax.jit
+def _choose(old: jax.Array, new: jax.Array, rows: jax.Array) -> jax.Array:
+    return jnp.concatenate([old, new])[rows]
+
+
+# The last Rayleigh-Ritz step, on products of the very vectors that are returned.
+def _certify(
+    op: operators.Operator, found: lanczos.Ritz, order: lanczos.Preference
+) -> Eigenpairs:
+    products = operators.products(op, found.vectors)
+    values, rotation = lanczos.eigh(_project(found.vectors, products), order)
+    scale = lanczos.scale(values, found.largest) or 1.0  # zero for a zero operator
+    return _rotate(op.params, found.vectors, products, values, rotation, scale)
+
+
+@jax.jit
+def _project(vectors: jax.Array, products: jax.Array) -> jax.Array:
+    with jax.default_matmul_precision("highest"):
+        return vectors @ products.T
+
+
+@jax.jit
+def _rotate(
+    params: chex.ArrayTree,
+    vectors: jax.Array,
+    products: jax.Array,
+    values: jax.Array,
+    rotation: jax.Array,
+    scale: float,
+) -> Eigenpairs:
+    with jax.default_matmul_precision("highest"):
+        vectors, products = rotation.T @ vectors, rotation.T @ products
+    residuals = jnp.linalg.norm(products - values[:, None] * vectors, axis=1)
+    unravel = jax.vmap(ravel_pytree(params)[1])
+    return Eigenpairs(values, unravel(vectors), residuals / scale)

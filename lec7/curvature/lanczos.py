@@ -1,0 +1,181 @@
+"""Thick-restart Lanczos in the complement of known vectors.
+
+The rows of a basis V are orthonormal. It grows by one product at a time: w = H v of the
+newest row is orthogonalised, twice, against every row; the coefficients are the next
+column of T = V H V^T, and what remains of w is the next row. T is measured, never
+assumed to be tridiagonal, so it is the projection of H after a restart and after a
+breakdown too. The host drives, which keeps products out of the loops of XLA.
+"""
+
+import functools
+import itertools
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.flatten_util import ravel_pytree
+
+from lec7.curvature import operators
+
+RESOLUTION = 0.01  # of the largest |eigenvalue|: a smaller scale is not asked for
+ROUNDING = 100  # units; a smaller remainder of a product has no direction
+
+Preference = Callable[[np.ndarray], np.ndarray]  # values -> numbers, largest preferred
+
+
+class Ritz(NamedTuple):
+    """Ritz pairs, the preferred ones first, and what was met on the way to them."""
+
+    values: np.ndarray  # [k]
+    vectors: jax.Array  # [k, P], orthonormal
+    largest: float  # the largest |Ritz value| met so far
+    matvecs: int  # number of products spent so far
+
+
+class Krylov(NamedTuple):
+    """A basis, and what is known of the operator on it."""
+
+    basis: jax.Array  # [rows, P]: known rows, n active ones, the newest, then zeros
+    projected: np.ndarray  # [n, n], T on the active rows
+    newest: Any  # pytree: the row that has not been multiplied yet
+    coupling: float  # the length of what remained of the last product
+
+
+def search(
+    op: operators.Operator,
+    known: Ritz,
+    *,
+    wanted: int,
+    room: int,
+    prefer: Preference,
+    tol: float,
+    max_matvecs: int,
+    key: jax.Array,
+) -> Ritz:
+    """Find the preferred eigenpairs of an operator in the complement of known vectors.
+
+    Stops when the residual of every wanted pair is at most tol * scale. Where the
+    Krylov space ends, as it does at once for the identity, a random vector goes on.
+
+    Args:
+      op: a symmetric operator on pytrees like `op.params`.
+      known: the pairs to stay orthogonal to.
+      wanted: number of pairs to find.
+      room: number of vectors to hold, the known ones included, at most P.
+      prefer: says which pairs are wanted.
+      tol: largest relative residual.
+      max_matvecs: number of products, the earlier ones included, at which to stop in
+        any case, once there are as many pairs as are wanted.
+      key: PRNG key of the random vectors.
+
+    Returns:
+      The wanted pairs.
+
+    References:
+      Wu and Simon 2000, Thick-restart Lanczos method for large symmetric eigenvalue
+      problems, SIAM J. Matrix Anal. Appl. 22(2).
+    """
+    fixed, largest = len(known.values), known.largest
+    stride = 1 + wanted // 5  # the small eigenproblem is not free for a large one
+    space = _start(op, known.vectors, room, key)
+    for spent in itertools.count(known.matvecs + 1):
+        space = _grow(op, space, fixed, spent, key)
+        active = len(space.projected)
+        full, over = fixed + active == room, spent >= max_matvecs
+        if active < wanted or not (full or over or active % stride == 0):
+            continue
+        values, rotation = eigh(space.projected, prefer)
+        largest = max(largest, np.abs(values).max())
+        residuals = space.coupling * np.abs(rotation[-1, :wanted])
+        bound = tol * scale(np.append(known.values, values[:wanted]), largest)
+        if over or (residuals <= bound).all():
+            break
+        if full:
+            kept = (wanted + active) // 2
+            space = _restart(space, fixed, values[:kept], rotation[:, :kept])
+    basis = _restart(space, fixed, values[:wanted], rotation[:, :wanted]).basis
+    return Ritz(values[:wanted], basis[fixed : fixed + wanted], largest, spent)
+
+
+def scale(values: np.ndarray, largest: float) -> float:
+    """Return the size of eigenvalue that residuals are relative to."""
+    return max(np.abs(values).max(), RESOLUTION * largest)
+
+
+def eigh(matrix: np.ndarray, prefer: Preference) -> tuple[np.ndarray, np.ndarray]:
+    """Return eigenvalues and eigenvectors, in columns, the most preferred first."""
+    values, vectors = np.linalg.eigh(matrix)
+    order = np.argsort(-prefer(values), kind="stable")
+    return values[order], vectors[:, order]
+
+
+def _start(
+    op: operators.Operator, known: jax.Array, room: int, key: jax.Array
+) -> Krylov:
+    rows = jnp.pad(known, ((0, room + 1 - len(known)), (0, 0)))
+    basis, newest, _, _ = _append(rows, len(known), _random(op, key))
+    return Krylov(basis, np.zeros((0, 0)), newest, 0.0)
+
+
+def _grow(
+    op: operators.Operator, space: Krylov, fixed: int, spent: int, key: jax.Array
+) -> Krylov:
+    active = len(space.projected)
+    row = fixed + active + 1
+    basis, newest, *measured = _append(space.basis, row, op(space.newest))
+    column, coupling = jax.device_get(measured)
+    if not np.isfinite(coupling):
+        raise ValueError(
+            "a product of the operator is not finite: are the loss and its first two "
+            "derivatives finite at these parameters?"
+        )
+    if coupling == 0:
+        fresh = _random(op, jax.random.fold_in(key, spent))
+        basis, newest, _, _ = _append(basis, row, fresh)
+    projected = np.pad(space.projected, (0, 1))
+    projected[active] = projected[:, active] = column[fixed:row]
+    return Krylov(basis, projected, newest, float(coupling))
+
+
+def _restart(
+    space: Krylov, fixed: int, values: np.ndarray, rotation: np.ndarray
+) -> Krylov:
+    active, kept = rotation.shape
+    mixing = np.zeros((len(space.basis), len(space.basis)))
+    mixing[:fixed, :fixed] = np.eye(fixed)
+    mixing[fixed : fixed + kept, fixed : fixed + active] = rotation.T
+    mixing[fixed + kept, fixed + active] = 1  # the newest row
+    basis = _mix(mixing.astype(space.basis.dtype), space.basis)
+    return space._replace(basis=basis, projected=np.diag(values))
+
+
+def _random(op: operators.Operator, key: jax.Array) -> Any:
+    flat, unravel = ravel_pytree(op.params)
+    return unravel(jax.random.normal(key, flat.shape, flat.dtype))
+
+
+# The new row is the part of the tree that is orthogonal to the basis, or zeros, which
+# are orthogonal to everything, if that part is nothing but rounding.
+@functools.partial(jax.jit, donate_argnums=0)
+def _append(
+    basis: jax.Array, row: int, tree: Any
+) -> tuple[jax.Array, Any, jax.Array, jax.Array]:
+    vector, unravel = ravel_pytree(tree)
+    with jax.default_matmul_precision("highest"):
+        first = basis @ vector
+        rest = vector - first @ basis
+        second = basis @ rest
+        rest = rest - second @ basis
+    rounding = ROUNDING * jnp.finfo(basis.dtype).eps * jnp.linalg.norm(vector)
+    length = jnp.linalg.norm(rest)
+    length = jnp.where(length <= rounding, 0, length)
+    unit = jnp.where(length > 0, rest / jnp.where(length > 0, length, 1), 0)
+    return basis.at[row].set(unit), unravel(unit), first + second, length
+
+
+@functools.partial(jax.jit, donate_argnums=1)
+def _mix(mixing: jax.Array, basis: jax.Array) -> jax.Array:
+    with jax.default_matmul_precision("highest"):
+        return mixing @ basis
