@@ -29,7 +29,7 @@ def measure(
     """Measure the sharpness of every network of several populations.
 
     Args:
-      config: has `seeds`, `probes`, `epsilon`, `starts` and `rho`.
+      config: has `seeds`, `measured_examples`, `probes`, `epsilon`, `starts`, `rho`.
       context: whom to tell.
       metrics: variables, batch -> `loss`, a mean over the batch.
       batches: on which the loss is taken.
@@ -95,8 +95,9 @@ def section(
         log=True,
         heading="Sharpness",
         text=(
-            "All measures are of the mean loss on the whole training set, in test "
-            f"mode. The trace is estimated by Hutch++ with {config.probes} products. "
+            "All measures are of the mean loss on the training set (on its first "
+            f"{config.measured_examples:,} examples, where it has more), in test mode. "
+            f"The trace is estimated by Hutch++ with {config.probes} products. "
             "Keskar's sharpness is the highest rise of the loss in the box `|z| <= "
             f"{config.epsilon:g} (|w| + 1)`, relative to 1 + loss, found by "
             f"{config.starts} searches of ten iterations of L-BFGS-B. SAM's is the "

@@ -55,6 +55,7 @@ class Config:
     stop_loss: float = 0.002  # training loss at which a network is done, nats
     max_steps: int = 4_000  # updates at the most
     evaluate_every: int = 32  # updates between two looks at the training loss
+    measured_examples: int = 4_096  # of each split that the minima are measured on
     epsilon: float = 1e-3  # half-width of Keskar's box, relative to |w| + 1
     starts: int = 5  # random starts of the search for the worst point in the box
     rho: float = 0.05  # radius of SAM's ball, L2 distance in parameter space
@@ -77,7 +78,13 @@ class Config:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}; expected more than 0"
                 )
-        for name in ("small_batch", "max_steps", "evaluate_every", "starts"):
+        for name in (
+            "small_batch",
+            "max_steps",
+            "evaluate_every",
+            "starts",
+            "measured_examples",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(
                     f"{name} is {getattr(self, name)}; expected at least 1"
@@ -124,8 +131,10 @@ def run(config: Config, context: runs.Context) -> report.Report:
     metrics = train.batch_metrics(model, losses.cross_entropy)
     steps = np.linspace(-config.span, config.span, config.resolution)
     batches = {
-        "train": data.chunks(dataset.train, CHUNK),
-        "test": data.chunks(dataset.test, CHUNK),
+        name: data.chunks(
+            data.Split(*(leaf[: config.measured_examples] for leaf in split)), CHUNK
+        )
+        for name, split in (("train", dataset.train), ("test", dataset.test))
     }
     with context.phase("sharpness"):
         measured = _sharpness.measure(
