@@ -1,0 +1,97 @@
+"""Initial variables of a model from one random draw.
+
+Flax's `model.init` compiles a truncated normal for every leaf, which takes most of the
+start-up time of a deep network. Here all kernels are pieces of one flat draw.
+"""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+# Standard deviation of a standard normal that is cut off at two of its own.
+TRUNCATED_STD = 0.87962566103423978
+
+CONSTANTS = {"bias": 0.0, "scale": 1.0, "mean": 0.0, "var": 1.0}
+
+
+def initialise(
+    model: nn.Module, key: jax.Array, input_shape: Sequence[int]
+) -> dict[str, Any]:
+    """Return the initial variables of a model.
+
+      kernel of the layer `head`    std sqrt(1 / fan_in)
+      any other kernel              std sqrt(2 / fan_in)
+      bias, mean                    0
+      scale, var                    1
+
+    A kernel is a truncated normal whose standard deviation, after the truncation, is
+    the one given; fan_in is the product of all its axes but the last. The 2 makes up
+    for the half of the units that a ReLU switches off, and no ReLU follows the head.
+    Calls under `vmap` over keys give the bits of single calls, and the kernels of a key
+    are the same with and without BatchNorm.
+
+    Args:
+      model: called as `model(x, train=False)`; its mapped axis need not exist.
+      key: typed key [].
+      input_shape: of one example, for images (H, W, C).
+
+    Returns:
+      The collections of `model.init`: `params` and, with BatchNorm, `batch_stats`.
+
+    Raises:
+      ValueError: if a leaf has a name other than those above.
+
+    Example:
+      >>> from lec7 import models
+      >>> model = models.MLP(num_classes=3, widths=())
+      >>> jax.tree.map(jnp.shape, initialise(model, jax.random.key(0), (5,)))
+      {'params': {'head': {'bias': (3,), 'kernel': (5, 3)}}}
+
+    References:
+      He et al. 2015, arXiv:1502.01852, eq. 10.
+    """
+    example = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
+    shapes = jax.eval_shape(lambda x: model.init(key, x, train=False), example)
+    leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
+    paths = [
+        jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves
+    ]
+    sizes = [
+        leaf.size if path.endswith("kernel") else 0
+        for path, (_, leaf) in zip(paths, leaves, strict=True)
+    ]
+    draw = jax.random.truncated_normal(key, -2, 2, (sum(sizes),), jnp.float32)
+    pieces = jnp.split(draw, np.cumsum(sizes)[:-1])
+    return structure.unflatten(
+        _leaf(path, leaf, piece)
+        for path, (_, leaf), piece in zip(paths, leaves, pieces, strict=True)
+    )
+
+
+def _leaf(path: str, leaf: jax.ShapeDtypeStruct, draw: jax.Array) -> jax.Array:
+    """Return the initial value of the leaf at a path such as `params/head/kernel`.
+
+    Args:
+      path: names from the collection to the leaf.
+      leaf: its shape and type.
+      draw: what becomes a kernel, as many numbers as it has entries.
+
+    Raises:
+      ValueError: if no rule is known for the name.
+    """
+    *_, module, name = path.split("/")
+    if name == "kernel":
+        gain = 1 if module == "head" else 2
+        std = math.sqrt(gain / math.prod(leaf.shape[:-1])) / TRUNCATED_STD
+        return (std * draw).reshape(leaf.shape).astype(leaf.dtype)
+    if name in CONSTANTS:
+        return jnp.full(leaf.shape, CONSTANTS[name], leaf.dtype)
+    raise ValueError(
+        f"no initial value is known for {path}; expected its name to be one of kernel, "
+        f"{', '.join(CONSTANTS)}: rename it, or use the model's own `init`"
+    )

@@ -1,0 +1,92 @@
+"""The fast convolution and pooling against the ones of lax and Flax."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+from jax import lax
+
+from lec7.models import convolution
+
+
+def draw(*shape, seed=0):
+    return jnp.asarray(np.random.default_rng(seed).normal(size=shape))
+
+
+def check_equal_with_gradients(function, expected, *args):
+    """Equal values, and equal gradients for one random output cotangent."""
+    cotangent = draw(*jax.eval_shape(expected, *args).shape, seed=1)
+
+    @functools.partial(jax.jit, static_argnums=0)
+    def value_and_gradients(function, *args):
+        value, pull = jax.vjp(function, *args)
+        return value, *pull(cotangent)
+
+    found, wanted = (value_and_gradients(f, *args) for f in (function, expected))
+    for ours, theirs in zip(found, wanted, strict=True):
+        np.testing.assert_allclose(ours, theirs, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    ("window", "strides", "size", "padding"),
+    [
+        ((3, 3), (1, 1), (8, 8), "SAME"),
+        ((3, 3), (2, 2), (7, 8), "SAME"),
+        ((1, 1), (2, 2), (5, 6), "SAME"),
+        ((2, 5), (2, 1), (9, 6), "VALID"),
+        ((5, 4), (3, 2), (5, 11), "SAME"),
+        ((5, 4), (3, 2), (5, 11), "VALID"),
+    ],
+)
+def test_convolution_and_its_gradients_equal_those_of_lax(
+    window, strides, size, padding, float64
+):
+    check_equal_with_gradients(
+        functools.partial(convolution.convolve, strides=strides, padding=padding),
+        lambda x, kernel: lax.conv_general_dilated(
+            x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+        ),
+        draw(2, *size, 3),
+        draw(*window, 3, 4),
+    )
+
+
+@pytest.mark.parametrize("use_bias", [True, False])
+def test_the_layer_has_the_parameters_and_outputs_of_flax(use_bias):
+    x = draw(2, 7, 6, 3)
+    settings = {"kernel_size": (3, 2), "strides": (2, 1), "use_bias": use_bias}
+    ours, flax = convolution.Conv(5, **settings), nn.Conv(5, **settings)
+    variables = flax.init(jax.random.key(0), x)
+    jax.tree.map(
+        np.testing.assert_array_equal, ours.init(jax.random.key(0), x), variables
+    )
+    found, wanted = (jax.jit(layer.apply)(variables, x) for layer in (ours, flax))
+    np.testing.assert_allclose(found, wanted, atol=1e-6)
+
+
+@pytest.mark.parametrize(("backend", "native"), [("cpu", False), ("gpu", True)])
+def test_only_an_accelerator_runs_the_native_convolution(backend, native, monkeypatch):
+    monkeypatch.setattr(jax, "default_backend", lambda: backend)
+    x, kernel = draw(1, 4, 4, 1), draw(3, 3, 1, 2)
+    convolve = functools.partial(convolution.convolve, strides=(1, 1), padding="SAME")
+    assert (
+        "conv_general_dilated" in str(jax.make_jaxpr(convolve)(x, kernel))
+    ) == native
+
+
+@pytest.mark.parametrize(("window", "stride"), [(2, 2), (3, 2)])
+@pytest.mark.parametrize("size", [(8, 8), (7, 9)])
+def test_pooling_and_its_gradient_equal_those_of_flax(window, stride, size, float64):
+    check_equal_with_gradients(
+        functools.partial(convolution.max_pool, window=window, stride=stride),
+        lambda x: nn.max_pool(x, (window, window), (stride, stride)),
+        draw(2, *size, 3),
+    )
+
+
+def test_images_smaller_than_the_window_are_named():
+    with pytest.raises(ValueError, match="images of 1x4 pixels; expected at least 2x2"):
+        convolution.max_pool(jnp.ones((1, 1, 4, 1)))

@@ -1,0 +1,134 @@
+"""The architectures: against hand-written networks, and what options may change."""
+
+import functools
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from flax import linen as nn
+
+from lec7 import losses
+from lec7.models import convnet, initialise, mlp
+
+SHAPE, CLASSES = (8, 8, 1), 3
+networks = pytest.mark.parametrize(
+    "make",
+    [functools.partial(mlp.tiny, CLASSES), functools.partial(convnet.tiny, CLASSES)],
+    ids=["mlp", "convnet"],
+)
+
+
+def images(batch=6):
+    return np.random.default_rng(0).normal(size=(batch, *SHAPE))
+
+
+def perturbed(model):
+    """Variables of which none has the value it starts with."""
+    variables = initialise(model, jax.random.key(0), SHAPE)
+    rng = np.random.default_rng(1)
+    return jax.tree.map(
+        lambda leaf: leaf + 0.1 * rng.uniform(size=leaf.shape), variables
+    )
+
+
+def test_the_mlp_is_the_product_of_its_matrices(float64):
+    model = mlp.MLP(CLASSES, widths=(5, 4), activation=jnp.tanh)
+    variables, x = perturbed(model), images()
+    first, second, head = (
+        variables["params"][name] for name in ("Dense_0", "Dense_1", "head")
+    )
+    hidden = np.tanh(x.reshape(len(x), -1) @ first["kernel"] + first["bias"][None])
+    hidden = np.tanh(hidden @ second["kernel"] + second["bias"][None])
+    expected = hidden @ head["kernel"] + head["bias"][None]
+    logits = jax.jit(functools.partial(model.apply, train=False))(variables, x)
+    np.testing.assert_allclose(logits, expected, rtol=1e-12)
+
+
+def test_the_convnet_is_made_of_flax_layers(float64):
+    class Reference(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            norm = functools.partial(nn.BatchNorm, use_running_average=True)
+            for channels in (4, 4):
+                x = nn.relu(norm()(nn.Conv(channels, (3, 3), use_bias=False)(x)))
+                x = nn.max_pool(x, (2, 2), (2, 2))
+            return Classifier(name="classifier")(x.reshape(len(x), -1))
+
+    class Classifier(nn.Module):
+        @nn.compact
+        def __call__(self, x):
+            x = nn.BatchNorm(use_running_average=True)(nn.Dense(8, use_bias=False)(x))
+            return nn.Dense(CLASSES, name="head")(nn.relu(x))
+
+    model, x = convnet.tiny(CLASSES), images()
+    variables = perturbed(model)
+    np.testing.assert_allclose(
+        jax.jit(functools.partial(model.apply, train=False))(variables, x),
+        jax.jit(Reference().apply)(variables, x),
+        rtol=1e-10,
+    )
+
+
+@networks
+@pytest.mark.parametrize("options", [{"axis_name": "devices"}, {"dropout": 0.5}])
+def test_options_that_add_no_parameters_rename_none(make, options):
+    plain, changed = (
+        jax.eval_shape(lambda m=model: initialise(m, jax.random.key(0), SHAPE))
+        for model in (make(), make(**options))
+    )
+    assert plain == changed
+
+
+@networks
+def test_a_model_of_many_devices_is_tested_on_one(make):
+    variables, x = perturbed(make()), images()
+    found, wanted = (
+        jax.jit(functools.partial(model.apply, train=False))(variables, x)
+        for model in (make(axis_name="devices", dropout=0.5), make())
+    )
+    np.testing.assert_array_equal(found, wanted)
+
+
+@networks
+def test_a_monte_carlo_pass_samples_and_uses_the_running_statistics(make):
+    model, x = make(batch_norm=True, dropout=0.5), images()
+    variables = perturbed(model)
+
+    @jax.jit
+    def monte_carlo(x, key):
+        rngs = {"dropout": key}
+        return model.apply(variables, x, train=False, sample=True, rngs=rngs)
+
+    first, second = (monte_carlo(x, jax.random.key(seed)) for seed in range(2))
+    assert not np.array_equal(first, second)
+    # Position decides the noise, and no example enters another one's statistics.
+    alone = monte_carlo(x[:1], jax.random.key(0))
+    np.testing.assert_allclose(alone, first[:1], rtol=1e-5)
+
+
+def test_forward_over_reverse_equals_reverse_over_reverse(float64):
+    model, x = convnet.tiny(CLASSES), jnp.asarray(images())
+    variables = perturbed(model)
+    labels = jnp.arange(len(x)) % CLASSES
+
+    def loss(params):
+        logits, _ = model.apply(
+            {**variables, "params": params}, x, train=True, mutable=["batch_stats"]
+        )
+        return jnp.mean(losses.cross_entropy(logits, labels))
+
+    @jax.jit
+    def products(params, vector):
+        gradient = jax.grad(loss)
+        _, forward = jax.jvp(gradient, (params,), (vector,))
+        _, pull = jax.vjp(gradient, params)
+        return forward, pull(vector)[0]
+
+    params = variables["params"]
+    vector = jax.tree.map(jnp.cos, params)
+    forward, reverse = products(params, vector)
+    jax.tree.map(
+        functools.partial(np.testing.assert_allclose, atol=1e-12), forward, reverse
+    )
+    assert max(abs(leaf).max() for leaf in jax.tree.leaves(forward)) > 1e-3
