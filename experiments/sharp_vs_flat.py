@@ -69,35 +69,17 @@ class Config:
         Raises:
           ValueError: a value is out of its range.
         """
-        if len(set(self.seeds)) < max(2, len(self.seeds)) or min(self.seeds) < 0:
-            raise ValueError(
-                f"seeds is {self.seeds}; expected two or more different ones, each >= 0"
-            )
-        for name in ("learning_rate", "stop_loss", "epsilon", "rho", "span"):
-            if not getattr(self, name) > 0:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; expected more than 0"
-                )
-        for name in (
-            "small_batch",
-            "max_steps",
-            "evaluate_every",
-            "starts",
-            "measured_examples",
-        ):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; expected at least 1"
-                )
+        runs.require_seeds(self.seeds)
+        positive = ("learning_rate", "stop_loss", "epsilon", "rho", "span")
+        runs.require_positive(self, *positive)
+        counts = ("small_batch", "max_steps", "evaluate_every", "measured_examples")
+        runs.require_at_least(self, 1, *counts, "starts")
+        runs.require_at_least(self, 3, "resolution")
+        runs.require_at_least(self, 4, "probes")
         if self.large_batch <= self.small_batch:
             raise ValueError(
                 f"large_batch is {self.large_batch}; expected more than small_batch, "
                 f"which is {self.small_batch}"
-            )
-        if self.probes < 4 or self.resolution < 3:
-            raise ValueError(
-                f"probes is {self.probes} and resolution {self.resolution}; expected "
-                "at least 4 and 3"
             )
 
 

@@ -26,6 +26,9 @@ from lec7.runs.provenance import summary as summary
 from lec7.runs.record import add_seconds as add_seconds
 from lec7.runs.record import attempt as attempt
 from lec7.runs.record import seconds as seconds
+from lec7.runs.ranges import require_at_least as require_at_least
+from lec7.runs.ranges import require_positive as require_positive
+from lec7.runs.ranges import require_seeds as require_seeds
 from lec7.runs.schema import Field as Field
 from lec7.runs.schema import described as described
 from lec7.runs.schema import fields as fields
