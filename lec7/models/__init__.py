@@ -1,9 +1,17 @@
 """Networks, one architecture a file, their layers, and their initial values."""
 
-from lec7.models.convnet import ConvNet as ConvNet
-from lec7.models.convolution import Conv as Conv
-from lec7.models.convolution import max_pool as max_pool
-from lec7.models.initialise import initialise as initialise
-from lec7.models.layers import BatchNorm as BatchNorm
-from lec7.models.layers import Dropout as Dropout
-from lec7.models.mlp import MLP as MLP
+from lec7.models.convnet import ConvNet
+from lec7.models.convolution import Conv, max_pool
+from lec7.models.initialise import initialise
+from lec7.models.layers import BatchNorm, Dropout
+from lec7.models.mlp import MLP
+
+__all__ = [
+    "BatchNorm",
+    "Conv",
+    "ConvNet",
+    "Dropout",
+    "MLP",
+    "initialise",
+    "max_pool",
+]

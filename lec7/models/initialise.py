@@ -58,18 +58,16 @@ def initialise(
     example = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
     shapes = jax.eval_shape(lambda x: model.init(key, x, train=False), example)
     leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
-    paths = [
-        jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves
+    leaves = [
+        (jax.tree_util.keystr(path, simple=True, separator="/"), leaf)
+        for path, leaf in leaves
     ]
-    sizes = [
-        leaf.size if path.endswith("kernel") else 0
-        for path, (_, leaf) in zip(paths, leaves, strict=True)
-    ]
+    sizes = [leaf.size if path.endswith("/kernel") else 0 for path, leaf in leaves]
     draw = jax.random.truncated_normal(key, -2, 2, (sum(sizes),), jnp.float32)
     pieces = jnp.split(draw, np.cumsum(sizes)[:-1])
     return structure.unflatten(
         _leaf(path, leaf, piece)
-        for path, (_, leaf), piece in zip(paths, leaves, pieces, strict=True)
+        for (path, leaf), piece in zip(leaves, pieces, strict=True)
     )
 
 

@@ -1,34 +1,56 @@
 """Runs: experiments found and configured, one folder for each, devices, exit codes."""
 
-from lec7.runs.catalogue import Headline as Headline
-from lec7.runs.catalogue import headline as headline
-from lec7.runs.catalogue import load as load
-from lec7.runs.catalogue import names as names
-from lec7.runs.command_line import settings as settings
-from lec7.runs.compilation_cache import cached_compilation as cached_compilation
-from lec7.runs.config import canonical_json as canonical_json
-from lec7.runs.config import configure as configure
-from lec7.runs.context import Context as Context
-from lec7.runs.devices import select_devices as select_devices
-from lec7.runs.devices import simulate_devices as simulate_devices
-from lec7.runs.exits import FolderInUseError as FolderInUseError
-from lec7.runs.exits import Terminated as Terminated
-from lec7.runs.exits import UsageError as UsageError
-from lec7.runs.exits import did_you_mean as did_you_mean
-from lec7.runs.exits import exit_code as exit_code
-from lec7.runs.folder import default_folder as default_folder
-from lec7.runs.folder import examine as examine
-from lec7.runs.folder import lock as lock
-from lec7.runs.listing import description as description
-from lec7.runs.listing import overview as overview
-from lec7.runs.provenance import environment as environment
-from lec7.runs.provenance import summary as summary
-from lec7.runs.record import add_seconds as add_seconds
-from lec7.runs.record import attempt as attempt
-from lec7.runs.record import seconds as seconds
-from lec7.runs.ranges import require_at_least as require_at_least
-from lec7.runs.ranges import require_positive as require_positive
-from lec7.runs.ranges import require_seeds as require_seeds
-from lec7.runs.schema import Field as Field
-from lec7.runs.schema import described as described
-from lec7.runs.schema import fields as fields
+from lec7.runs.catalogue import Headline, headline, load, names
+from lec7.runs.command_line import settings
+from lec7.runs.compilation_cache import cached_compilation
+from lec7.runs.config import canonical_json, configure
+from lec7.runs.context import Context
+from lec7.runs.devices import select_devices, simulate_devices
+from lec7.runs.exits import (
+    FolderInUseError,
+    Terminated,
+    UsageError,
+    did_you_mean,
+    exit_code,
+)
+from lec7.runs.folder import default_folder, examine, lock
+from lec7.runs.listing import description, overview
+from lec7.runs.provenance import environment, summary
+from lec7.runs.ranges import require_at_least, require_positive, require_seeds
+from lec7.runs.record import add_seconds, attempt, seconds
+from lec7.runs.schema import Field, described, fields
+
+__all__ = [
+    "Context",
+    "Field",
+    "FolderInUseError",
+    "Headline",
+    "Terminated",
+    "UsageError",
+    "add_seconds",
+    "attempt",
+    "cached_compilation",
+    "canonical_json",
+    "configure",
+    "default_folder",
+    "described",
+    "description",
+    "did_you_mean",
+    "environment",
+    "examine",
+    "exit_code",
+    "fields",
+    "headline",
+    "load",
+    "lock",
+    "names",
+    "overview",
+    "require_at_least",
+    "require_positive",
+    "require_seeds",
+    "seconds",
+    "select_devices",
+    "settings",
+    "simulate_devices",
+    "summary",
+]
