@@ -36,7 +36,7 @@ RULES = {
     "adam": update_rules.adam,
 }
 SMALL, LARGE = GROUPS = ("small batch", "large batch")
-CHUNK = 1024  # examples that the analysis takes at once
+CHUNKS = {"mlp": 1024, "convnet": 128}  # examples a Hessian product takes at once
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -114,7 +114,8 @@ def run(config: Config, context: runs.Context) -> report.Report:
     steps = np.linspace(-config.span, config.span, config.resolution)
     batches = {
         name: data.chunks(
-            data.Split(*(leaf[: config.measured_examples] for leaf in split)), CHUNK
+            data.Split(*(leaf[: config.measured_examples] for leaf in split)),
+            CHUNKS[config.model],
         )
         for name, split in (("train", dataset.train), ("test", dataset.test))
     }

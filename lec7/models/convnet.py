@@ -26,7 +26,7 @@ class ConvNet(nn.Module):
     """Whether hidden layers are normalised; their bias is then BatchNorm's."""
     dropout: float = 0.0
     """Probability of dropping a hidden unit of the MLP."""
-    axis_name: str | None = None
+    axis_name: str | tuple[str, ...] | None = None
     """Name of the mapped device axis that divides the batch, if any."""
 
     @nn.compact

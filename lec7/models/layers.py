@@ -46,7 +46,7 @@ class Dropout(nn.Module):
     """Probability of dropping, in [0, 1)."""
     mode: str = "inverted"
     """`inverted`, which scales while sampling, or `vanilla`, which scales in a test."""
-    axis_name: str | None = None
+    axis_name: str | tuple[str, ...] | None = None
     """Name of the mapped device axis that divides the batch, if any."""
 
     @nn.compact
@@ -83,7 +83,7 @@ class Dropout(nn.Module):
 
 
 def example_keys(
-    key: jax.Array, batch_size: int, axis_name: str | None = None
+    key: jax.Array, batch_size: int, axis_name: str | tuple[str, ...] | None = None
 ) -> jax.Array:
     """Return one key for each example, by its position in the global batch.
 

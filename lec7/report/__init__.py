@@ -1,5 +1,7 @@
 """Claims, figures, tables, progress and the page: everything a reader meets."""
 
+from lec7.report.animations import save_animation
+from lec7.report.basins import draw_basins
 from lec7.report.claims import Claim, read_claims, write_claims
 from lec7.report.comparisons import draw_paired
 from lec7.report.curves import draw_curves, draw_interpolation
@@ -13,9 +15,12 @@ from lec7.report.formats import (
 from lec7.report.intervals import geometric_interval, mean_interval
 from lec7.report.landscapes import Landscape, draw_contours, draw_relief
 from lec7.report.page import Provenance, Report, Section, write_report
+from lec7.report.paths import Trajectories
 from lec7.report.progress import Progress
+from lec7.report.replays import Replay, save_replay
 from lec7.report.surfaces import Surface, save_surface
 from lec7.report.tables import Table
+from lec7.report.trajectories import draw_trajectories, save_trajectories
 from lec7.report.verdicts import mean_claim, paired_claim, ratio_claim
 
 __all__ = [
@@ -24,15 +29,19 @@ __all__ = [
     "Landscape",
     "Progress",
     "Provenance",
+    "Replay",
     "Report",
     "Section",
     "Surface",
     "Table",
+    "Trajectories",
+    "draw_basins",
     "draw_contours",
     "draw_curves",
     "draw_interpolation",
     "draw_paired",
     "draw_relief",
+    "draw_trajectories",
     "format_duration",
     "format_interval",
     "format_number",
@@ -43,8 +52,11 @@ __all__ = [
     "paired_claim",
     "ratio_claim",
     "read_claims",
+    "save_animation",
     "save_figure",
+    "save_replay",
     "save_surface",
+    "save_trajectories",
     "write_claims",
     "write_report",
 ]

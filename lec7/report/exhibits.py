@@ -4,11 +4,16 @@ import base64
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from lec7.report import figures, markup, surfaces
+from lec7.report import figures, markup, replays, surfaces
+
+_HINT = (
+    "Arrows show what a rule remembers of its direction and point where it drives; "
+    "their length goes by the root. Bars of sizes go by the logarithm. "
+)
 
 
 def render_figure(figure: figures.Figure, number: int) -> Element:
-    """Write a figure as HTML, drawn in lines.
+    """Write a figure as HTML, drawn in lines; moving where it can and may.
 
     Args:
       figure: as saved.
@@ -17,11 +22,15 @@ def render_figure(figure: figures.Figure, number: int) -> Element:
     Returns:
       The element, whose anchor is `figure-NAME`.
     """
+    pictures = [_picture(figure.svg, "image/svg+xml", figure.caption)]
+    if figure.gif:
+        pictures.append(_picture(figure.gif, "image/gif", figure.caption))
     return markup.tag(
         "figure",
-        _picture(figure.svg, "image/svg+xml", figure.caption),
+        *pictures,
         _caption(figure, number),
         id=f"figure-{figure.name}",
+        class_="moving" if figure.gif else None,
     )
 
 
@@ -44,6 +53,28 @@ def render_surface(surface: surfaces.Surface, number: int) -> Element:
         markup.script(surface.scenes, kind="application/json"),
         id=f"figure-{figure.name}",
         class_="surface",
+    )
+
+
+def render_replay(replay: replays.Replay, number: int) -> Element:
+    """Write trajectories as HTML: a still picture, and what a player runs instead.
+
+    Args:
+      replay: as saved.
+      number: by which the page calls it.
+
+    Returns:
+      The element, whose anchor is `figure-NAME`; `replays.scripts` sets it running.
+    """
+    figure = replay.figure
+    return markup.tag(
+        "figure",
+        _picture(figure.png, "image/png", figure.caption),
+        markup.tag("div", class_="player"),
+        _caption(figure, number, hint=_HINT),
+        markup.script(replay.scenes, kind="application/json"),
+        id=f"figure-{figure.name}",
+        class_="replay",
     )
 
 

@@ -26,6 +26,7 @@ class Figure:
       png: the picture in pixels.
       svg: the picture in lines.
       npz: the arrays it was drawn from.
+      gif: the picture that moves, where there is one.
     """
 
     name: str
@@ -33,6 +34,7 @@ class Figure:
     png: Path
     svg: Path
     npz: Path
+    gif: Path | None = None
 
 
 @style.in_house_look

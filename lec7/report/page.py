@@ -13,6 +13,7 @@ from lec7.report import (
     files,
     formats,
     markup,
+    replays,
     stylesheet,
     surfaces,
     tables,
@@ -31,14 +32,15 @@ Figures = Sequence[figures.Figure]
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
 class Section:
-    """A part of the page: prose, then a table, figures, and a landscape that turns.
+    """A part of the page: prose, then a table, figures, and what a reader may move.
 
     Attributes:
       heading: its title.
       text: paragraphs apart by an empty line; what is between backticks is code.
       table: or None.
       figures: as saved.
-      surface: as saved, or None.
+      surface: a landscape that turns, as saved, or None.
+      replay: trajectories that run, as saved, or None.
     """
 
     heading: str
@@ -46,6 +48,7 @@ class Section:
     table: tables.Table | None = None
     figures: Figures = ()
     surface: surfaces.Surface | None = None
+    replay: replays.Replay | None = None
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -140,7 +143,13 @@ def render_page(report: Report, provenance: Provenance) -> str:
         markup.tag("style", stylesheet.STYLESHEET),
     )
     turning = any(section.surface for section in report.sections)
-    body = markup.tag("body", main, *(surfaces.scripts() if turning else ()))
+    running = any(section.replay for section in report.sections)
+    body = markup.tag(
+        "body",
+        main,
+        *(surfaces.scripts() if turning else ()),
+        *(replays.scripts() if running else ()),
+    )
     page = markup.serialise(markup.tag("html", head, body, lang="en"))
     return f"<!doctype html>\n{page}\n"
 
@@ -149,8 +158,9 @@ def _number_figures(report: Report) -> dict[str, int]:
     names = []
     for section in report.sections:
         names += [figure.name for figure in section.figures]
-        if section.surface:
-            names.append(section.surface.figure.name)
+        for moving in (section.surface, section.replay):
+            if moving:
+                names.append(moving.figure.name)
     for name, count in Counter(names).items():
         if count > 1:
             raise ValueError(f"{count} figures have the name {name!r}; make it unique")
@@ -173,6 +183,9 @@ def _render_section(section: Section, numbering: Mapping[str, int]) -> Element:
     if section.surface:
         number = numbering[section.surface.figure.name]
         parts.append(exhibits.render_surface(section.surface, number))
+    if section.replay:
+        number = numbering[section.replay.figure.name]
+        parts.append(exhibits.render_replay(section.replay, number))
     return markup.tag("section", markup.tag("h2", section.heading), *parts)
 
 

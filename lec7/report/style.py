@@ -90,6 +90,23 @@ def panels(
     return figure, list(axes.flat)
 
 
+def tiles(count: int, *, size: float) -> tuple["Figure", list["Axes"]]:
+    """Make a figure of square panels in rows of two or three.
+
+    Args:
+      count: number of panels.
+      size: of one panel, inches.
+
+    Returns:
+      The figure, and as many axes.
+    """
+    columns = 2 if count in {2, 4} else min(count, 3)
+    figure, axes = panels(math.ceil(count / columns), columns, width=size, height=size)
+    for unused in axes[count:]:
+        unused.remove()
+    return figure, axes[:count]
+
+
 def label_decades(axis: "Axis") -> None:
     """Label a logarithmic axis with plain numbers, as many as its range has room for.
 

@@ -70,13 +70,48 @@ figcaption {
 }
 :target { scroll-margin-top: 1rem; }
 figure:target img, tr:target { outline: 3px solid var(--link); outline-offset: 2px; }
-.stages, .hint { display: none; }
-.turning .hint { display: inline; }
+.stages, .player, .hint { display: none; }
+.turning .hint, .running .hint { display: inline; }
 .turning .stages {
   display: grid; gap: 0.75rem;
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 20rem), 1fr));
 }
-.turning > img { display: none; }
+.turning > img, .running > img, .moving > img:first-child { display: none; }
+.running .player { display: grid; gap: 0.75rem; }
+.controls { display: flex; flex-wrap: wrap; gap: 0.5rem 0.75rem; align-items: center; }
+.controls input { flex: 1 1 12rem; min-width: 8rem; accent-color: var(--link); }
+.controls label { color: var(--soft); font-size: 0.95rem; }
+.clock { min-width: 9rem; font-variant-numeric: tabular-nums; text-align: right; }
+button, select {
+  padding: 0.3rem 0.8rem; color: inherit; background: var(--wash); font: inherit;
+  font-size: 0.95rem; border: 1px solid var(--line); border-radius: 6px;
+}
+button { cursor: pointer; }
+button:hover, select:hover { border-color: var(--link); }
+button:focus-visible, select:focus-visible { outline: 3px solid var(--link); }
+.views { display: grid; gap: 0.75rem; grid-template-columns: 3fr 2fr; }
+.views canvas { width: 100%; font-family: inherit; }
+.plane { grid-row: span 2; aspect-ratio: 1; }
+.chart { aspect-ratio: 4 / 3; }
+.rules {
+  display: grid; gap: 0.75rem;
+  grid-template-columns: repeat(auto-fill, minmax(min(100%, 17rem), 1fr));
+}
+.rule {
+  display: grid; grid-template-columns: auto 1fr auto; gap: 0.1rem 0.6rem;
+  align-content: start; align-items: center; padding: 0.6rem 0.75rem;
+  font-size: 0.88rem; border: 1px solid var(--line); border-radius: 8px;
+}
+.rule button, .rule small { grid-column: 1 / -1; }
+.rule button { margin-bottom: 0.3rem; text-align: left; font-weight: 600; }
+.rule button b { margin-right: 0.5rem; font-size: 1.1em; }
+[aria-pressed="false"] { color: var(--soft); text-decoration: line-through; }
+[aria-pressed="false"] b { visibility: hidden; }
+.rule .name { color: var(--soft); }
+.rule .number { grid-column: 3; min-width: 4.5rem; }
+.meter { position: relative; height: 0.6rem; background: var(--wash); }
+.meter i, .meter.arrow::before { position: absolute; top: 0; bottom: 0; }
+.meter.arrow::before { left: 50%; border-left: 1px solid var(--soft); content: ""; }
 .stages > div {
   height: 26rem; overflow: hidden; background: white;
   border: 1px solid var(--line); border-radius: 8px; touch-action: none;
@@ -84,6 +119,7 @@ figure:target img, tr:target { outline: 3px solid var(--link); outline-offset: 2
 @media (max-width: 40rem) {
   body { padding: 1.5rem 1rem; font-size: 1rem; }
   h1 { font-size: 1.7rem; }
+  .views { grid-template-columns: 1fr; }
   .claims thead { display: none; }
   .claims tr { display: block; padding: 0.9rem 0; }
   .claims td, .claims th { display: block; padding: 0.15rem 0; text-align: left; }
@@ -92,12 +128,17 @@ figure:target img, tr:target { outline: 3px solid var(--link); outline-offset: 2
   }
   .claims td small { display: inline; margin-left: 0.4em; }
 }
+@media (prefers-reduced-motion: reduce) {
+  .moving > img:first-child { display: block; }
+  .moving > img:last-of-type { display: none; }
+}
 @media print {
   :root { color-scheme: only light; }
   body { padding: 0; font-size: 10.5pt; }
   h2, caption, thead { break-after: avoid; }
   figure, tr { break-inside: avoid; }
-  .turning > img { display: block; }
-  .turning .stages, .turning .hint { display: none; }
+  .turning > img, .running > img, .moving > img:first-child { display: block; }
+  .moving > img:last-of-type, .turning .stages, .running .player { display: none; }
+  .turning .hint, .running .hint { display: none; }
 }
 """

@@ -69,7 +69,7 @@ def test_devices_that_synchronise_do_what_one_does(float64):
     labels = rng.integers(0, 4, 8)
     make = functools.partial(convnet.tiny, 4, dropout=0.3)
     variables = jax.tree.map(
-        lambda leaf: leaf.astype(jnp.float64),
+        lambda leaf: np.asarray(leaf, np.float64),
         initialise(make(), jax.random.key(0), images.shape[1:]),
     )
 

@@ -28,7 +28,7 @@ def perturbed(model):
     variables = initialise(model, jax.random.key(0), SHAPE)
     rng = np.random.default_rng(1)
     return jax.tree.map(
-        lambda leaf: leaf + 0.1 * rng.uniform(size=leaf.shape), variables
+        lambda leaf: np.asarray(leaf) + 0.1 * rng.uniform(size=leaf.shape), variables
     )
 
 

@@ -1,0 +1,199 @@
+"""The player of replays, in JavaScript without any library."""
+
+PLAYER = """
+// Axes that hold every value met on the plane; a value below zero has no logarithm.
+function fit(scene, key, label) {
+  const [x, y] = [0, 1].map(k => [scene.low[k], scene.high[k]]);
+  const within = (value, [low, high]) => value >= low && value <= high;
+  const met = scene.rules.flatMap(rule => rule[key].filter((value, k) =>
+    value !== null && within(rule.x[k], x) && within(rule.y[k], y)));
+  const log = met.every(value => value >= 0);
+  const shown = log ? met.filter(value => value > 0) : met;
+  const high = Math.max(...shown), low = Math.min(...shown);
+  if (low === high) return {key, label, log: false, range: [low - 1, low + 1]};
+  if (!shown.length) return {key, label, log: false, range: [-1, 1]};
+  return {key, label, log, range: [log ? Math.max(low, 1e-9 * high) : low, high]};
+}
+
+// A direction grows from the middle by its root, a size from the left by its logarithm.
+function scaleMeter(part) {
+  if (part.kind === "arrow") return value => {
+    const half = 50 * Math.sqrt(Math.abs(value) / (peak(part) || 1));
+    return [value < 0 ? 50 - half : 50, half];
+  };
+  const sizes = [...part.x, ...part.y].filter(value => value > 0).map(Math.log10);
+  const low = Math.min(...sizes), high = Math.max(...sizes);
+  const share = value => (Math.log10(value) - low) / (high - low || 1);
+  return value => [0, value > 0 ? 5 + 95 * share(value) : 0];
+}
+
+// What a rule remembers, as numbers and bars; returns how to bring it up to a step.
+function fillCard(card, rule) {
+  const updates = [];
+  function addRow(label, read, ...track) {
+    const number = make("span", {className: "number"});
+    card.append(make("span", {className: "name"}, label), ...track, number);
+    updates.push(k => { number.textContent = format(read(k)); });
+  }
+  addRow("loss", k => rule.losses[k]);
+  addRow("step length", k => rule.steps[k]);
+  for (const part of rule.state) {
+    const place = scaleMeter(part);
+    for (const axis of ["x", "y"]) {
+      const label = `${part.name}, ${axis}`;
+      if (part.kind === "point") {
+        addRow(label, k => part[axis][k]);
+        continue;
+      }
+      const bar = make("i");
+      const track = make("span", {className: `meter ${part.kind}`}, bar);
+      bar.style.background = rule.colour ?? "var(--ink)";
+      addRow(label, k => part[axis][k], track);
+      updates.push(k => {
+        const [left, width] = place(part[axis][k] ?? 0);
+        Object.assign(bar.style, {left: `${left}%`, width: `${width}%`});
+      });
+    }
+  }
+  const note = card.appendChild(make("small"));
+  updates.push(k => {
+    const gone = rule.lost !== null && k === rule.x.length - 1;
+    note.textContent = gone ? `off the plane, out of sight at step ${rule.lost}` : "";
+  });
+  return step => {
+    for (const update of updates) update(Math.min(step, rule.x.length - 1));
+  };
+}
+
+function choice(label, options, onchange) {
+  const made = options.map(text => make("option", {}, text));
+  const select = make("select", {onchange}, ...made);
+  return [select, make("label", {}, `${label} `, select)];
+}
+
+function button(text, onclick) {
+  return make("button", {type: "button", onclick}, text);
+}
+
+function setUp(figure) {
+  const scenes = JSON.parse(figure.querySelector("script").textContent);
+  const hidden = new Set();
+  let scene, charts, updates, count, step, begun = null;
+
+  const [surface, surfaces] = choice(
+    "Surface", scenes.map(scene => scene.title),
+    () => load(scenes[surface.selectedIndex]));
+  const [pace, paces] = choice("Steps a second", [2, 10, 30, 100]);
+  pace.value = matchMedia("(prefers-reduced-motion: reduce)").matches ? 2 : 30;
+  const toggle = button("Play", () => begun === null ? play() : stop());
+  const slider = make("input", {type: "range", oninput: () => jump(slider.value)});
+  slider.ariaLabel = "step";
+  const clock = make("span", {className: "clock"});
+  const [plane, losses, lengths] = ["plane", "chart", "chart"].map(
+    className => make("canvas", {className, role: "img"}));
+  losses.ariaLabel = "Loss against step";
+  lengths.ariaLabel = "Length of a step against step";
+  const cards = make("div", {className: "rules"});
+  figure.querySelector(".player").append(
+    make("div", {className: "controls"}, surfaces, paces),
+    make("div", {className: "views"}, plane, losses, lengths),
+    make("div", {className: "controls"},
+      button("Restart", () => jump(0)), button("Back", () => jump(step - 1)), toggle,
+      button("Step", () => jump(step + 1)), slider, clock),
+    cards);
+
+  function load(next) {
+    stop();
+    scene = next;
+    surface.value = scene.title;
+    plane.ariaLabel = `Contours of the surface ${scene.title} and the paths over it`;
+    slider.max = count = Math.floor(scene.last / scene.every);
+    charts = [[losses, fit(scene, "losses", "loss")],
+      [lengths, fit(scene, "steps", "step length")]];
+    cards.replaceChildren();
+    updates = scene.rules.map(rule => {
+      const glyph = make("b", {}, rule.glyph);
+      const show = button(glyph, () => {
+        if (!hidden.delete(rule.name)) hidden.add(rule.name);
+        refresh();
+      });
+      show.append(rule.name);
+      glyph.ariaHidden = true;
+      glyph.style.color = rule.colour ?? "var(--ink)";
+      const card = make("div", {className: "rule"}, show);
+      const update = fillCard(card, rule);
+      cards.append(card);
+      return k => {
+        show.ariaPressed = !hidden.has(rule.name);
+        update(k);
+      };
+    });
+    step = count;
+    refresh();
+  }
+
+  function refresh() {
+    const rules = scene.rules.filter(({name}) => !hidden.has(name));
+    for (const update of updates) update(step);
+    slider.value = step;
+    clock.textContent = `step ${step * scene.every} of ${scene.last}`;
+    slider.ariaValueText = clock.textContent;
+    drawPlane(plane, scene, rules, step);
+    for (const [canvas, chart] of charts)
+      drawChart(canvas, scene, rules, step, chart);
+  }
+
+  function show(k) {
+    step = Math.max(0, Math.min(count, Math.round(k) || 0));
+    refresh();
+  }
+
+  function jump(k) {
+    stop();
+    show(k);
+  }
+
+  function stop() {
+    begun = null;
+    toggle.textContent = "Play";
+  }
+
+  function play() {
+    toggle.textContent = "Pause";
+    let before = performance.now(), at = step === count ? 0 : step;
+    const mine = begun = Symbol();
+    requestAnimationFrame(function advance(now) {
+      if (begun !== mine) return;
+      const seconds = Math.max(0, now - before) / 1000;
+      at = Math.min(count, at + seconds * pace.value / scene.every);
+      before = now;
+      if (Math.floor(at) !== step) show(Math.floor(at));
+      if (at === count) stop();
+      else requestAnimationFrame(advance);
+    });
+  }
+
+  // An address may end in #surface=TITLE&step=20&rules=SGD,Adam.
+  function obey() {
+    const wish = new URLSearchParams(location.hash.slice(1));
+    const wanted = scenes.find(({title}) => title === wish.get("surface"));
+    if (wanted) load(wanted);
+    if (wish.has("rules")) {
+      const named = wish.get("rules").split(",");
+      for (const {name} of scene.rules)
+        if (named.includes(name)) hidden.delete(name); else hidden.add(name);
+      refresh();
+    }
+    if (wish.has("step")) jump(wish.get("step") / scene.every);
+  }
+
+  figure.classList.add("running");
+  load(scenes[0]);
+  obey();
+  addEventListener("hashchange", obey);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
+  new ResizeObserver(refresh).observe(plane);
+}
+
+for (const figure of document.querySelectorAll(".replay")) setUp(figure);
+"""

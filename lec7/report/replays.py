@@ -1,0 +1,232 @@
+"""Replays: a part of the page in which trajectories run step by step."""
+
+import base64
+import dataclasses
+import json
+import math
+from collections.abc import Collection, Mapping
+from pathlib import Path
+from typing import Any
+from xml.etree.ElementTree import Element
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from lec7.report import (
+    canvas,
+    figures,
+    landscapes,
+    markup,
+    paths,
+    player,
+    style,
+    trajectories,
+)
+
+# Of every replay: steps at most, and points along a side of the shading.
+_MOST_STEPS, _SIDE = 400, 61
+_GLYPHS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚", "X": "✖"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Replay:
+    """Trajectories as a still picture and as what the page replays.
+
+    Attributes:
+      figure: the still picture, for print and where there is no JavaScript.
+      scenes: for each surface its contours and its rules, as JSON.
+    """
+
+    figure: figures.Figure
+    scenes: str
+
+
+def save_replay(
+    panels: trajectories.Panels,
+    folder: Path,
+    name: str,
+    *,
+    caption: str,
+    arrows: Collection[str] = ("velocity", "first moment"),
+    points: Collection[str] = ("average",),
+) -> Replay:
+    """Write the still trajectories, and compose what the page replays.
+
+    It goes into a section: `Section(replay=...)`. Of several starts of a rule the first
+    is replayed. An address that ends in `#surface=TITLE&step=20&rules=SGD,Adam` opens
+    the page in that state; each of the three may be left out.
+
+    Args:
+      panels: title of a surface -> paths over it, with their losses and state.
+      folder: the run's folder.
+      name: as for `save_figure`.
+      caption: as for `save_figure`.
+      arrows: names of state that has a direction.
+      points: names of state that is a place. What is neither has a size alone.
+
+    Returns:
+      The record that a section of the page takes.
+
+    Raises:
+      ValueError: if a path has no losses, or losses or state are not of its length.
+    """
+    scenes = compose_scenes(panels, arrows=arrows, points=points)
+    figure = trajectories.save_trajectories(panels, folder, name, caption=caption)
+    return Replay(figure, scenes)
+
+
+def compose_scenes(
+    panels: trajectories.Panels,
+    *,
+    arrows: Collection[str] = ("velocity", "first moment"),
+    points: Collection[str] = ("average",),
+) -> str:
+    """Describe trajectories to the player.
+
+    Args:
+      panels: as for `save_replay`.
+      arrows: as for `save_replay`.
+      points: as for `save_replay`.
+
+    Returns:
+      One scene a surface, as JSON. Numbers are rounded, of many steps some are left
+      out, paths end where they are lost, and what is not finite is null.
+
+    Raises:
+      ValueError: if a path has no losses, or losses or state are not of its length.
+    """
+    looks = trajectories.assign_looks(panels)
+    kinds = dict.fromkeys(arrows, "arrow") | dict.fromkeys(points, "point")
+    scenes = [
+        {
+            "title": title,
+            **_describe_ground(shown),
+            **_describe_rules(shown, looks, kinds),
+        }
+        for title, shown in panels.items()
+    ]
+    return json.dumps(scenes, allow_nan=False, separators=(",", ":"))
+
+
+def scripts() -> list[Element]:
+    """Make the script that lets every `.replay` of a page run.
+
+    Returns:
+      What is to stand at the end of the page.
+    """
+    return [markup.script(canvas.CANVAS + player.PLAYER, kind="module")]
+
+
+def _describe_ground(shown: paths.Trajectories) -> dict[str, Any]:
+    """Return a surface as contour lines, over a shading in bytes from its top row."""
+    from matplotlib.figure import Figure
+
+    (loss,) = shown.landscape.losses.values()
+    low, high = paths.corners(shown.landscape)
+    levels = np.log10(landscapes.loss_levels(shown.landscape))
+    heights = np.ma.masked_invalid(landscapes.log_loss(loss))
+    grid = (shown.landscape.x, shown.landscape.y, heights.T)
+    lines = Figure().subplots().contour(*grid, levels)
+    rows = [
+        np.linspace(0, size - 1, _SIDE).round().astype(int) for size in heights.shape
+    ]
+    shares = (heights[np.ix_(*rows)] - levels[0]) / (levels[-1] - levels[0])
+    shading = np.rint(255 * shares.filled(1.0)).astype(np.uint8).T[::-1]
+    return {
+        "low": low.tolist(),
+        "high": high.tolist(),
+        "labels": [shown.landscape.x_label, shown.landscape.y_label],
+        "side": _SIDE,
+        "shading": base64.b64encode(shading.tobytes()).decode(),
+        "contours": [
+            [_round(axis) for axis in segment.T]
+            for segments in lines.allsegs
+            for segment in segments
+            if len(segment)
+        ],
+        "minima": np.reshape(shown.minima, (-1, 2)).tolist(),
+    }
+
+
+def _describe_rules(
+    shown: paths.Trajectories,
+    looks: Mapping[str, trajectories.Look],
+    kinds: Mapping[str, str],
+) -> dict[str, Any]:
+    """Return what every rule does at the steps that are replayed."""
+    last = paths.last_step(shown)
+    every = math.ceil(last / _MOST_STEPS)
+    seen = paths.in_sight(shown)
+    rules = [
+        _describe_rule(name, path, seen[name][0], looks[name], kinds, every)
+        for name, path in shown.paths.items()
+    ]
+    return {"last": last, "every": every, "rules": rules}
+
+
+def _describe_rule(
+    name: str,
+    path: Any,
+    points: np.ndarray,
+    look: trajectories.Look,
+    kinds: Mapping[str, str],
+    every: int,
+) -> dict[str, Any]:
+    """Return what one rule does, as long as it is in sight."""
+    length = paths.points_of(path).shape[-2]
+    losses = _first(name, "losses", getattr(path, "losses", None), (length,))
+    state = {
+        key: _first(name, key, values, (length, 2))
+        for key, values in getattr(path, "state", {}).items()
+    }
+    moves = np.diff(points, axis=0, prepend=points[:1])
+    shown = slice(0, len(points), every)
+    return {
+        "name": name,
+        "colour": None if look.colour == style.BLACK else look.colour,
+        "glyph": _GLYPHS[look.marker],
+        "dashes": [] if look.dashes == "solid" else [2 * x for x in look.dashes[1]],
+        "lost": len(points) - 1 if len(points) < length else None,
+        "x": _round(points[shown, 0]),
+        "y": _round(points[shown, 1]),
+        "losses": _round(losses[: len(points)][shown]),
+        "steps": _round(np.linalg.norm(moves, axis=1)[shown]),
+        "state": [
+            {
+                "name": key,
+                "kind": kinds.get(key, "size"),
+                # An arrow points where it drives the rule, uphill as it may be.
+                "sign": -1 if np.nansum(values[: len(points)] * moves) < 0 else 1,
+                "x": _round(values[: len(points)][shown, 0]),
+                "y": _round(values[: len(points)][shown, 1]),
+            }
+            for key, values in state.items()
+        ],
+    }
+
+
+def _first(
+    name: str, key: str, values: ArrayLike, shape: tuple[int, ...]
+) -> np.ndarray:
+    """Return the values along the first path of a rule.
+
+    Raises:
+      ValueError: as `save_replay` says.
+    """
+    if values is None:
+        raise ValueError(f"the path of {name!r} has no {key}, which a replay shows")
+    values = np.asarray(values, dtype=np.float64)
+    first = values.reshape(-1, *values.shape[-len(shape) :])[0]
+    if first.shape != shape:
+        raise ValueError(
+            f"{key!r} of {name!r} has shape {values.shape}; expected [..., {shape}]"
+        )
+    return first
+
+
+def _round(values: np.ndarray) -> list[float | None]:
+    """Return numbers with four digits, null where they are not finite."""
+    return [
+        float(f"{value:.4g}") if np.isfinite(value) else None
+        for value in np.asarray(values, dtype=np.float64).tolist()
+    ]
