@@ -103,7 +103,8 @@ def _rise(
 def _onto_sphere(params: Any, gradient: Any, rho: float) -> Any:
     # Divided by its largest entry first, the square of a tiny gradient is not zero.
     largest = optax.tree.norm(gradient, ord=jnp.inf)
-    scaled = optax.tree.scale(1 / jnp.where(largest > 0, largest, 1), gradient)
+    divisor = jnp.where(largest > 0, largest, 1)
+    scaled = jax.tree.map(lambda leaf: leaf / divisor, gradient)
     length = jnp.maximum(optax.tree.norm(scaled), 1)
     return optax.tree.add_scale(params, rho / length, scaled)
 

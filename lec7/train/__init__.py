@@ -1,23 +1,40 @@
 """Training: one pure step, its wrappers, and the loop on the host."""
 
-from lec7.train.checkpoint import CheckpointError as CheckpointError
-from lec7.train.checkpoint import restore_latest as restore_latest
-from lec7.train.checkpoint import save as save
-from lec7.train.evaluate import batch_metrics as batch_metrics
-from lec7.train.evaluate import make_evaluate as make_evaluate
-from lec7.train.feed import Feed as Feed
-from lec7.train.feed import from_arrays as from_arrays
-from lec7.train.feed import from_stream as from_stream
-from lec7.train.loop import DivergedError as DivergedError
-from lec7.train.loop import Plan as Plan
-from lec7.train.loop import fit as fit
-from lec7.train.metrics import MetricsLog as MetricsLog
-from lec7.train.population import Population as Population
-from lec7.train.population import train_population as train_population
-from lec7.train.state import TrainState as TrainState
-from lec7.train.state import population as population
-from lec7.train.step import DEVICE_AXIS as DEVICE_AXIS
-from lec7.train.step import make_advance as make_advance
-from lec7.train.step import make_step as make_step
-from lec7.train.streams import STREAMS as STREAMS
-from lec7.train.streams import step_keys as step_keys
+from lec7.train.checkpoint import CheckpointError, restore_latest, save
+from lec7.train.evaluate import batch_metrics, make_evaluate
+from lec7.train.feed import Feed, from_arrays, from_stream
+from lec7.train.loop import DivergedError, Plan, fit
+from lec7.train.metrics import MetricsLog
+from lec7.train.population import Population, train_population
+from lec7.train.rate_range import RateRange, learning_rate_range
+from lec7.train.state import TrainState, initial_population
+from lec7.train.statistics import refit_batch_stats
+from lec7.train.step import DEVICE_AXIS, make_advance, make_step
+from lec7.train.streams import STREAMS, step_keys
+
+__all__ = [
+    "CheckpointError",
+    "DEVICE_AXIS",
+    "DivergedError",
+    "Feed",
+    "MetricsLog",
+    "Plan",
+    "Population",
+    "RateRange",
+    "STREAMS",
+    "TrainState",
+    "batch_metrics",
+    "fit",
+    "from_arrays",
+    "from_stream",
+    "initial_population",
+    "learning_rate_range",
+    "make_advance",
+    "make_evaluate",
+    "make_step",
+    "refit_batch_stats",
+    "restore_latest",
+    "save",
+    "step_keys",
+    "train_population",
+]

@@ -46,6 +46,7 @@ def train_population(
     devices: Sequence[jax.Device],
     folder: pathlib.Path,
     name: str,
+    m: int | None = None,
     report: loop.Report | None = None,
 ) -> Population:
     """Train a population on a data set in memory; the test split is used at the end.
@@ -62,6 +63,7 @@ def train_population(
       devices: over which every batch is divided.
       folder: the run's folder.
       name: of this training in the run's folder.
+      m: examples that share a perturbation; see `step.make_step`.
       report: see `loop.fit`.
 
     Returns:
@@ -69,8 +71,8 @@ def train_population(
     """
     seen = {"train": dataset.train, "validation": dataset.validation}
     state, history = loop.fit(
-        states.population(initialise, rule, seeds),
-        step=steps.make_step(model, rule, loss, axis_name=steps.DEVICE_AXIS),
+        states.initial_population(initialise, rule, seeds),
+        step=steps.make_step(model, rule, loss, axis_name=steps.DEVICE_AXIS, m=m),
         batches=feed.from_arrays(*dataset.train, seeds=seeds, batch_size=batch_size),
         evaluate=evaluation.make_evaluate(model, loss, seen, devices),
         plan=plan,

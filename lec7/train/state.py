@@ -55,7 +55,7 @@ def create(
     )
 
 
-def population(
+def initial_population(
     initialise: Callable[[jax.Array], Mapping[str, Any]],
     rule: optax.GradientTransformation,
     seeds: Sequence[int],

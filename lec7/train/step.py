@@ -9,6 +9,7 @@ The step is *given* a model, an update rule and a loss. This module is the only 
 calls `pmap`.
 """
 
+import functools
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -20,7 +21,7 @@ from flax import linen as nn
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from lec7.train import state as states
-from lec7.train import streams
+from lec7.train import streams, sub_batches
 
 DEVICE_AXIS = "devices"
 
@@ -35,6 +36,7 @@ def make_step(
     loss: Callable[[jax.Array, jax.Array], jax.Array],
     *,
     axis_name: str | None = None,
+    m: int | None = None,
 ) -> Step:
     """Return the pure step of one member.
 
@@ -43,50 +45,63 @@ def make_step(
     (functions of the parameters), `value` and `grad`. BatchNorm's running statistics
     are those of the forward pass at the parameters, whatever else a rule evaluates.
 
+    A sharpness-aware rule perturbs by the gradient of the batch over all devices. With
+    `m`, for m-sharpness, it is also given `over_sub_batches`, and perturbs for every m
+    examples by theirs: see `lec7.train.sub_batches`. That takes no more gradients, but
+    the memory of B / m copies of the parameters. Other rules take no notice of m.
+
     Args:
       model: Flax model, `apply(variables, images, train=True)` -> logits [B, K].
       rule: the update rule, any optax transformation.
       loss: logits [B, K], labels [B] -> loss of each example [B].
       axis_name: the mapped device axis over which everything is averaged, if any; the
         model's own `axis_name` must be the same.
+      m: examples in a sub-batch, a divisor of the examples of a batch on one device.
 
     Returns:
       `step(state, (images [B, H, W, C], labels [B])) -> (state, metrics)` with metrics
       `loss` and `accuracy` of the batch before the update and `gradient_norm`, each [].
+
+    Raises:
+      ValueError: m is below 1 or the model has no `axis_name`; when the step is
+        traced, m does not divide the batch.
     """
     rule = optax.with_extra_args_support(rule)
+    if m is not None:
+        model = sub_batches.synchronised(model, axis_name, m)
 
     def average(tree):
+        tree = tree if m is None else sub_batches.mean(tree)
         return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
 
     def step(state, batch):
-        images, labels = batch
-        noise = streams.step_keys(state.key, state.step)
+        objective = _objective(model, loss, state)
+        value_and_grad = jax.value_and_grad(objective, has_aux=True)
+        examples = batch if m is None else sub_batches.split(batch, m)
 
-        def objective(params):
-            logits, updated = model.apply(
-                {"params": params, "batch_stats": state.batch_stats},
-                images,
-                train=True,
-                rngs=noise,
-                mutable=["batch_stats"],
-            )
-            correct = jnp.argmax(logits, axis=-1) == labels
-            statistics = updated.get("batch_stats", {})
-            return jnp.mean(loss(logits, labels)), (jnp.mean(correct), statistics)
+        def evaluate(function, params):
+            function = functools.partial(function, params)
+            return (function if m is None else sub_batches.each(function))(examples)
 
-        def value_and_grad(params):
-            return average(jax.value_and_grad(objective, has_aux=True)(params))
+        evaluated = evaluate(value_and_grad, state.params)
+        (value, (accuracy, batch_stats)), grad = average(evaluated)
+        extra_args = {
+            "value": value,
+            "grad": grad,
+            "value_fn": lambda params: average(evaluate(objective, params)[0]),
+            "grad_fn": lambda params: average(evaluate(value_and_grad, params)[1]),
+        }
 
-        (value, (accuracy, batch_stats)), grad = value_and_grad(state.params)
+        def over_sub_batches(function):
+            def one(gradient, part):
+                return function(gradient, lambda x: value_and_grad(x, part)[1])
+
+            return average(sub_batches.each(one)(evaluated[1], examples))
+
+        if m is not None:
+            extra_args["over_sub_batches"] = over_sub_batches
         updates, opt_state = rule.update(
-            grad,
-            state.opt_state,
-            state.params,
-            value=value,
-            grad=grad,
-            value_fn=lambda params: average(objective(params)[0]),
-            grad_fn=lambda params: value_and_grad(params)[1],
+            grad, state.opt_state, state.params, **extra_args
         )
         metrics = {
             "loss": value,
@@ -101,6 +116,26 @@ def make_step(
         ), metrics
 
     return step
+
+
+def _objective(model, loss, state):
+    """Return (params, (images, labels)) -> mean loss, (accuracy, statistics)."""
+    noise = streams.step_keys(state.key, state.step)
+
+    def objective(params, examples):
+        images, labels = examples
+        logits, updated = model.apply(
+            {"params": params, "batch_stats": state.batch_stats},
+            images,
+            train=True,
+            rngs=noise,
+            mutable=["batch_stats"],
+        )
+        correct = jnp.argmax(logits, axis=-1) == labels
+        statistics = updated.get("batch_stats", {})
+        return jnp.mean(loss(logits, labels)), (jnp.mean(correct), statistics)
+
+    return objective
 
 
 def over_members(step: Step) -> Step:

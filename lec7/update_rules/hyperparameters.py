@@ -41,6 +41,22 @@ def non_negative(name: str, value: jax.typing.ArrayLike) -> jax.typing.ArrayLike
     return _checked(name, value, below=math.inf, expected="a finite number >= 0")
 
 
+def count(name: str, value: int, *, least: int) -> None:
+    """Check a number of updates, which is static.
+
+    Args:
+      name: the hyper-parameter's name, for the message.
+      value: what the user gave.
+      least: the smallest that is allowed.
+
+    Raises:
+      ValueError: it is not an integer, or below `least`.
+    """
+    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not integer or value < least:
+        raise ValueError(f"{name} must be an integer >= {least}; got {value!r}")
+
+
 def scale_by_learning_rate(
     learning_rate: optax.ScalarOrSchedule,
 ) -> optax.GradientTransformation:

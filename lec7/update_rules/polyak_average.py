@@ -1,19 +1,10 @@
 """An exponential average of the parameters, kept beside any update rule."""
 
-from typing import NamedTuple
-
 import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.update_rules import exponential_average, hyperparameters, precision
-
-
-class AverageState(NamedTuple):
-    """An average of the parameters."""
-
-    count: jax.Array  # parameters averaged, int32 []
-    average: optax.Params  # of the parameters' shapes, at least float32
+from lec7.update_rules import exponential_average, hyperparameters, parameter_average
 
 
 def polyak_average(
@@ -43,75 +34,26 @@ def polyak_average(
       A transformation that needs `params`; read it with `averaged_params`.
 
     Example:
+      >>> from lec7 import update_rules
       >>> rule = optax.chain(optax.sgd(1.0), polyak_average(0.5))
       >>> x = jnp.array(0.0)
       >>> state = rule.init(x)
       >>> for _ in range(2):
       ...     updates, state = rule.update(jnp.array(-3.0), state, x)
       ...     x = optax.apply_updates(x, updates)
-      >>> x, averaged_params(state)
+      >>> x, update_rules.averaged_params(state)
       (Array(6., dtype=float32), Array(5., dtype=float32))
 
     References:
-      Polyak and Juditsky 1992, Acceleration of stochastic approximation by averaging,
-      for the uniform mean; CS231n lecture 7 for the exponential one.
+      CS231n lecture 7; Polyak and Juditsky 1992 is about the uniform mean, which is
+      `polyak_ruppert`.
     """
     decay = hyperparameters.fraction("decay", decay)
 
-    def init_fn(params):
-        # A copy, since a step may be given parameters and state to overwrite.
-        average = jax.tree.map(jnp.copy, params)
-        return AverageState(count=jnp.zeros([], jnp.int32), average=average)
+    def weight(count):
+        if not debias:
+            return jnp.asarray(1 - decay)
+        total = exponential_average.total_weight(decay, count)
+        return jnp.where(count == 1, 1, (1 - decay) / total)
 
-    def update_fn(updates, state, params=None):
-        if params is None:
-            raise ValueError(
-                "polyak_average averages the parameters: call "
-                "update(updates, state, params)"
-            )
-        count = optax.safe_increment(state.count)
-        weight = 1 - decay
-        if debias:
-            weight = weight / exponential_average.total_weight(decay, count)
-
-        def advance(average, x):
-            moved = average + weight * (x - average)
-            return jnp.where(count == 1, x, moved) if debias else moved
-
-        new_params = optax.apply_updates(params, updates)
-        average = jax.tree.map(advance, state.average, new_params)
-        return updates, AverageState(count=count, average=average)
-
-    return precision.keep_dtypes(optax.GradientTransformation(init_fn, update_fn))
-
-
-def averaged_params(opt_state: optax.OptState) -> optax.Params:
-    """Return the average of the parameters held anywhere inside an optimiser state.
-
-    Before the first update it is the initial parameters. Parameters of half precision
-    are averaged in float32.
-
-    Args:
-      opt_state: any pytree, as the state of `optax.chain`, `optax.MultiSteps`,
-        `optax.inject_hyperparams` or `optax.masked`, or a whole train state.
-
-    Returns:
-      The average, of the structure of the parameters; leaves that a mask kept from it
-      are `optax.MaskedNode`.
-
-    Raises:
-      ValueError: the state holds no average, or several.
-    """
-
-    def is_average(node):
-        return isinstance(node, AverageState)
-
-    nodes = jax.tree.leaves(opt_state, is_leaf=is_average)
-    averages = [node.average for node in nodes if is_average(node)]
-    if len(averages) != 1:
-        raise ValueError(
-            f"the optimiser state holds {len(averages)} averages of the parameters, "
-            "expected 1: end the chain in one polyak_average(), or pass the part of "
-            "the state that holds the one you mean"
-        )
-    return averages[0]
+    return parameter_average.average_params("polyak_average", weight)

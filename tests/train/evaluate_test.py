@@ -19,7 +19,7 @@ def test_loss_and_accuracy_equal_the_mean_over_all_examples(devices, chunk):
     images = rng.normal(size=(23, *SHAPE)).astype(np.float32)
     labels = rng.integers(3, size=23).astype(np.int32)
     model = models.MLP(num_classes=3, widths=(8,), batch_norm=True)
-    state = states.population(
+    state = states.initial_population(
         lambda key: models.initialise(model, key, SHAPE), update_rules.sgd(0.1), (0, 1)
     )
     evaluate = train.make_evaluate(

@@ -41,7 +41,7 @@ def make_setting(images, labels, rule):
         return models.initialise(model, key, SHAPE)
 
     return Setting(
-        state=states.population(initialise, rule, SEEDS),
+        state=states.initial_population(initialise, rule, SEEDS),
         step=train.make_step(
             model, rule, losses.cross_entropy, axis_name=steps.DEVICE_AXIS
         ),

@@ -49,7 +49,7 @@ def make_population(model, rule, seeds=(0, 1), shape=SHAPE):
     def initialise(key):
         return models.initialise(model, key, shape)
 
-    return states.population(initialise, rule, seeds)
+    return states.initial_population(initialise, rule, seeds)
 
 
 def run(make_model, rule, num_devices, *, count=6, seeds=(0, 1)):

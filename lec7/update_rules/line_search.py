@@ -1,0 +1,63 @@
+"""The search along a direction for a step that satisfies the strong Wolfe conditions.
+
+With x' = x + t d, g' the gradient at x', and f' the loss:
+
+  f' <= f + c1 t g.d      the loss falls by enough,
+  |g'.d| <= c2 |g.d|      and the slope flattens, so that y.s > 0 for the pair
+                          s = x' - x, y = g' - g.
+"""
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from lec7.update_rules import precision, value_functions
+
+
+def strong_wolfe(*, max_steps: int = 20) -> optax.GradientTransformationExtraArgs:
+    """Scale a descent direction by the step length that optax's zoom search finds.
+
+    c1 = 1e-4, c2 = 0.9; the first length tried is 1. A length at which the loss is not
+    finite is passed over, and where there is none at which it falls and is finite the
+    step is zero. After the directions of Newton and its kin; a search for every step
+    makes a learning rate superfluous.
+
+    Args:
+      max_steps: losses and gradients evaluated in a search, at the most.
+
+    Returns:
+      The transformation d -> t d, whose `update` takes `value`, `grad` and `value_fn`.
+      Its state has the `value` and the `grad` at x + t d, for
+      `optax.value_and_grad_from_state`.
+
+    References:
+      Nocedal and Wright 2006, Numerical optimization, algorithms 3.5 and 3.6.
+    """
+    search = optax.scale_by_zoom_linesearch(max_steps, initial_guess_strategy="one")
+
+    def init_fn(params):
+        state = search.init(precision.at_least_float32(params))
+        # Some are weakly typed, and a second step would compile again.
+        return jax.tree.map(lambda x: jnp.asarray(x, x.dtype), state)
+
+    def update_fn(
+        updates,
+        state,
+        params=None,
+        *,
+        value=None,
+        grad=None,
+        value_fn=None,
+        **extra_args,
+    ):
+        loss = value_functions.bind(
+            value_fn, params, extra_args, value=value, grad=grad
+        )
+        params, value, grad = map(precision.at_least_float32, (params, value, grad))
+        return search.update(
+            updates, state, params, value=value, grad=grad, value_fn=loss
+        )
+
+    return precision.keep_dtypes(
+        optax.GradientTransformationExtraArgs(init_fn, update_fn)
+    )

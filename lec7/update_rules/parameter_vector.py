@@ -1,0 +1,42 @@
+"""Parameters as one vector of real numbers, where a Hessian is a matrix.
+
+A complex parameter counts as two. Its gradient is taken for conj(jax.grad), as in
+optax, whose two parts are the derivatives by the parameter's two parts.
+"""
+
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+import optax
+from jax.flatten_util import ravel_pytree
+
+from lec7.update_rules import precision
+
+
+def flatten(
+    tree: optax.Params,
+) -> tuple[jax.Array, Callable[[jax.Array], optax.Params]]:
+    """Return a tree as a vector, and the way back.
+
+    Args:
+      tree: parameters or gradients of any shapes and dtypes.
+
+    Returns:
+      The vector [P], real and at least float32, and a function from vectors [P] to
+      trees of this structure, of at least float32.
+    """
+    wide = precision.at_least_float32(tree)
+
+    def split(x):
+        return (x.real, x.imag) if jnp.iscomplexobj(x) else x
+
+    def join(x, parts):
+        return jax.lax.complex(*parts) if jnp.iscomplexobj(x) else parts
+
+    vector, unravel = ravel_pytree(jax.tree.map(split, wide))
+
+    def unflatten(other):
+        return jax.tree.map(join, wide, unravel(other.astype(vector.dtype)))
+
+    return vector, unflatten

@@ -1,0 +1,127 @@
+"""What BFGS and L-BFGS share: a direction, a line search, and the pair it gives.
+
+The search of a step evaluates the gradient at the point it finds, on the batch of the
+gradient it starts from. So s = x' - x and y = g' - g are had within one call and from
+one batch, at no cost, and no noise between batches is taken for curvature.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import optax
+
+from lec7.update_rules import parameter_vector, precision, value_functions
+
+
+class QuasiNewtonState(NamedTuple):
+    """What a quasi-Newton rule remembers."""
+
+    pairs: jax.Array  # taken into the memory so far, int32 []
+    memory: Any  # an inverse Hessian, in some form
+    search: optax.OptState  # `value` and `grad` at the point found
+
+
+class Memory(NamedTuple):
+    """How to keep an inverse Hessian H of P parameters."""
+
+    empty: Callable[[jax.Array], Any]
+    """[P] -> memory of no pair."""
+    multiply: Callable[[Any, jax.Array, jax.Array], jax.Array]
+    """Memory, its number of pairs (>= 1), g [P] -> H g [P]."""
+    remember: Callable[[Any, jax.Array, jax.Array, jax.Array], Any]
+    """Memory, its number of pairs, s [P], y [P] with y.s > 0 -> memory."""
+
+
+def scale_by_quasi_newton(
+    memory: Memory, search: optax.GradientTransformation
+) -> optax.GradientTransformationExtraArgs:
+    """Search along -H g and keep the pair that the search gives.
+
+    A pair is kept if the loss is finite at both its ends and y.s is positive beyond
+    rounding, which keeps H positive definite; otherwise the memory stays as it was.
+    Without a pair, or should rounding turn -H g uphill, the direction is -g, of length
+    1 at the most.
+
+    Args:
+      memory: form of H.
+      search: from a direction to a step along it; its state has the `value` and the
+        `grad` at the end of the step.
+
+    Returns:
+      A transformation whose `update` takes `value`, `grad` and `value_fn`.
+    """
+    search = optax.with_extra_args_support(search)
+
+    def init_fn(params):
+        vector, _ = parameter_vector.flatten(params)
+        return QuasiNewtonState(
+            pairs=jnp.zeros([], jnp.int32),
+            memory=memory.empty(vector),
+            search=search.init(params),
+        )
+
+    def update_fn(
+        updates,
+        state,
+        params=None,
+        *,
+        value=None,
+        grad=None,
+        value_fn=None,
+        **extra_args,
+    ):
+        loss = value_functions.bind(
+            value_fn, params, extra_args, value=value, grad=grad
+        )
+        uphill, unflatten = parameter_vector.flatten(updates)
+        with jax.default_matmul_precision("highest"):
+            proposed = memory.multiply(state.memory, state.pairs, uphill)
+            direction = -_uphill(proposed, uphill, state.pairs)
+        updates, found = search.update(
+            unflatten(direction),
+            state.search,
+            params,
+            value=value,
+            grad=grad,
+            value_fn=loss,
+        )
+        step = _difference(optax.apply_updates(params, updates), params)
+        new_grad = optax.tree.conj(optax.tree.get(found, "grad"))
+        change = _difference(new_grad, grad)
+        values = jnp.stack([value, optax.tree.get(found, "value")])
+        with jax.default_matmul_precision("highest"):
+            is_kept = _bends_up(step, change) & jnp.all(jnp.isfinite(values))
+            kept = jax.lax.cond(
+                is_kept,
+                memory.remember,
+                lambda memory, *_: memory,
+                *(state.memory, state.pairs, step, change),
+            )
+        pairs = state.pairs + is_kept.astype(jnp.int32)
+        return updates, QuasiNewtonState(pairs, kept, found)
+
+    return precision.keep_dtypes(
+        optax.GradientTransformationExtraArgs(init_fn, update_fn)
+    )
+
+
+def _uphill(proposed: jax.Array, gradient: jax.Array, pairs: jax.Array) -> jax.Array:
+    """Return the proposed direction, or the gradient if there is reason to."""
+    is_uphill = (pairs > 0) & (jnp.vdot(proposed, gradient) > 0)
+    shorten = jnp.minimum(1, 1 / jnp.linalg.norm(gradient))
+    return jnp.where(is_uphill, proposed, shorten * gradient)
+
+
+def _difference(new: optax.Params, old: optax.Params) -> jax.Array:
+    return parameter_vector.flatten(new)[0] - parameter_vector.flatten(old)[0]
+
+
+def _bends_up(step: jax.Array, change: jax.Array) -> jax.Array:
+    """Return whether y.s > 0 beyond rounding, and it and y.y are in range."""
+    limits = jnp.finfo(step.dtype)
+    product, square = jnp.vdot(change, step), jnp.vdot(change, change)
+    rounding = limits.eps * jnp.linalg.norm(step) * jnp.sqrt(square)
+    is_normal = jnp.isfinite(product) & (jnp.minimum(product, square) > limits.tiny)
+    return is_normal & (product > rounding)
