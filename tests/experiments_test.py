@@ -14,6 +14,30 @@ from lec7 import report, runs
 ROOT = pathlib.Path(__file__).parent.parent
 EXPERIMENTS = ROOT / "experiments"
 SMALL = {
+    "bias_correction": {
+        "seeds": (0, 1),
+        "width": 8,
+        "rates": (1e-3, 1e-1),
+        "max_steps": 10,
+        "surface_rates": 3,
+        "surface_steps": 10,
+    },
+    "conditioning": {
+        "seeds": (0, 1, 2),
+        "rates": 5,
+        "steps": 20,
+        "shown": 10,
+        "most_steps": 50,
+        "widths": (1, 2),
+        "examples": 16,
+    },
+    "rotated_ellipse": {
+        "seeds": (0, 1, 2),
+        "angles": 2,
+        "rates": 5,
+        "steps": 10,
+        "most_steps": 50,
+    },
     "sharp_vs_flat": {
         "seeds": (0, 1),
         "small_batch": 16,
