@@ -70,9 +70,13 @@ def make_step(
     if m is not None:
         model = sub_batches.synchronised(model, axis_name, m)
 
-    def average(tree):
-        tree = tree if m is None else sub_batches.mean(tree)
+    def over_all_devices(tree):
         return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
+
+    def average(tree):
+        return over_all_devices(tree if m is None else sub_batches.mean(tree))
+
+    shared = _shared(over_all_devices)
 
     def step(state, batch):
         objective = _objective(model, loss, state)
@@ -88,7 +92,7 @@ def make_step(
         extra_args = {
             "value": value,
             "grad": grad,
-            "value_fn": lambda params: average(evaluate(objective, params)[0]),
+            "value_fn": lambda params: average(evaluate(objective, shared(params))[0]),
             "grad_fn": lambda params: average(evaluate(value_and_grad, params)[1]),
         }
 
@@ -116,6 +120,27 @@ def make_step(
         ), metrics
 
     return step
+
+
+def _shared(average):
+    """Return the identity on parameters that all devices share.
+
+    A device differentiates its own part of an average; here the parts come together,
+    so that derivatives of `value_fn` of any order are those of the whole batch.
+    """
+
+    @jax.custom_vjp
+    def shared(params):
+        return params
+
+    def forward(params):
+        return shared(params), None
+
+    def backward(_, cotangent):
+        return (average(cotangent),)
+
+    shared.defvjp(forward, backward)
+    return shared
 
 
 def _objective(model, loss, state):

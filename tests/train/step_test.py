@@ -23,6 +23,7 @@ RULES = {
     "adagrad": update_rules.adagrad(0.1),
     "rmsprop": update_rules.rmsprop(0.01),
     "adam": update_rules.adam(0.01),
+    "lbfgs": update_rules.lbfgs(),
     "adam_averaged": optax.chain(
         update_rules.adam(0.01), update_rules.polyak_average(0.9)
     ),

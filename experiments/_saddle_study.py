@@ -1,0 +1,263 @@
+"""Descents near saddle points and local minima, and what they amount to."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+from experiments import (
+    _basins,
+    _families,
+    _passes,
+    _trajectories,
+    _waves,
+    _wells,
+)
+
+OFFSETS = 10.0 ** -np.arange(1, 9)  # |v| at the start of a descent over a pass
+PASS_NOISES = 10.0 ** -np.arange(1, 9)  # standard deviations on a pass
+WELL_NOISES = np.array([1.0, 2.0, 3.0, 5.0, 7.0, 10.0, 15.0, 20.0, 30.0])
+NEAR = 1e-3  # |v| at the start where rules are compared
+FAR = 1e-8  # |v| at the start where noise is compared with its absence
+
+
+class Passes(NamedTuple):
+    """Updates out of N passes, by rule where nothing else is said.
+
+    A pass is straight where its axes are along the coordinates, turned where they are
+    not, and diagonal where they are half a right angle off: a rule that scales every
+    coordinate by itself then cannot tell the way down to the saddle from the way out.
+    """
+
+    straight: Mapping[str, np.ndarray]
+    """From each of `OFFSETS` [S, N]."""
+    turned: Mapping[str, np.ndarray]
+    """From `NEAR` [N]."""
+    diagonal: Mapping[str, np.ndarray]
+    """From `NEAR` [N]."""
+    turned_paths: Mapping[str, _trajectories.Path]
+    """From `NEAR`, for some rules."""
+    diagonal_paths: Mapping[str, _trajectories.Path]
+    """From `NEAR`, for the same rules."""
+    tuned: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    """The best rates for diagonal passes, and the updates to the minimum [N], [N]."""
+    noisy: np.ndarray
+    """Of SGD from the ridge, with each of `PASS_NOISES` [L, N]."""
+    noisy_far: np.ndarray
+    """Of SGD from `FAR`, with the configured noise [N]."""
+    on_ridge: _trajectories.Path
+    """Of SGD from the ridge of straight passes, without noise."""
+    rounded: np.ndarray
+    """Of SGD from the ridge of turned passes, without noise [N]."""
+    bowls: Mapping[str, np.ndarray]
+    """Last losses on convex bowls in place of the passes [N]."""
+
+
+class Wells(NamedTuple):
+    """Descents from uphill of the local minima of N wells, by rule."""
+
+    rates: np.ndarray
+    """[R]."""
+    passed: Mapping[str, np.ndarray]
+    """Whether they end lower than the local minimum, at each rate [R, N]."""
+    equal: Mapping[str, _trajectories.Path]
+    """At one rate for all."""
+    equal_passed: Mapping[str, np.ndarray]
+    """At one rate for all [N]."""
+    shaken: np.ndarray
+    """Whether SGD from the local minimum does, with each of `WELL_NOISES` [L, N]."""
+    loud: np.ndarray
+    """Whether it does with the configured noise [N]."""
+    still: np.ndarray
+    """Whether it does without noise [N]."""
+
+
+class Critical(NamedTuple):
+    """Eigenvalues for each seed, by number of parameters."""
+
+    waves: Mapping[int, list[np.ndarray]]
+    """Of Hessians at critical points."""
+    gaussian: Mapping[int, list[np.ndarray]]
+    """Of random symmetric matrices."""
+
+
+class Study(NamedTuple):
+    """All that the claims are decided from."""
+
+    passes: Passes
+    wells: Wells
+    critical: Critical
+    basins: _basins.Basins
+
+
+def cross_passes(config: Any) -> Passes:
+    """Descend over the passes.
+
+    Args:
+      config: the experiment's.
+
+    Returns:
+      What the descents do.
+    """
+    straight = _passes.draw(config.draws, offset=1.0, angle=0.0)
+    turned = _passes.draw(config.draws, offset=NEAR)
+    diagonal = _passes.draw(config.draws, offset=NEAR, angle=np.pi / 4)
+    ridge = _passes.draw(config.draws, offset=0.0, angle=0.0)
+    far = _passes.moved(straight, [FAR])
+    every = _join(_passes.moved(straight, OFFSETS), turned, diagonal)
+    found = {
+        name: _updates(config, name, every).reshape(len(OFFSETS) + 2, -1)
+        for name in _trajectories.RULES
+    }
+    noise = _noise(config, config.steps)
+    loud = [_updates(config, "SGD", ridge, s * noise) for s in PASS_NOISES]
+    some = ("SGD", "AdaGrad", "RMSProp")
+    bowls = _follow(config, some[1:], diagonal._replace(function=_passes.bowl))
+    return Passes(
+        straight={name: counts[:-2] for name, counts in found.items()},
+        turned={name: counts[-2] for name, counts in found.items()},
+        diagonal={name: counts[-1] for name, counts in found.items()},
+        turned_paths=_follow(config, some, turned),
+        diagonal_paths=_follow(config, some, diagonal),
+        tuned=_tune(config, diagonal),
+        noisy=np.stack(loud),
+        noisy_far=_updates(config, "SGD", far, config.noise * noise),
+        on_ridge=_follow(config, ("SGD",), ridge)["SGD"],
+        rounded=_updates(config, "SGD", _passes.draw(config.draws, offset=0.0)),
+        bowls={name: path.losses[:, -1] for name, path in bowls.items()},
+    )
+
+
+def _updates(
+    config: Any, name: str, passes: _families.Family, noise: ArrayLike = 0.0
+) -> np.ndarray:
+    """Return after how many updates a rule leaves passes [N]."""
+    return _families.updates_below(
+        *(_trajectories.RULES[name], passes, config.rate, config.steps),
+        level=_passes.half_way_down(passes),
+        noise=noise,
+    )
+
+
+def _follow(
+    config: Any, names: Sequence[str], passes: _families.Family
+) -> dict[str, _trajectories.Path]:
+    """Return the paths of rules over passes."""
+    return {
+        name: _families.follow(
+            _trajectories.RULES[name], passes, config.rate, config.steps
+        )
+        for name in names
+    }
+
+
+def _tune(
+    config: Any, passes: _families.Family
+) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Return the best rates of all rules and the updates they take to settle."""
+    rates = np.geomspace(*_basins.RATES, config.rates)
+    return {
+        name: _families.tune(
+            *(make_rule, passes, rates, config.steps // 5),
+            level=0.95 * 2 * _passes.half_way_down(passes),
+        )
+        for name, make_rule in _trajectories.RULES.items()
+    }
+
+
+def descend_wells(config: Any) -> Wells:
+    """Descend into the wells.
+
+    Args:
+      config: the experiment's.
+
+    Returns:
+      What the descents do.
+    """
+    wells, rules = _wells.draw(config.draws), _trajectories.RULES
+    rates = np.append(np.geomspace(*_basins.RATES, config.rates), config.well_rate)
+    every = _families.Family(
+        wells.function,
+        np.tile(wells.members, (rates.size, 1)),
+        np.tile(wells.starts, (rates.size, 1)),
+    )
+    each, count = np.repeat(rates, len(wells.starts)), len(wells.starts)
+    passed, equal = {}, {}
+    for name, make_rule in rules.items():
+        path = _families.follow(make_rule, every, each, config.well_steps)
+        passed[name] = _wells.passed(every, path).reshape(rates.size, count)
+        equal[name] = jax.tree.map(lambda leaf: leaf[-count:], path)
+    resting, noise = _wells.resting(wells), _noise(config, config.well_steps)
+
+    def shaken(scale):
+        path = _families.follow(
+            *(rules["SGD"], resting, 2 * config.well_rate, config.well_steps),
+            noise=scale * noise,
+        )
+        return _wells.passed(wells, path)
+
+    return Wells(
+        rates=rates[:-1],
+        passed={name: hits[:-1] for name, hits in passed.items()},
+        equal=equal,
+        equal_passed={name: hits[-1] for name, hits in passed.items()},
+        shaken=np.stack([shaken(scale) for scale in WELL_NOISES]),
+        loud=shaken(config.well_noise),
+        still=shaken(0.0),
+    )
+
+
+def find_critical(config: Any) -> Critical:
+    """Find random critical points, and draw matrices in the place of their Hessians.
+
+    Args:
+      config: the experiment's.
+
+    Returns:
+      The eigenvalues.
+    """
+    return Critical(
+        {
+            size: _waves.critical_eigenvalues(config.draws, size, config.functions)
+            for size in config.dimensions
+        },
+        {
+            size: _waves.gaussian_eigenvalues(config.draws, size, config.matrices)
+            for size in config.dimensions
+        },
+    )
+
+
+def gradient_lengths(family: _families.Family, points: np.ndarray) -> np.ndarray:
+    """Return the lengths of the gradients at points [N, D] of N losses [N]."""
+    with jax.enable_x64():
+        gradients = jax.vmap(jax.grad(family.function, argnums=1))(
+            family.members, jnp.asarray(points)
+        )
+        return np.linalg.norm(gradients, axis=1)
+
+
+def remembered(name: str, parameters: int = 1000) -> float:
+    """Return how many numbers a rule remembers of each of its parameters."""
+    state = _trajectories.RULES[name](0.1).init(jnp.zeros(parameters))
+    leaves = [leaf.size for leaf in jax.tree.leaves(state) if leaf.ndim]
+    return sum(leaves) / parameters
+
+
+def _noise(config: Any, steps: int) -> np.ndarray:
+    """Return standard normal noise, of each seed its own [N, T, 2]."""
+    return np.stack(
+        [np.random.default_rng([s, 1]).normal(size=(steps, 2)) for s in config.draws]
+    )
+
+
+def _join(*families: _families.Family) -> _families.Family:
+    """Return the members of families that have one function."""
+    return _families.Family(
+        families[0].function,
+        np.concatenate([family.members for family in families]),
+        np.concatenate([family.starts for family in families]),
+    )
