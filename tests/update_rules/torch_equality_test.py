@@ -1,30 +1,24 @@
-"""With the options of its docstring's table every rule is torch's, transcribed here."""
+"""With the options of its docstring's table every rule is torch's.
+
+Torch is transcribed here, and the transcription is held to torch where that is
+installed.
+"""
+
+import warnings
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
+from small_network import STEPS, flat, gradient, parameters
 
 from lec7 import update_rules
 
-STEPS = 200
 RATE = 0.02
 
 
-def gradient(x):
-    """Of Beale's function divided by 1 + itself, which is tame far out."""
-    x, y = x
-    powers = (y, y**2, y**3)
-    residuals = [c - x + x * p for c, p in zip((1.5, 2.25, 2.625), powers, strict=True)]
-    slopes = (1, 2 * y, 3 * y**2)
-    value = sum(r**2 for r in residuals)
-    by_x = sum(2 * r * (p - 1) for r, p in zip(residuals, powers, strict=True))
-    by_y = sum(2 * r * x * s for r, s in zip(residuals, slopes, strict=True))
-    return by_x / (1 + value) ** 2, by_y / (1 + value) ** 2
-
-
-def torch_sgd(gradients, *, momentum, nesterov):
+def torch_sgd(gradients, *, momentum=0.0, nesterov=False):
     buffer = None
     for g in gradients:
         buffer = g if buffer is None else momentum * buffer + g
@@ -54,60 +48,81 @@ def torch_adam(gradients, *, beta1=0.9, beta2=0.999, eps=1e-8):
         yield RATE / (1 - beta1**step) * first / root
 
 
-def theirs(torch_rule, start, **options):
-    x = start
-
-    def gradients():
-        while True:
-            yield np.array(gradient(x))
-
-    trajectory = []
-    for update, _ in zip(
-        torch_rule(gradients(), **options), range(STEPS), strict=False
-    ):
-        x = x - update
-        trajectory.append(x)
-    return np.stack(trajectory)
-
-
-def ours(rule, start):
-    def step(carry, _):
-        x, state = carry
-        updates, state = rule.update(jnp.stack(gradient(x)), state, x)
-        x = optax.apply_updates(x, updates)
-        return (x, state), x
-
-    x = jnp.asarray(start)
-    return jax.lax.scan(step, (x, rule.init(x)), length=STEPS)[1]
-
-
 PAIRS = {
-    "sgd": (
-        update_rules.sgd(RATE),
-        torch_sgd,
-        {"momentum": 0.0, "nesterov": False},
-    ),
+    "sgd": (update_rules.sgd(RATE), torch_sgd, "SGD", {}),
     "momentum": (
         update_rules.momentum(RATE, decay=0.9),
         torch_sgd,
-        {"momentum": 0.9, "nesterov": False},
+        "SGD",
+        {"momentum": 0.9},
     ),
     "nesterov": (
         update_rules.nesterov(RATE, decay=0.9),
         torch_sgd,
+        "SGD",
         {"momentum": 0.9, "nesterov": True},
     ),
-    "adagrad": (update_rules.adagrad(RATE, eps=1e-10), torch_adagrad, {}),
-    "rmsprop": (update_rules.rmsprop(RATE, eps=1e-8), torch_rmsprop, {}),
-    "adam": (update_rules.adam(RATE), torch_adam, {}),
+    "adagrad": (update_rules.adagrad(RATE, eps=1e-10), torch_adagrad, "Adagrad", {}),
+    "rmsprop": (update_rules.rmsprop(RATE, eps=1e-8), torch_rmsprop, "RMSprop", {}),
+    "adam": (update_rules.adam(RATE), torch_adam, "Adam", {}),
 }
+every_pair = pytest.mark.parametrize("name", PAIRS)
+
+
+def transcribed(name):
+    """Parameters after each update of the transcription, [T, P]."""
+    _, torch_rule, _, options = PAIRS[name]
+    x, slope = flat()
+
+    def gradients():
+        while True:
+            yield slope(x)
+
+    updates, trajectory = torch_rule(gradients(), **options), []
+    for _ in range(STEPS):
+        x = x - next(updates)
+        trajectory.append(x)
+    return np.stack(trajectory)
+
+
+def ours(name):
+    rule = PAIRS[name][0]
+
+    def step(carry, _):
+        params, state = carry
+        updates, state = rule.update(gradient(params), state, params)
+        params = optax.apply_updates(params, updates)
+        return (params, state), ravel_pytree(params)[0]
+
+    params = parameters()
+    start = params, rule.init(params)
+    return jax.jit(lambda: jax.lax.scan(step, start, length=STEPS)[1])()
+
+
+def of_torch(torch, name):
+    *_, optimizer, options = PAIRS[name]
+    start, slope = flat()
+    x = torch.tensor(start, requires_grad=True)
+    optimizer = getattr(torch.optim, optimizer)([x], lr=RATE, **options)
+    trajectory = []
+    for _ in range(STEPS):
+        x.grad = torch.tensor(slope(x.detach().numpy()))
+        optimizer.step()
+        trajectory.append(x.detach().numpy().copy())
+    return np.stack(trajectory)
 
 
 @pytest.mark.usefixtures("float64")
-@pytest.mark.parametrize("name", PAIRS)
+@every_pair
 def test_the_trajectory_is_that_of_torch(name):
-    rule, torch_rule, options = PAIRS[name]
-    start = np.array([1.0, 0.8])
-    np.testing.assert_allclose(
-        ours(rule, start), theirs(torch_rule, start, **options), rtol=0, atol=1e-10
-    )
+    np.testing.assert_allclose(ours(name), transcribed(name), rtol=0, atol=1e-10)
+
+
+@pytest.mark.usefixtures("float64")
+@every_pair
+def test_the_transcription_is_torch(name):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        torch = pytest.importorskip("torch")
+        theirs = of_torch(torch, name)
+    np.testing.assert_allclose(transcribed(name), theirs, rtol=0, atol=1e-10)

@@ -7,20 +7,15 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from jax.flatten_util import ravel_pytree
+from small_network import STEPS, flat, gradient, parameters
 
 from lec7 import update_rules
 
-STEPS = 200
 DECAY = 0.05
 RATE = 0.02
 DESIGN = np.random.default_rng(0).normal(size=(6, 4))
 TARGET = np.random.default_rng(1).normal(size=6)
-
-
-def gradient(x):
-    """Of sum log(1 + r^2), r = DESIGN x - TARGET, the Cauchy loss."""
-    residual = DESIGN @ x - TARGET
-    return DESIGN.T @ (2 * residual / (1 + residual**2))
 
 
 def decaying(step):
@@ -37,13 +32,15 @@ def decoupled(rule, learning_rate=RATE):
 
 @functools.partial(jax.jit, static_argnums=0)
 def trajectory(rule):
+    """Parameters of the network after each update, [T, P]."""
+
     def step(carry, _):
         x, state = carry
         updates, state = rule.update(gradient(x), state, x)
         x = optax.apply_updates(x, updates)
-        return (x, state), x
+        return (x, state), ravel_pytree(x)[0]
 
-    x = jnp.ones(4)
+    x = parameters()
     return jax.lax.scan(step, (x, rule.init(x)), length=STEPS)[1]
 
 
@@ -74,7 +71,7 @@ def test_the_trajectory_is_that_of_optax(name):
     np.testing.assert_allclose(ours, theirs, rtol=0, atol=1e-10)
 
 
-def torch_sgd(x, *, momentum=0.9):
+def torch_sgd(x, gradient, *, momentum=0.9):
     """SGD(lr, momentum, weight_decay), transcribed."""
     buffer = None
     while True:
@@ -84,7 +81,7 @@ def torch_sgd(x, *, momentum=0.9):
         yield x
 
 
-def torch_adam(x, *, decoupled, beta1=0.9, beta2=0.999, eps=1e-8):
+def torch_adam(x, gradient, *, decoupled, beta1=0.9, beta2=0.999, eps=1e-8):
     """Adam and AdamW(lr, weight_decay), transcribed."""
     first = second = step = 0
     while True:
@@ -118,7 +115,7 @@ TORCH = {
 @pytest.mark.parametrize("name", TORCH)
 def test_the_trajectory_is_that_of_torch(name):
     rule, theirs = TORCH[name]
-    iterates = theirs(np.ones(4))
+    iterates = theirs(*flat())
     expected = np.stack([next(iterates) for _ in range(STEPS)])
     np.testing.assert_allclose(trajectory(rule), expected, rtol=0, atol=1e-10)
 
