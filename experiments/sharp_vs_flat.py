@@ -9,8 +9,8 @@ directions, and the line from the small-batch to the large-batch minimum.
 Run: python launch.py --experiment=sharp_vs_flat
 
 Expected: 2 minutes on two CPU cores. Large over small batch, the top eigenvalue is 2.9,
-the trace 1.9, Keskar's sharpness 3.6 and SAM's 2.4 with ten ascents but 0.36 with one. The
-test loss is 0.008 nats higher, and so is the test accuracy, by a quarter of a point.
+the trace 1.9, Keskar's sharpness 3.6 and SAM's 2.4 with ten ascents but 0.36 with one;
+the test loss is 0.008 nats higher, and the test accuracy a quarter of a point higher.
 
 Source: lecture, 0:32:05 (L20); Keskar et al. 2017, arXiv:1609.04836, tables 2 to 4 and
 figure 3; Li et al. 2018, arXiv:1712.09913, figures 2 and 3.
