@@ -72,19 +72,13 @@ class Config:
                 "numbers of parameters, each >= 1"
             )
         for name in ("rate", "well_rate", "noise", "well_noise"):
-            if getattr(self, name) <= 0:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; expected more than 0"
-                )
+            runs.require_positive(self, name)
         for name, least in (
             *(("steps", 10), ("well_steps", 1), ("rates", 2), ("resolution", 2)),
             *(("each", 2), ("functions", 1), ("matrices", 1), ("basin_steps", 1)),
             *(("pairs", 1), ("shown", 1)),
         ):
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; expected at least {least}"
-                )
+            runs.require_at_least(self, least, name)
 
 
 def run(config: Config, context: runs.Context) -> report.Report:

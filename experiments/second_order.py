@@ -63,10 +63,7 @@ class Config:
         Raises:
           ValueError: a value is out of its range.
         """
-        if len(set(self.seeds)) < max(2, len(self.seeds)) or min(self.seeds) < 0:
-            raise ValueError(
-                f"seeds is {self.seeds}; expected two or more different ones, each >= 0"
-            )
+        runs.require_seeds(self.seeds)
         if len(set(self.widths)) < max(2, len(self.widths)) or min(self.widths) < 1:
             raise ValueError(
                 f"widths is {self.widths}; expected two or more different ones, each "
@@ -82,15 +79,9 @@ class Config:
                 f"near is {self.near:g} and far {self.far:g}; expected 0 < near < far"
             )
         for name in ("tolerance", "memory"):
-            if not getattr(self, name) > 0:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; expected more than 0"
-                )
+            runs.require_positive(self, name)
         for name, least in _LEAST.items():
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; expected at least {least}"
-                )
+            runs.require_at_least(self, least, name)
 
 
 _LEAST = {"draws": 2, "starts": 1, "steps": 1, "times": 1, "width": 1, "rates": 1}

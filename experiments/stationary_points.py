@@ -76,10 +76,7 @@ class Config:
             ),
             *(("side", 2), ("resolution", 2)),
         ):
-            if getattr(self, name) < least:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; expected at least {least}"
-                )
+            runs.require_at_least(self, least, name)
 
 
 def run(config: Config, context: runs.Context) -> report.Report:

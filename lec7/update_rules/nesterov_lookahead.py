@@ -32,6 +32,9 @@ def scale_by_nesterov_lookahead(
 
     Returns:
       A transformation whose `update` takes `grad_fn`, see `nesterov_lookahead`.
+
+    Raises:
+      ValueError: decay is not a fraction; in `update`, params or grad_fn is missing.
     """
     decay = hyperparameters.fraction("decay", decay)
     step = optax.with_extra_args_support(step)

@@ -33,6 +33,9 @@ def average_params(
 
     Returns:
       A transformation that needs `params`.
+
+    Raises:
+      ValueError: in `update`, params is missing.
     """
 
     def init_fn(params):

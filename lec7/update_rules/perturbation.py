@@ -46,7 +46,10 @@ def descend(
       rho: a finite number >= 0 or a schedule, step -> rho.
 
     Returns:
-      The update rule; `update` raises `ValueError` without `params` and `grad_fn`.
+      The update rule.
+
+    Raises:
+      ValueError: rho is negative; in `update`, params or grad_fn is missing.
     """
     base = optax.with_extra_args_support(base)
     if not callable(rho):

@@ -54,6 +54,7 @@ def test_contours_lie_where_the_loss_has_their_level():
 def test_unknown_losses_are_left_blank(draw):
     loss = BOWL.copy()
     loss[0, 0], loss[1, 1], loss[2, 2] = np.nan, np.inf, 0.0
+    assert np.isnan(landscapes.log_loss(loss)).sum() == 3
     draw(landscape(a=loss)).draw_without_rendering()
 
 
