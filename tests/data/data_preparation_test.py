@@ -164,6 +164,9 @@ def test_the_folder_is_an_argument_or_a_variable_or_our_own(monkeypatch, tmp_pat
     assert preparation.data_folder("/given").as_posix() == "/given"
     assert preparation.data_folder() == tmp_path / "elsewhere"
     monkeypatch.delenv("LEC7_DATA_DIR")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    assert preparation.data_folder() == tmp_path / "cache" / "lec7" / "data"
+    monkeypatch.delenv("XDG_CACHE_HOME")
     assert preparation.data_folder() == tmp_path / ".cache" / "lec7" / "data"
 
 
