@@ -69,17 +69,19 @@ def test_a_run_that_is_killed_ends_in_the_same_bytes(tmp_path, kills):
     assert results(tmp_path / "timed") == results(tmp_path / "whole")
 
     moments = random.Random(kills)
-    killed = 0
+    killed = finished = 0
     while killed < kills:
-        process = start(tmp_path / "killed", tmp_path)
+        folder = tmp_path / f"killed_{finished}"
+        process = start(folder, tmp_path)
         try:
-            process.wait(timeout=moments.uniform(0.3, 0.9) * seconds)
+            process.communicate(timeout=moments.uniform(0.3, 0.9) * seconds)
         except subprocess.TimeoutExpired:
             process.kill()
+            process.communicate()
             killed += 1
-        process.communicate()
-        if process.returncode == 0:
-            break
-    finish(tmp_path / "killed", tmp_path)
-    assert killed >= kills - 1
-    assert results(tmp_path / "killed") == results(tmp_path / "whole")
+        else:
+            assert results(folder) == results(tmp_path / "whole")
+            finished += 1
+    folder = tmp_path / f"killed_{finished}"
+    finish(folder, tmp_path)
+    assert results(folder) == results(tmp_path / "whole")
