@@ -221,7 +221,7 @@ def _decide(
             above=1,
             id=f"L20.{name}",
             statement=f"The large batch finds the sharper minimum: {title}.",
-            source="lecture, 0:32:05; Keskar et al. 2017, tables 3 and 4",
+            source="lecture, 0:32:05; Keskar et al. 2017, section 2.2",
             unit="ratio, large / small batch",
             figure="sharpness",
         )
