@@ -9,6 +9,10 @@
       run it in DIR, by default runs/NAME-HASH of the configuration; the same command
       resumes a run that was interrupted. A list is --config.seeds 0 1 2. N devices are
       the first N accelerators, or N simulated on the CPU.
+  python launch.py --render=RUN
+      tell a finished run again, from its findings, without training
+  python launch.py --verify=RUN
+      decide every claim again from the findings; 1 where one differs from claims.json
 
 Exit codes: 0 done, 1 bug, 2 usage, 3 data, 4 checkpoint, 5 diverged, 6 disk or
 permission, 7 folder in use, 130 interrupted, 143 terminated.
@@ -22,8 +26,9 @@ import shlex
 import signal
 import sys
 import traceback
+import types
 from collections.abc import Iterable, Mapping, Sequence
-from typing import NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 from absl import flags
 
@@ -31,7 +36,7 @@ from lec7 import runs
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXPERIMENTS = HERE / "experiments"
-MODES = ("list", "describe", "experiment")
+MODES = ("list", "describe", "render", "verify", "experiment")
 OUTPUTS = ("claims.json", "report.html")
 
 
@@ -48,7 +53,7 @@ def main(argv: Sequence[str]) -> int:
         _dispatch(argv)
     except (Exception, KeyboardInterrupt) as error:
         code = runs.exit_code(error)
-        if code == 1:
+        if code == 1 and not isinstance(error, VerifyError):
             traceback.print_exc()
         else:
             message = str(error) or "interrupted; the same command resumes the run"
@@ -69,6 +74,10 @@ def _dispatch(argv: Sequence[str]) -> None:
     elif mode == "describe":
         name = _require_known(mode, options.describe)
         print(runs.description(runs.load(EXPERIMENTS, name)))
+    elif mode == "render":
+        _render(pathlib.Path(options.render).expanduser())
+    elif mode == "verify":
+        _verify(pathlib.Path(options.verify).expanduser())
     else:
         _run(argv, options, settings)
 
@@ -79,6 +88,8 @@ def _read_flags(argv: Sequence[str]) -> tuple[flags.FlagValues, list[str]]:
     flags.DEFINE_bool("list", False, "show every experiment", flag_values=options)
     flags.DEFINE_string("describe", None, "what to show", flag_values=options)
     flags.DEFINE_string("experiment", None, "what to run", flag_values=options)
+    flags.DEFINE_string("render", None, "what to tell again", flag_values=options)
+    flags.DEFINE_string("verify", None, "what to decide again", flag_values=options)
     flags.DEFINE_string("workdir", None, "where to run it", flag_values=options)
     flags.DEFINE_integer("devices", None, "on how many", 1, flag_values=options)
     options.set_gnu_getopt()
@@ -141,7 +152,9 @@ def _run(
     from lec7 import report
 
     devices = runs.select_devices(options.devices)
-    environment = runs.environment(devices, HERE)
+    environment = runs.environment(devices, HERE) | {
+        "command": shlex.join(["python", "launch.py", *argv[1:]])
+    }
     with (
         runs.lock(folder),
         runs.cached_compilation(),
@@ -152,15 +165,84 @@ def _run(
             progress.say(f"{folder} is unfinished: resuming, attempt {attempt}")
         add_seconds = functools.partial(runs.add_seconds, folder)
         context = runs.Context(folder, devices, progress, add_seconds)
-        found = experiment.run(config, context)
-        provenance = report.Provenance(
-            command=shlex.join(["python", "launch.py", *argv[1:]]),
-            config=runs.described(config),
-            environment=runs.summary(environment),
-            seconds=runs.seconds(folder),
-        )
-        report.write_report(folder, found, provenance)
+        if hasattr(experiment, "analyse"):
+            run = Run(folder, name, experiment, config, identity)
+            if not (folder / runs.findings.FILE).exists():
+                found = experiment.run(config, context)
+                runs.findings.save(folder, found, experiment=name, config=identity)
+            found = run.told()
+        else:  # not yet of DESIGN 6
+            found = experiment.run(config, context)
+        report.write_report(folder, found, _provenance(folder, config))
     print(_outcome(folder))
+
+
+class Run(NamedTuple):
+    """A run whose findings are there."""
+
+    folder: pathlib.Path
+    name: str
+    experiment: types.ModuleType
+    config: Any
+    identity: str
+
+    def told(self) -> Any:
+        """Return what the findings say, as a report."""
+        found = runs.findings.load(
+            self.folder,
+            self.experiment.Findings,
+            experiment=self.name,
+            config=self.identity,
+        )
+        return self.experiment.analyse(self.config, found)
+
+
+def _open(flag: str, folder: pathlib.Path) -> Run:
+    name, values = runs.read_run(folder, flag)
+    experiment = runs.load(EXPERIMENTS, _require_known("experiment", name))
+    if not (folder / runs.findings.FILE).exists():
+        raise runs.UsageError(
+            f"--{flag}={folder}: the run has no findings yet; expected a run that has "
+            "measured all: the command that began it resumes it"
+        )
+    config = runs.restore(experiment.Config, values)
+    return Run(folder, name, experiment, config, runs.canonical_json(config))
+
+
+def _render(folder: pathlib.Path) -> None:
+    run = _open("render", folder)
+    from lec7 import report
+
+    with runs.lock(folder):
+        report.write_report(folder, run.told(), _provenance(folder, run.config))
+    print(_outcome(folder))
+
+
+def _verify(folder: pathlib.Path) -> None:
+    run = _open("verify", folder)
+    from lec7 import report
+
+    told = report.read_claims(folder / OUTPUTS[0])
+    differences = report.differences(told, run.told().claims)
+    if differences:
+        raise VerifyError("\n".join([f"{folder} does not verify:", *differences]))
+    print(f"{folder}: all {len(told)} claims come out again as in {OUTPUTS[0]}")
+
+
+class VerifyError(Exception):
+    """A claim comes out otherwise than the run has written."""
+
+
+def _provenance(folder: pathlib.Path, config: Any) -> Any:
+    from lec7 import report
+
+    last = runs.last_attempt(folder)
+    return report.Provenance(
+        command=last["command"],
+        config=runs.described(config),
+        environment=runs.summary(last),
+        seconds=runs.seconds(folder),
+    )
 
 
 def _outcome(folder: pathlib.Path) -> str:

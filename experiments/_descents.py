@@ -26,7 +26,7 @@ def sections(
       Two sections.
     """
     drawn = {
-        title: report.Trajectories(
+        title: report.Plane(
             landscape=_surfaces.landscape(surface),
             paths=paths,
             minima=surface.minima,

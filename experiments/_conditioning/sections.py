@@ -224,7 +224,7 @@ def _momentum(folder: pathlib.Path, study: measured.Study) -> report.Section:
 def _noise(config: Any, folder: pathlib.Path, study: measured.Study) -> report.Section:
     condition = study.shells.conditions[0]
     surface = _surfaces.quadratic(condition)
-    shown = report.Trajectories(
+    shown = report.Plane(
         landscape=_surfaces.landscape(surface),
         paths={name: study.noisy[name].points[0] for name in ("SGD", "momentum")},
         minima=surface.minima,

@@ -53,7 +53,7 @@ class _Pictured(NamedTuple):
 
     def panel(self, paths: Mapping[str, _trajectories.Path]) -> report.Trajectories:
         """Return paths over the surface."""
-        return report.Trajectories(
+        return report.Plane(
             landscape=_surfaces.landscape(self.surface),
             paths=paths,
             minima=self.surface.minima,

@@ -74,7 +74,7 @@ def _one_step(folder: pathlib.Path, findings: Any) -> report.Section:
 def _paths(folder: pathlib.Path, findings: Any) -> report.Section:
     panels = {}
     for place, surface in enumerate(newton_steps.SURFACES):
-        panels[surface.name] = report.Trajectories(
+        panels[surface.name] = report.Plane(
             landscape=_surfaces.landscape(surface),
             paths={name: _shown(path, place) for name, path in findings.races.items()},
             minima=surface.minima,

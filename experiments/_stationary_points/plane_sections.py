@@ -51,7 +51,7 @@ def _in_a_plane(
     to = _surface_places(paths[:, -1])
     shown = {f"to {letter}": paths[to == place] for place, letter in enumerate(LETTERS)}
     panels = {
-        "Himmelblau": report.Trajectories(
+        "Himmelblau": report.Plane(
             landscape=_surfaces.landscape(surface),
             paths={name: some for name, some in shown.items() if len(some)},
             minima=surface.minima,

@@ -1,10 +1,10 @@
 """Claims, figures, tables, progress and the page: everything a reader meets."""
 
-from lec7.report.animations import save_animation
+from lec7.report.animations import Animation, save_animation
 from lec7.report.basins import draw_basins
-from lec7.report.claims import Claim, read_claims, write_claims
+from lec7.report.claims import Claim, differences, read_claims, write_claims
 from lec7.report.comparisons import draw_paired
-from lec7.report.curves import draw_curves, draw_interpolation
+from lec7.report.curves import Curves, draw_curves, draw_interpolation
 from lec7.report.figures import Figure, save_figure
 from lec7.report.formats import (
     format_duration,
@@ -15,18 +15,27 @@ from lec7.report.formats import (
 from lec7.report.intervals import geometric_interval, mean_interval
 from lec7.report.landscapes import Landscape, draw_contours, draw_relief
 from lec7.report.page import Provenance, Report, Section, write_report
-from lec7.report.paths import Trajectories
+from lec7.report.paths import Plane
 from lec7.report.progress import Progress
 from lec7.report.replays import Replay, save_replay
 from lec7.report.surfaces import Surface, save_surface
 from lec7.report.tables import Table
-from lec7.report.trajectories import draw_trajectories, save_trajectories
+from lec7.report.trajectories import (
+    Trajectories,
+    draw_trajectories,
+    save_trajectories,
+)
 from lec7.report.verdicts import mean_claim, paired_claim, ratio_claim
+from lec7.report.vocabulary import Claims, effects
 
 __all__ = [
+    "Animation",
     "Claim",
+    "Claims",
+    "Curves",
     "Figure",
     "Landscape",
+    "Plane",
     "Progress",
     "Provenance",
     "Replay",
@@ -35,6 +44,7 @@ __all__ = [
     "Surface",
     "Table",
     "Trajectories",
+    "differences",
     "draw_basins",
     "draw_contours",
     "draw_curves",
@@ -42,6 +52,7 @@ __all__ = [
     "draw_paired",
     "draw_relief",
     "draw_trajectories",
+    "effects",
     "format_duration",
     "format_interval",
     "format_number",

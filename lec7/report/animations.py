@@ -19,6 +19,29 @@ _FRAME, _FIRST, _LAST = 90, 900, 3000  # how long a picture stands, in milliseco
 _PIXELS = 1e6  # of a picture at most
 
 
+@dataclasses.dataclass(frozen=True)
+class Animation:
+    """A figure of paths that moves.
+
+    Attributes:
+      name: of the figure.
+      panels: title, such as "equal rates" -> paths over a surface.
+      caption: of the figure.
+      frames: pictures at most, in 2 ... 100.
+    """
+
+    name: str
+    panels: trajectories.Panels
+    _: dataclasses.KW_ONLY
+    caption: str
+    frames: int = 80
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Draw the pictures, and write them with their numbers."""
+        given = {"caption": self.caption, "frames": self.frames}
+        return save_animation(self.panels, folder, self.name, **given)
+
+
 def save_animation(
     panels: trajectories.Panels,
     folder: Path,

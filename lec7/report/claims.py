@@ -6,10 +6,12 @@ import math
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 from lec7.report import files
 
 VERDICTS = ("supported", "contradicted", "inconclusive")
+KINDS = ("empirical", "identity", "definition")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -26,6 +28,9 @@ class Claim:
       unit: of the effect and its interval.
       seeds: number of independent runs behind it.
       figure: name of the figure that shows it.
+      above: lower end of the range that the effect is claimed to lie in, or None.
+      below: upper end of it, or None.
+      kind: one of `KINDS`.
     """
 
     id: str
@@ -37,6 +42,9 @@ class Claim:
     unit: str
     seeds: int
     figure: str | None = None
+    above: float | None = None
+    below: float | None = None
+    kind: str = "empirical"
 
     def __post_init__(self):
         """Refuse what no reader could make sense of.
@@ -51,6 +59,11 @@ class Claim:
             raise ValueError(
                 f"claim {self.id}: verdict is {self.verdict!r}; "
                 f"expected one of {', '.join(VERDICTS)}"
+            )
+        if self.kind not in KINDS:
+            raise ValueError(
+                f"claim {self.id}: kind is {self.kind!r}; expected one of "
+                f"{', '.join(KINDS)}"
             )
         if self.seeds < 0:
             raise ValueError(f"claim {self.id}: seeds is {self.seeds}; expected >= 0")
@@ -94,6 +107,39 @@ def read_claims(path: Path) -> list[Claim]:
         return [_claim(row) for row in json.loads(path.read_text(encoding="utf-8"))]
     except (ValueError, TypeError, KeyError) as error:
         raise ValueError(f"{path} is not a list of claims: {error}") from error
+
+
+def differences(told: Sequence[Claim], decided: Sequence[Claim]) -> list[str]:
+    """Return how claims differ from those that a run has written.
+
+    Args:
+      told: as read.
+      decided: again; numbers may differ by a billionth.
+
+    Returns:
+      A line for each field of a claim that differs.
+    """
+    first, again = ({c.id: _row(c) for c in claims} for claims in (told, decided))
+    lines = [
+        f"  {id} is {'not decided' if id in first else 'not written'}"
+        for id in dict.fromkeys([*first, *again])
+        if (id in first) != (id in again)
+    ]
+    return lines + [
+        f"  {id}: {field} was {value!r}; it is {again[id][field]!r}"
+        for id, row in first.items()
+        if id in again
+        for field, value in row.items()
+        if not _agree(value, again[id][field])
+    ]
+
+
+def _agree(a: Any, b: Any) -> bool:
+    if isinstance(a, float) and isinstance(b, float):
+        return math.isclose(a, b, rel_tol=1e-9)
+    if isinstance(a, list) and isinstance(b, list):
+        return len(a) == len(b) and all(map(_agree, a, b))
+    return a == b
 
 
 def _row(claim: Claim) -> dict:

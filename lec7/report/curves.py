@@ -1,19 +1,88 @@
 """Figures of curves: a population along a training, a slice, an interpolation."""
 
+import dataclasses
 import itertools
+import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lec7.report import style
+from lec7.report import figures, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _LINES = ("-", "--", ":", "-.")
+
+BAND = "Median over seeds, in a band from the lowest to the highest."
+
+
+@dataclasses.dataclass(frozen=True)
+class Curves:
+    """A figure of curves: each a line, or the median of a population in its band.
+
+    Attributes:
+      name: of the figure.
+      curves: label -> (x [T], y [M, T] or [T]).
+      labels: of x and of y, with their units.
+      caption: of the figure; what a band is, and what the ceiling does, is added.
+      log: the axes that are spaced by their logarithm, of "x", "y" and "xy".
+      ceiling: what is larger, or not a number, is drawn here.
+      marks: label -> x of vertical lines.
+      levels: label -> y of horizontal lines, such as a limit.
+    """
+
+    name: str
+    curves: Mapping[str, tuple[ArrayLike, ArrayLike]]
+    labels: tuple[str, str]
+    _: dataclasses.KW_ONLY
+    caption: str
+    log: str = ""
+    ceiling: float | None = None
+    marks: Mapping[str, float] | None = None
+    levels: Mapping[str, float] | None = None
+
+    @property
+    def note(self) -> str:
+        """The whole caption."""
+        parts = [self.caption]
+        if self.ceiling is not None:
+            unit = re.search(r" \(([^()]*)\)$", self.labels[1])
+            limit = f"{self.ceiling:g}{f' {unit[1]}' if unit else ''}"
+            parts.append(
+                f"More than {limit}, and what is not a number, is drawn at "
+                f"{self.ceiling:g}."
+            )
+        if any(np.ndim(y) > 1 for _, y in self.curves.values()):
+            parts.append(BAND)
+        return " ".join(parts)
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Draw the figure, and write it with its numbers."""
+        drawn = draw_curves(
+            {label: (x, self._shown(y)) for label, (x, y) in self.curves.items()},
+            x_label=self.labels[0],
+            y_label=self.labels[1],
+            log_x="x" in self.log,
+            log_y="y" in self.log,
+            marks=self.marks,
+            levels=self.levels,
+        )
+        data = {
+            f"{label}, {part}": values
+            for label, pair in self.curves.items()
+            for part, values in zip(self.labels, pair, strict=True)
+        }
+        return figures.save_figure(
+            drawn, folder, self.name, data=data, caption=self.note
+        )
+
+    def _shown(self, y: ArrayLike) -> ArrayLike:
+        return y if self.ceiling is None else np.minimum(y, self.ceiling)
 
 
 @style.in_house_look

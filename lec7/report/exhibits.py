@@ -4,16 +4,20 @@ import base64
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from lec7.report import figures, markup, replays, surfaces
+from lec7.report import figures, markup
 
 _HINT = (
     "Arrows show what a rule remembers of its direction and point where it drives; "
     "their length goes by the root. Bars of sizes go by the logarithm. "
 )
+_PLAYERS = {
+    "surface": ("stages", "Drag a landscape and all turn with it. "),
+    "replay": ("player", _HINT),
+}
 
 
 def render_figure(figure: figures.Figure, number: int) -> Element:
-    """Write a figure as HTML, drawn in lines; moving where it can and may.
+    """Write a figure as HTML: a picture, and what the page may move in its place.
 
     Args:
       figure: as saved.
@@ -22,6 +26,17 @@ def render_figure(figure: figures.Figure, number: int) -> Element:
     Returns:
       The element, whose anchor is `figure-NAME`.
     """
+    if figure.player:
+        stage, hint = _PLAYERS[figure.player]
+        return markup.tag(
+            "figure",
+            _picture(figure.png, "image/png", figure.caption),
+            markup.tag("div", class_=stage),
+            _caption(figure, number, hint=hint),
+            markup.script(figure.scenes, kind="application/json"),
+            id=f"figure-{figure.name}",
+            class_=figure.player,
+        )
     pictures = [_picture(figure.svg, "image/svg+xml", figure.caption)]
     if figure.gif:
         pictures.append(_picture(figure.gif, "image/gif", figure.caption))
@@ -31,50 +46,6 @@ def render_figure(figure: figures.Figure, number: int) -> Element:
         _caption(figure, number),
         id=f"figure-{figure.name}",
         class_="moving" if figure.gif else None,
-    )
-
-
-def render_surface(surface: surfaces.Surface, number: int) -> Element:
-    """Write a landscape as HTML: a still picture, and the scenes to replace it by.
-
-    Args:
-      surface: as saved.
-      number: by which the page calls it.
-
-    Returns:
-      The element, whose anchor is `figure-NAME`; `surfaces.scripts` sets it turning.
-    """
-    figure = surface.figure
-    return markup.tag(
-        "figure",
-        _picture(figure.png, "image/png", figure.caption),
-        markup.tag("div", class_="stages"),
-        _caption(figure, number, hint="Drag a landscape and all turn with it. "),
-        markup.script(surface.scenes, kind="application/json"),
-        id=f"figure-{figure.name}",
-        class_="surface",
-    )
-
-
-def render_replay(replay: replays.Replay, number: int) -> Element:
-    """Write trajectories as HTML: a still picture, and what a player runs instead.
-
-    Args:
-      replay: as saved.
-      number: by which the page calls it.
-
-    Returns:
-      The element, whose anchor is `figure-NAME`; `replays.scripts` sets it running.
-    """
-    figure = replay.figure
-    return markup.tag(
-        "figure",
-        _picture(figure.png, "image/png", figure.caption),
-        markup.tag("div", class_="player"),
-        _caption(figure, number, hint=_HINT),
-        markup.script(replay.scenes, kind="application/json"),
-        id=f"figure-{figure.name}",
-        class_="replay",
     )
 
 

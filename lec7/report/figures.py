@@ -27,6 +27,8 @@ class Figure:
       svg: the picture in lines.
       npz: the arrays it was drawn from.
       gif: the picture that moves, where there is one.
+      player: "surface" or "replay" where the page sets the figure moving.
+      scenes: what that player shows, as JSON.
     """
 
     name: str
@@ -35,6 +37,8 @@ class Figure:
     svg: Path
     npz: Path
     gif: Path | None = None
+    player: str = ""
+    scenes: str = ""
 
 
 @style.in_house_look

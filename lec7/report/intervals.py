@@ -83,6 +83,32 @@ def geometric_interval(
         return None if interval is None else tuple(np.exp(interval).tolist())
 
 
+def share_interval(hits: int, trials: int) -> tuple[float, float]:
+    """Exact 95 % interval of a probability.
+
+    Args:
+      hits: of independent trials that had the outcome.
+      trials: at least 1.
+
+    Returns:
+      (low, high), from 0 where no trial was a hit and to 1 where all were.
+
+    Example:
+      >>> low, high = share_interval(0, 100)
+      >>> low, round(high, 3)
+      (0.0, 0.036)
+
+    References:
+      Clopper and Pearson 1934, The use of confidence or fiducial limits, Biometrika 26.
+    """
+    from scipy.special import betaincinv
+
+    tail = (1 - CONFIDENCE) / 2
+    low = betaincinv(hits, trials - hits + 1, tail) if hits else 0.0
+    high = betaincinv(hits + 1, trials - hits, 1 - tail) if hits < trials else 1.0
+    return float(low), float(high)
+
+
 def _is_constant(values: np.ndarray) -> bool:
     """Return whether the values differ by no more than rounding."""
     rounding = 4 * np.finfo(np.float64).eps * np.abs(values).max()

@@ -4,6 +4,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any, Protocol
 from xml.etree.ElementTree import Element
 
 from lec7.report import (
@@ -27,28 +28,39 @@ _POLICY = (
 _VIEWPORT = "width=device-width, initial-scale=1"
 
 Claims = Sequence[claims.Claim]
-Figures = Sequence[figures.Figure]
 
 
-@dataclasses.dataclass(frozen=True, kw_only=True)
+class Drawing(Protocol):
+    """A figure as a value, such as `Curves`: `save` draws and writes it."""
+
+    name: str
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Write figures/NAME.png, .svg, .npz and what else belongs to it."""
+
+
+Part = str | tables.Table | Drawing
+
+
+@dataclasses.dataclass(frozen=True, init=False)
 class Section:
-    """A part of the page: prose, then a table, figures, and what a reader may move.
+    """A part of the page: prose, tables and figures, in the order they are read.
 
     Attributes:
       heading: its title.
-      text: paragraphs apart by an empty line; what is between backticks is code.
-      table: or None.
-      figures: as saved.
-      surface: a landscape that turns, as saved, or None.
-      replay: trajectories that run, as saved, or None.
+      parts: prose with an empty line between paragraphs and code between backticks, a
+        `Table`, or a figure.
     """
 
     heading: str
-    text: str = ""
-    table: tables.Table | None = None
-    figures: Figures = ()
-    surface: surfaces.Surface | None = None
-    replay: replays.Replay | None = None
+    parts: tuple[Part, ...]
+
+    def __init__(self, heading: str, *parts: Part, **old: Any):
+        """Gather the parts; `old` is how sections were made before the redesign."""
+        moving = (old.get("surface"), old.get("replay"))
+        parts += (old.get("text"), old.get("table"), *old.get("figures", ()), *moving)
+        object.__setattr__(self, "heading", heading)
+        object.__setattr__(self, "parts", tuple(part for part in parts if part))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -88,10 +100,10 @@ class Provenance:
 
 
 def write_report(folder: Path, report: Report, provenance: Provenance) -> Path:
-    """Write `claims.json` and `report.html`.
+    """Draw and write the figures, `claims.json` and `report.html`.
 
     Args:
-      folder: the run's folder, which holds the figures.
+      folder: the run's folder.
       report: what was found.
       provenance: how.
 
@@ -103,27 +115,32 @@ def write_report(folder: Path, report: Report, provenance: Provenance) -> Path:
         a figure that no section shows.
     """
     folder = Path(folder)
-    page = render_page(report, provenance)
+    _require_figures(report)
+    saved = [
+        part if isinstance(part, figures.Figure) else part.save(folder)
+        for part in _drawings(report)
+    ]
+    page = render_page(report, provenance, saved)
     claims.write_claims(folder / "claims.json", report.claims)
     files.write_atomically(folder / "report.html", page.encode(errors="replace"))
     return folder / "report.html"
 
 
-def render_page(report: Report, provenance: Provenance) -> str:
+def render_page(
+    report: Report, provenance: Provenance, saved: Sequence[figures.Figure]
+) -> str:
     """Compose the page.
 
     Args:
       report: what was found.
       provenance: how.
+      saved: its figures, in their order.
 
     Returns:
       The HTML, with its pictures inside.
-
-    Raises:
-      ValueError: if two figures have one name, or a claim refers to a figure that no
-        section shows.
     """
-    numbering = _number_figures(report)
+    numbering = {figure.name: place for place, figure in enumerate(saved, start=1)}
+    by_name = {figure.name: figure for figure in saved}
     main = markup.tag(
         "main",
         markup.tag("h1", report.title),
@@ -131,7 +148,7 @@ def render_page(report: Report, provenance: Provenance) -> str:
         markup.tag("div", *markup.prose(report.summary), class_="answer"),
         markup.tag("h2", "Claims"),
         tables.render_claims(report.claims, numbering),
-        *(_render_section(section, numbering) for section in report.sections),
+        *(_render_section(part, numbering, by_name) for part in report.sections),
         _render_provenance(provenance),
     )
     head = markup.tag(
@@ -142,25 +159,28 @@ def render_page(report: Report, provenance: Provenance) -> str:
         markup.tag("title", report.title),
         markup.tag("style", stylesheet.STYLESHEET),
     )
-    turning = any(section.surface for section in report.sections)
-    running = any(section.replay for section in report.sections)
+    players = {figure.player for figure in saved}
     body = markup.tag(
         "body",
         main,
-        *(surfaces.scripts() if turning else ()),
-        *(replays.scripts() if running else ()),
+        *(surfaces.scripts() if "surface" in players else ()),
+        *(replays.scripts() if "replay" in players else ()),
     )
     page = markup.serialise(markup.tag("html", head, body, lang="en"))
     return f"<!doctype html>\n{page}\n"
 
 
-def _number_figures(report: Report) -> dict[str, int]:
-    names = []
-    for section in report.sections:
-        names += [figure.name for figure in section.figures]
-        for moving in (section.surface, section.replay):
-            if moving:
-                names.append(moving.figure.name)
+def _drawings(report: Report) -> list[Drawing]:
+    return [
+        part
+        for section in report.sections
+        for part in section.parts
+        if not isinstance(part, str | tables.Table)
+    ]
+
+
+def _require_figures(report: Report) -> None:
+    names = [drawing.name for drawing in _drawings(report)]
     for name, count in Counter(names).items():
         if count > 1:
             raise ValueError(f"{count} figures have the name {name!r}; make it unique")
@@ -170,23 +190,24 @@ def _number_figures(report: Report) -> dict[str, int]:
                 f"claim {claim.id} refers to the figure {claim.figure!r}; "
                 f"the sections show {', '.join(names) or 'none'}"
             )
-    return {name: number for number, name in enumerate(names, start=1)}
 
 
-def _render_section(section: Section, numbering: Mapping[str, int]) -> Element:
+def _render_section(
+    section: Section,
+    numbering: Mapping[str, int],
+    by_name: Mapping[str, figures.Figure],
+) -> Element:
     """Return a part of the page."""
-    parts = markup.prose(section.text)
-    if section.table:
-        parts.append(tables.render_table(section.table))
-    for figure in section.figures:
-        parts.append(exhibits.render_figure(figure, numbering[figure.name]))
-    if section.surface:
-        number = numbering[section.surface.figure.name]
-        parts.append(exhibits.render_surface(section.surface, number))
-    if section.replay:
-        number = numbering[section.replay.figure.name]
-        parts.append(exhibits.render_replay(section.replay, number))
-    return markup.tag("section", markup.tag("h2", section.heading), *parts)
+    elements = []
+    for part in section.parts:
+        if isinstance(part, str):
+            elements += markup.prose(part)
+        elif isinstance(part, tables.Table):
+            elements.append(tables.render_table(part))
+        else:
+            name = part.name
+            elements.append(exhibits.render_figure(by_name[name], numbering[name]))
+    return markup.tag("section", markup.tag("h2", section.heading), *elements)
 
 
 def _render_provenance(provenance: Provenance) -> Element:

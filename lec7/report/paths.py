@@ -11,7 +11,7 @@ from lec7.report import landscapes
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Trajectories:
+class Plane:
     """Paths of several update rules over one surface.
 
     Attributes:
@@ -64,7 +64,7 @@ def points_of(path: Any) -> np.ndarray:
     """Return the points of a path.
 
     Args:
-      path: as in `Trajectories`.
+      path: as in `Plane`.
 
     Returns:
       An array [T + 1, 2] or [N, T + 1, 2].
@@ -72,7 +72,7 @@ def points_of(path: Any) -> np.ndarray:
     return np.asarray(getattr(path, "points", path), dtype=np.float64)
 
 
-def last_step(shown: Trajectories) -> int:
+def last_step(shown: Plane) -> int:
     """Return T of the longest path.
 
     Args:
@@ -98,7 +98,7 @@ def corners(landscape: landscapes.Landscape) -> tuple[np.ndarray, np.ndarray]:
     return low, high
 
 
-def in_sight(shown: Trajectories) -> dict[str, list[np.ndarray]]:
+def in_sight(shown: Plane) -> dict[str, list[np.ndarray]]:
     """Cut paths where they are lost.
 
     A point is lost that is not finite, or further off the plane than the plane is wide.
@@ -113,7 +113,7 @@ def in_sight(shown: Trajectories) -> dict[str, list[np.ndarray]]:
     Example:
       >>> bowl = landscapes.Landscape(x=[0, 1], y=[0, 1], losses={"": [[1, 2], [2, 3]]})
       >>> away = [[1, 1], [1.5, 0.5], [1e9, 0.5], [1e19, 0.5]]
-      >>> in_sight(Trajectories(landscape=bowl, paths={"SGD": away}))["SGD"][0].tolist()
+      >>> in_sight(Plane(landscape=bowl, paths={"SGD": away}))["SGD"][0].tolist()
       [[1.0, 1.0], [1.5, 0.5], [3.5, 0.5]]
     """
     low, high = corners(shown.landscape)

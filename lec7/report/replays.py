@@ -30,15 +30,33 @@ _GLYPHS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚
 
 @dataclasses.dataclass(frozen=True)
 class Replay:
-    """Trajectories as a still picture and as what the page replays.
+    """A figure of paths that the page replays step by step.
 
     Attributes:
-      figure: the still picture, for print and where there is no JavaScript.
-      scenes: for each surface its contours and its rules, as JSON.
+      name: of the figure.
+      panels: title of a surface -> paths over it, with their losses and state.
+      caption: of the figure.
+      arrows: names of state that has a direction.
+      points: names of state that is a place. What is neither has a size alone.
     """
 
-    figure: figures.Figure
-    scenes: str
+    name: str
+    panels: trajectories.Panels
+    _: dataclasses.KW_ONLY
+    caption: str
+    arrows: Collection[str] = ("velocity", "first moment")
+    points: Collection[str] = ("average",)
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Draw the still picture, and compose what the page replays."""
+        return save_replay(
+            self.panels,
+            folder,
+            self.name,
+            caption=self.caption,
+            arrows=self.arrows,
+            points=self.points,
+        )
 
 
 def save_replay(
@@ -49,10 +67,10 @@ def save_replay(
     caption: str,
     arrows: Collection[str] = ("velocity", "first moment"),
     points: Collection[str] = ("average",),
-) -> Replay:
+) -> figures.Figure:
     """Write the still trajectories, and compose what the page replays.
 
-    It goes into a section: `Section(replay=...)`. Of several starts of a rule the first
+    Of several starts of a rule the first
     is replayed. An address that ends in `#surface=TITLE&step=20&rules=SGD,Adam` opens
     the page in that state; each of the three may be left out.
 
@@ -72,7 +90,7 @@ def save_replay(
     """
     scenes = compose_scenes(panels, arrows=arrows, points=points)
     figure = trajectories.save_trajectories(panels, folder, name, caption=caption)
-    return Replay(figure, scenes)
+    return dataclasses.replace(figure, player="replay", scenes=scenes)
 
 
 def compose_scenes(
@@ -117,7 +135,7 @@ def scripts() -> list[Element]:
     return [markup.script(canvas.CANVAS + player.PLAYER, kind="module")]
 
 
-def _describe_ground(shown: paths.Trajectories) -> dict[str, Any]:
+def _describe_ground(shown: paths.Plane) -> dict[str, Any]:
     """Return a surface as contour lines, over a shading in bytes from its top row."""
     from matplotlib.figure import Figure
 
@@ -149,7 +167,7 @@ def _describe_ground(shown: paths.Trajectories) -> dict[str, Any]:
 
 
 def _describe_rules(
-    shown: paths.Trajectories,
+    shown: paths.Plane,
     looks: Mapping[str, trajectories.Look],
     kinds: Mapping[str, str],
 ) -> dict[str, Any]:

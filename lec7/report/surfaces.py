@@ -47,20 +47,27 @@ _EYE = {"x": 1.0, "y": -1.75, "z": 1.1}
 
 @dataclasses.dataclass(frozen=True)
 class Surface:
-    """A relief as a still picture and as scenes that turn.
+    """A figure of a relief that the page turns.
 
     Attributes:
-      figure: the still picture, for print and where there is no JavaScript or WebGL.
-      scenes: for each group its title, trace and axes in plotly's terms, as JSON.
+      name: of the figure.
+      landscape: one surface a group.
+      caption: of the figure.
     """
 
-    figure: figures.Figure
-    scenes: str
+    name: str
+    landscape: landscapes.Landscape
+    _: dataclasses.KW_ONLY
+    caption: str
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Draw the still relief, and compose the scenes that turn."""
+        return save_surface(self.landscape, folder, self.name, caption=self.caption)
 
 
 def save_surface(
     landscape: landscapes.Landscape, folder: Path, name: str, *, caption: str
-) -> Surface:
+) -> figures.Figure:
     """Write the still relief with its numbers, and compose the scenes that turn.
 
     Args:
@@ -80,7 +87,9 @@ def save_surface(
         data={"x": landscape.x, "y": landscape.y, **losses},
         caption=caption,
     )
-    return Surface(figure, compose_scenes(landscape))
+    return dataclasses.replace(
+        figure, player="surface", scenes=compose_scenes(landscape)
+    )
 
 
 def compose_scenes(landscape: landscapes.Landscape) -> str:

@@ -5,9 +5,13 @@ import re
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element
 
+import numpy as np
+
 from lec7.report import claims, formats, markup
 
-Cell = str | float | None
+Cell = str | float | np.ndarray | None
+
+SPREAD = "Mean ± standard deviation over seeds."
 
 _SIGNS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?"}
 
@@ -18,14 +22,21 @@ class Table:
 
     Attributes:
       header: a title for each column, with its unit.
-      rows: as many cells a row. A number is written with the digits it is worth, None
-        as a dash, a text as it stands.
-      caption: what the rows are.
+      rows: as many cells a row. A number is written with the digits it is worth, one
+        value a seed [M] as mean and standard deviation, None as a dash, a text as it
+        stands.
+      caption: what the rows are; of values a seed, `SPREAD` unless given.
     """
 
     header: Sequence[str]
     rows: Sequence[Sequence[Cell]]
     caption: str = ""
+
+    @property
+    def note(self) -> str:
+        """What stands above the table."""
+        many = any(np.ndim(cell) for row in self.rows for cell in row)
+        return self.caption or (SPREAD if many else "")
 
     def __post_init__(self):
         """Refuse ragged rows.
@@ -67,14 +78,14 @@ def render_table(table: Table) -> Element:
         )
         for row in rows
     ]
-    caption = [markup.tag("caption", table.caption)] if table.caption else []
+    caption = [markup.tag("caption", table.note)] if table.note else []
     made = markup.tag(
         "table",
         *caption,
         markup.tag("thead", markup.tag("tr", *header)),
         markup.tag("tbody", *body),
     )
-    return _scrolling(made, table.caption or "table")
+    return _scrolling(made, table.note or "table")
 
 
 def render_claims(
@@ -144,7 +155,11 @@ def _data(text: str, kind: str | None) -> Element:
 
 def _text(cell: Cell) -> str:
     """Return what stands in a cell."""
-    return cell if isinstance(cell, str) else formats.format_number(cell)
+    if isinstance(cell, str):
+        return cell
+    if np.ndim(cell):
+        return formats.format_spread(cell)
+    return formats.format_number(cell.item() if isinstance(cell, np.ndarray) else cell)
 
 
 def _is_number(text: str) -> bool:

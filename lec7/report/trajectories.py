@@ -1,5 +1,6 @@
 """Figures of trajectories: what update rules do on a loss of two parameters."""
 
+import dataclasses
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Panels = Mapping[str, paths.Trajectories]
+Panels = Mapping[str, paths.Plane]
 
 _DASHES = ("solid", (0, (5, 2)), (0, (1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -33,6 +34,26 @@ _START = {
     "markeredgewidth": 2,
 }
 _MINIMUM = {"linestyle": "", "marker": "*", "markersize": 17, "color": style.INK}
+
+
+@dataclasses.dataclass(frozen=True)
+class Trajectories:
+    """A figure of paths over contours.
+
+    Attributes:
+      name: of the figure.
+      panels: title, such as "equal rates" -> paths over a surface.
+      caption: of the figure.
+    """
+
+    name: str
+    panels: Panels
+    _: dataclasses.KW_ONLY
+    caption: str
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Draw the figure, and write it with its numbers."""
+        return save_trajectories(self.panels, folder, self.name, caption=self.caption)
 
 
 class Look(NamedTuple):

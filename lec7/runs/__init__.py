@@ -3,7 +3,8 @@
 from lec7.runs.catalogue import Headline, headline, load, names
 from lec7.runs.command_line import settings
 from lec7.runs.compilation_cache import cached_compilation
-from lec7.runs.config import canonical_json, configure
+from lec7.runs import findings
+from lec7.runs.config import canonical_json, configure, restore
 from lec7.runs.context import Context
 from lec7.runs.devices import select_devices, simulate_devices
 from lec7.runs.exits import (
@@ -13,11 +14,11 @@ from lec7.runs.exits import (
     did_you_mean,
     exit_code,
 )
-from lec7.runs.folder import default_folder, examine, lock
+from lec7.runs.folder import default_folder, examine, lock, read_run
 from lec7.runs.listing import description, overview
 from lec7.runs.provenance import environment, summary
 from lec7.runs.ranges import require_at_least, require_positive, require_seeds
-from lec7.runs.record import add_seconds, attempt, seconds
+from lec7.runs.record import add_seconds, attempt, last_attempt, seconds
 from lec7.runs.schema import Field, described, fields
 
 __all__ = [
@@ -40,14 +41,18 @@ __all__ = [
     "examine",
     "exit_code",
     "fields",
+    "findings",
     "headline",
+    "last_attempt",
     "load",
     "lock",
     "names",
     "overview",
+    "read_run",
     "require_at_least",
     "require_positive",
     "require_seeds",
+    "restore",
     "seconds",
     "select_devices",
     "settings",

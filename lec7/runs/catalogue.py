@@ -26,7 +26,12 @@ class Headline:
 
 def names(folder: pathlib.Path) -> list[str]:
     """Return the experiments of a folder, sorted."""
-    return sorted(p.stem for p in folder.glob("*.py") if not p.stem.startswith("_"))
+    return sorted(
+        path.stem
+        for path in folder.glob("*.py")
+        if not path.stem.startswith("_")
+        and "\nclass Config:" in path.read_text(encoding="utf-8")
+    )
 
 
 def headline(folder: pathlib.Path, name: str) -> Headline:

@@ -55,6 +55,38 @@ def canonical_json(config: Any) -> str:
     return _json(dataclasses.asdict(config))
 
 
+def restore(config_class: type, values: Mapping[str, Any]) -> Any:
+    """Return the configuration of which `canonical_json` is the JSON.
+
+    Args:
+      config_class: the experiment's frozen dataclass.
+      values: what the JSON holds.
+
+    Raises:
+      UsageError: the fields are those of another version of the experiment.
+    """
+    hints = {field.name: hint for field, hint, _ in schema.nested(config_class)}
+    if set(hints) != set(values):
+        odd = ", ".join(sorted(set(hints) ^ set(values)))
+        raise exits.UsageError(
+            f"the run is of another version of the experiment: {odd} is in one of the "
+            "two only; run it again in an empty folder"
+        )
+    return config_class(**{name: _of(hints[name], v) for name, v in values.items()})
+
+
+def _of(hint: Any, value: Any) -> Any:
+    if dataclasses.is_dataclass(hint):
+        return restore(hint, value)
+    if hint is pathlib.Path:
+        return pathlib.Path(value)
+    return _tuples(value)
+
+
+def _tuples(value: Any) -> Any:
+    return tuple(map(_tuples, value)) if isinstance(value, list) else value
+
+
 def _json(value: Any) -> str:
     return json.dumps(
         value, allow_nan=False, default=_plain, separators=(",", ":"), sort_keys=True

@@ -63,6 +63,29 @@ def examine(folder: pathlib.Path, experiment: str, config: str) -> dict[str, Any
     return record
 
 
+def read_run(folder: pathlib.Path, flag: str) -> tuple[str, dict[str, Any]]:
+    """Return the experiment and the configuration of a run.
+
+    Args:
+      folder: the run's.
+      flag: by which the user has named it, for the message.
+
+    Raises:
+      UsageError: the folder holds no run.
+    """
+    try:
+        values = json_file.read(folder / CONFIG_FILE)
+        record = json_file.read(folder / RECORD_FILE)
+    except (ValueError, OSError) as error:
+        raise exits.UsageError(f"--{flag}={folder}: {error}; expected a run") from error
+    if values is None or record is None:
+        raise exits.UsageError(
+            f"--{flag}={folder}: no {CONFIG_FILE} or {RECORD_FILE} in it; expected the "
+            "folder of a run"
+        )
+    return record["experiment"], values
+
+
 def withdraw(folder: pathlib.Path) -> None:
     """Undo the beginning of a run that has written nothing of its own yet."""
     beginning = {CONFIG_FILE, RECORD_FILE, LOCK_FILE}

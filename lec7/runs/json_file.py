@@ -24,10 +24,15 @@ def write(path: pathlib.Path, value: Any) -> None:
     Raises:
       OSError: the disk is full, or the folder may not be written.
     """
+    replace(path, f"{json.dumps(value, allow_nan=False, indent=2)}\n".encode())
+
+
+def replace(path: pathlib.Path, content: bytes) -> pathlib.Path:
+    """Replace a file in one step, and return its path."""
     temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("w", encoding="utf-8") as file:
-        json.dump(value, file, allow_nan=False, indent=2)
-        file.write("\n")
+    with temporary.open("wb") as file:
+        file.write(content)
         file.flush()
         os.fsync(file.fileno())
     temporary.replace(path)
+    return path

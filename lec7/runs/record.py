@@ -81,6 +81,11 @@ def seconds(path: pathlib.Path) -> dict[str, float]:
     return dict(total)
 
 
+def last_attempt(path: pathlib.Path) -> dict[str, Any]:
+    """Return the record of the newest attempt."""
+    return json_file.read(path / folder.RECORD_FILE)["attempts"][-1]
+
+
 def _end(path: pathlib.Path, code: int, error: BaseException | None) -> None:
     record = json_file.read(path / folder.RECORD_FILE)
     interrupted = code in (exits.INTERRUPTED, exits.TERMINATED)

@@ -5,8 +5,9 @@ from lec7.train.evaluate import batch_metrics, make_evaluate
 from lec7.train.feed import Feed, from_arrays, from_stream
 from lec7.train.loop import DivergedError, Plan, fit
 from lec7.train.metrics import MetricsLog
-from lec7.train.population import Population, train_population
+from lec7.train.population import Population, train, train_population
 from lec7.train.rate_range import RateRange, learning_rate_range
+from lec7.train.record import CEILING, Record
 from lec7.train.snapshots import read_snapshots
 from lec7.train.state import TrainState, initial_population
 from lec7.train.statistics import refit_batch_stats
@@ -14,6 +15,7 @@ from lec7.train.step import DEVICE_AXIS, make_advance, make_step
 from lec7.train.streams import STREAMS, step_keys
 
 __all__ = [
+    "CEILING",
     "CheckpointError",
     "DEVICE_AXIS",
     "DivergedError",
@@ -22,6 +24,7 @@ __all__ = [
     "Plan",
     "Population",
     "RateRange",
+    "Record",
     "STREAMS",
     "TrainState",
     "batch_metrics",
@@ -38,5 +41,6 @@ __all__ = [
     "restore_latest",
     "save",
     "step_keys",
+    "train",
     "train_population",
 ]

@@ -1,20 +1,29 @@
 """Train one network with one update rule from several seeds, as one population."""
 
+import contextlib
+import functools
 import pathlib
+import tempfile
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from flax import linen as nn
 
+from lec7 import losses
 from lec7.data import dataset as datasets
 from lec7.data.augment import transforms
 from lec7.train import evaluate as evaluation
 from lec7.train import feed, loop, snapshots
+from lec7.train import record as records
 from lec7.train import state as states
-from lec7.train import step as steps
+from lec7.train import step as steps_module
+
+Loss = Callable[[jax.Array, jax.Array], jax.Array]
+Initialise = Callable[[jax.Array], Mapping[str, Any]]
 
 
 class Population(NamedTuple):
@@ -32,6 +41,11 @@ class Population(NamedTuple):
     """Of the rule after the last update, with what it averages; leaves [M, ...]."""
     snapshots: Mapping[int, Mapping[str, Any]]
     """Updates made -> variables then, leaves [M, ...]; see `Plan.snapshot_every`."""
+
+    @property
+    def record(self) -> records.Record:
+        """What was measured, without the networks."""
+        return records.Record(self.updates, self.history, self.final)
 
     def member(self, index: int) -> Mapping[str, Any]:
         """Return the variables of one network."""
@@ -55,6 +69,131 @@ class Population(NamedTuple):
             opt_state=of(self.opt_state),
             snapshots={step: of(kept) for step, kept in self.snapshots.items()},
         )
+
+
+def train(
+    model: nn.Module,
+    rule: optax.GradientTransformation,
+    dataset: datasets.Dataset,
+    *,
+    steps: int,
+    batch_size: int,
+    loss: Loss = losses.cross_entropy,
+    initialise: Initialise | None = None,
+    seeds: Sequence[int] = (0,),
+    hyperparams: Mapping[str, jax.typing.ArrayLike] | None = None,
+    evaluate_every: int | None = None,
+    watch: Sequence[str] = ("train", "validation"),
+    stop_loss: float | None = None,
+    ceiling: float | None = None,
+    snapshot_every: int | None = None,
+    checkpoint_every: int = 10,
+    m: int | None = None,
+    augment: transforms.Augment | None = None,
+    devices: Sequence[jax.Device] | None = None,
+    folder: pathlib.Path | None = None,
+    name: str = "training",
+    progress: loop.Report | None = None,
+) -> Population:
+    """Train a population on a data set in memory; the test split is used at the end.
+
+    Args:
+      model: Flax model, called `(x, *, train)` -> logits [B, K].
+      rule: the update rule.
+      dataset: what to train on and to test with.
+      steps: updates at the most.
+      batch_size: B, a multiple of the number of devices.
+      loss: logits [B, K], labels -> loss of each example [B].
+      initialise: key -> variables of a member; the model's own `init` unless given.
+      seeds: one for each of the M members; decides its start, its batches, its noise.
+      hyperparams: of the rule, a value for each member; see
+        `state.initial_population`.
+      evaluate_every: updates between two evaluations; at the end alone unless given.
+      watch: the splits that are looked at along the way, "train" first.
+      stop_loss: training loss at which a member stops.
+      ceiling: what the recorded batch loss is at the most; a training that explodes
+        goes on. Unless given, it ends with `DivergedError`.
+      snapshot_every: updates between two snapshots, a multiple of `evaluate_every`.
+      checkpoint_every: evaluations between two checkpoints.
+      m: examples that share a perturbation; see `step.make_step`.
+      augment: what is done to every batch; see `step.make_step`.
+      devices: over which every batch is divided; the first one unless given.
+      folder: takes checkpoints and metrics, and is resumed from; None keeps nothing.
+      name: of this training among those of the folder.
+      progress: called with the updates made after each evaluation.
+
+    Returns:
+      The trained population.
+
+    Raises:
+      ValueError: the batch size is not a multiple of the number of devices.
+    """
+    devices = jax.devices()[:1] if devices is None else devices
+    if batch_size % len(devices):
+        raise ValueError(
+            f"a batch of {batch_size} examples cannot be divided over {len(devices)} "
+            "devices; expected a multiple"
+        )
+    if getattr(model, "axis_name", 0) is None:
+        model = model.clone(axis_name=steps_module.DEVICE_AXIS)
+    splits = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
+    evaluate, evaluate_unseen = (
+        evaluation.make_evaluate(model, loss, part, devices)
+        for part in (
+            {name: splits[name] for name in watch},
+            {name: part for name, part in splits.items() if name not in watch},
+        )
+    )
+    step = steps_module.make_step(
+        model, rule, loss, axis_name=steps_module.DEVICE_AXIS, m=m, augment=augment
+    )
+    if initialise is None:
+        example = jnp.zeros((1, *dataset.train.images.shape[1:]))
+        initialise = functools.partial(model.init, x=example, train=False)
+    plan = loop.Plan(
+        max_steps=steps,
+        evaluate_every=evaluate_every or steps,
+        checkpoint_every=checkpoint_every,
+        stop_loss=stop_loss,
+        snapshot_every=snapshot_every,
+    )
+    with contextlib.ExitStack() as stack:
+        if folder is None:
+            made = stack.enter_context(tempfile.TemporaryDirectory())
+            folder = pathlib.Path(made)
+        state, history = loop.fit(
+            states.initial_population(initialise, rule, seeds, hyperparams),
+            step=step if ceiling is None else _bounded(step, ceiling),
+            batches=feed.from_arrays(
+                *dataset.train, seeds=seeds, batch_size=batch_size
+            ),
+            evaluate=evaluate,
+            plan=plan,
+            devices=devices,
+            folder=folder,
+            name=name,
+            report=progress,
+        )
+        kept = snapshots.read_snapshots(folder, name, state, every=snapshot_every)
+    return Population(
+        variables=state.variables,
+        updates=np.asarray(state.step),
+        history=history,
+        final=evaluate(state) | evaluate_unseen(state),
+        opt_state=state.opt_state,
+        snapshots=kept,
+    )
+
+
+def _bounded(step: steps_module.Step, ceiling: float) -> steps_module.Step:
+    """Return the step with a finite loss among its metrics."""
+
+    def bounded(state, batch):
+        state, metrics = step(state, batch)
+        bound = jnp.nan_to_num(metrics["loss"], nan=ceiling, posinf=ceiling)
+        return state, metrics | {"loss": jnp.minimum(bound, ceiling)}
+
+    return bounded
 
 
 def train_population(
@@ -108,8 +247,8 @@ def train_population(
     )
     state, history = loop.fit(
         states.initial_population(initialise, rule, seeds, hyperparams),
-        step=steps.make_step(
-            model, rule, loss, axis_name=steps.DEVICE_AXIS, m=m, augment=augment
+        step=steps_module.make_step(
+            model, rule, loss, axis_name=steps_module.DEVICE_AXIS, m=m, augment=augment
         ),
         batches=feed.from_arrays(*dataset.train, seeds=seeds, batch_size=batch_size),
         evaluate=evaluate,

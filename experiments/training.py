@@ -1,0 +1,180 @@
+"""How experiments train: one data set, one set of seeds, one plan."""
+
+import contextlib
+import functools
+from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import linen as nn
+
+from lec7 import data, losses, models, runs, train
+
+Rate = optax.ScalarOrSchedule
+MakeRule = Callable[[optax.Schedule], optax.GradientTransformation]
+Build = Callable[..., nn.Module]
+Name = TypeVar("Name", bound=Hashable)
+
+
+class Settings(Protocol):
+    """What the configuration of an experiment that trains has."""
+
+    dataset: str
+    seeds: Sequence[int]
+    batch_size: int
+    updates: int
+    evaluate_every: int
+
+
+class Study:
+    """One data set and one set of seeds, on which networks are trained.
+
+    Attributes:
+      dataset: standardised.
+    """
+
+    def __init__(self, config: Settings, context: runs.Context):
+        """Load the data set of a configuration."""
+        self._config, self._context = config, context
+        with context.phase("data"):
+            self.dataset = data.standardise(data.load(config.dataset))
+
+    @property
+    def everything(self) -> int:
+        """How many training examples all devices can share equally."""
+        devices = len(self._context.devices)
+        return len(self.dataset.train.labels) // devices * devices
+
+    def sweep(
+        self,
+        build: Build,
+        make_rule: MakeRule,
+        rates: Mapping[Name, Rate],
+        *,
+        name: str,
+        batch_size: int | None = None,
+        updates: int | None = None,
+    ) -> dict[Name, train.Record]:
+        """Train a population at every rate or schedule, all as one.
+
+        A seed has the same start and the same batches at all of them. A training that
+        explodes goes on, because here an explosion is a finding.
+
+        Args:
+          build: makes the network, given `num_classes`.
+          make_rule: schedule -> update rule.
+          rates: name -> learning rate, or schedule.
+          name: of this training in the run's folder.
+          batch_size: unless that of the configuration.
+          updates: unless those of the configuration.
+        """
+        seeds, everyone = self._config.seeds, len(self._config.seeds) * len(rates)
+        rows = np.repeat(np.eye(len(rates)), len(seeds), axis=0)
+        make = optax.inject_hyperparams(lambda row: make_rule(_chosen(row, rates)))
+        with self._started(name, updates or self._config.updates) as given:
+            trained = train.train(
+                rule=make(row=jnp.eye(len(rates))[0]),
+                seeds=tuple(seeds) * len(rates),
+                hyperparams={"row": rows},
+                batch_size=batch_size or self._config.batch_size,
+                watch=("train",),
+                ceiling=train.CEILING,
+                **self._network(build),
+                **given,
+            )
+        parts = np.split(np.arange(everyone), len(rates))
+        return {
+            rate: trained.record.part(slice(part[0], part[-1] + 1))
+            for rate, part in zip(rates, parts, strict=True)
+        }
+
+    def range_tests(
+        self, build: Build, rules: Mapping[str, MakeRule]
+    ) -> dict[str, train.RateRange]:
+        """Let the rate grow over one short training with every rule."""
+        config, network = self._config, self._network(build)
+        batches = train.from_arrays(
+            *self.dataset.train, seeds=config.seeds, batch_size=config.batch_size
+        )
+        progress, found = self._context.progress, {}
+        with progress.task("range test", len(rules), unit="rule") as task:
+            for name, make_rule in rules.items():
+                start = train.initial_population(
+                    network["initialise"], make_rule(1.0), config.seeds
+                )
+                found[name] = train.learning_rate_range(
+                    start,
+                    model=network["model"],
+                    make_rule=make_rule,
+                    loss=losses.cross_entropy,
+                    batches=batches,
+                    devices=self._context.devices,
+                )
+                task.update(len(found))
+        return found
+
+    def _network(self, build: Build) -> dict[str, Any]:
+        model = build(num_classes=self.dataset.num_classes, axis_name=train.DEVICE_AXIS)
+        shape = self.dataset.train.images.shape[1:]
+        start = functools.partial(models.initialise, model, input_shape=shape)
+        return {"model": model, "initialise": lambda key: start(key=key)}
+
+    @contextlib.contextmanager
+    def _started(self, name: str, updates: int) -> Iterator[dict[str, Any]]:
+        with self._context.progress.task(name, updates) as task:
+            yield {
+                "dataset": self.dataset,
+                "steps": updates,
+                "evaluate_every": self._config.evaluate_every,
+                "checkpoint_every": 16,
+                "devices": self._context.devices,
+                "folder": self._context.folder,
+                "name": name.replace(" ", "_"),
+                "progress": lambda step, **_: task.update(step),
+            }
+
+
+def best(swept: Mapping[Any, train.Record]) -> np.ndarray:
+    """Return the final training loss [M] at the rate of the lowest geometric mean."""
+    ends = [record.end for record in swept.values()]
+    return min(ends, key=lambda loss: np.log(loss).mean())
+
+
+def shortfall(
+    swept: Mapping[float, train.Record], rates: Sequence[float]
+) -> np.ndarray:
+    """Return the points of validation accuracy [M] that rates are below the best one.
+
+    Args:
+      swept: learning rate -> what was measured.
+      rates: of which the better one counts, seed by seed.
+    """
+    accuracies = {rate: _validation(record) for rate, record in swept.items()}
+    most = max(accuracies.values(), key=np.mean)
+    return most - np.max([accuracies[rate] for rate in rates], axis=0)
+
+
+def over_rates(
+    swept: Mapping[float, train.Record],
+    measure: Callable[[train.Record], np.ndarray],
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return the rates [R] and what was measured of each, [M, R]."""
+    values = [measure(record) for record in swept.values()]
+    return np.asarray(list(swept)), np.stack(values, axis=1)
+
+
+def _validation(record: train.Record) -> np.ndarray:
+    return 100 * record.final["validation_accuracy"].astype(np.float64)
+
+
+def _chosen(row: jax.Array, rates: Mapping[Any, Rate]) -> optax.Schedule:
+    """Return the schedule that a one-hot row [R] picks."""
+
+    def schedule(count):
+        now = [rate(count) if callable(rate) else rate for rate in rates.values()]
+        return row @ jnp.stack([jnp.asarray(rate, row.dtype) for rate in now])
+
+    return schedule
