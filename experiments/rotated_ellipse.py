@@ -18,13 +18,13 @@ Data: none
 
 import dataclasses
 from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import optax
 
-from experiments import _descents, _shells, _surfaces, _trajectories
-from experiments._rotated_ellipse import sections
+from experiments import _shells, _surfaces, _trajectories
 from lec7 import report, runs, update_rules
 
 LINEAR = ("SGD", "momentum", "Nesterov")
@@ -32,7 +32,13 @@ PER_COORDINATE = ("AdaGrad", "RMSProp", "Adam")
 ROUNDING = 1e-9  # share of the first distance, below which paths are the same
 ALIGNED, TURNED = "aligned", "turned"
 
-Paths = Mapping[str, _trajectories.Path]
+
+def _make_newton(rate: jax.Array) -> optax.GradientTransformation:
+    del rate
+    return update_rules.newton()
+
+
+RULES = {**_trajectories.RULES, "Newton": _make_newton}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -77,70 +83,53 @@ class Config:
             runs.require_at_least(self, 2, name)
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Descend the ellipses, aligned and turned, and decide the claims.
+class Findings(NamedTuple):
+    """All that was measured; N ellipses, one a seed."""
 
-    Args:
-      config: what to descend.
-      context: where to run.
+    steps: Mapping[str, Mapping[str, np.ndarray]]
+    """Aligned or turned -> rule -> updates to settle [N]."""
+    deviations: Mapping[str, Mapping[str, np.ndarray]]
+    """Which rates -> rule -> share of the first distance [N]."""
+    angles: np.ndarray
+    """By which one ellipse is turned, degrees [A]."""
+    steps_by_angle: Mapping[str, np.ndarray]
+    """Rule -> updates to settle [A]."""
+    paths: Mapping[str, Mapping[str, _trajectories.Path]]
+    """Panel -> rule -> its path."""
+    grounds: Mapping[str, report.Landscape]
+    """Panel -> the loss on a grid."""
 
-    Returns:
-      Claims, figures and text.
-    """
+
+def run(config: Config, context: runs.Context) -> Findings:
+    """Descend the ellipses, aligned and turned."""
     aligned = _shells.draw(config.seeds, low=config.low, high=config.high)
     generators = (np.random.default_rng([seed, 1]) for seed in config.seeds)
     angles = np.radians([generator.uniform(10, 80) for generator in generators])
     pair = {ALIGNED: aligned, TURNED: _shells.turn(aligned, angles)}
+    fan = _fan(config)
     with context.phase("tuning"):
         tuned = {name: _tune(config, context, shells) for name, shells in pair.items()}
-        angles_of_fan = np.union1d(np.linspace(0, 90, config.angles), config.angle)
-        fan = _fan(config, np.radians(angles_of_fan))
         by_angle = _tune(config, context, fan)
     with context.phase("paths"):
         deviations = _deviations(config, pair, angles, tuned[ALIGNED])
-        pictured = _picture(config, fan, by_angle)
-    with context.phase("report"):
-        return report.Report(
-            title="Rotated ellipses",
-            question=__doc__.partition("\n")[0],
-            summary=_summarise(tuned),
-            claims=_decide(tuned, deviations),
-            sections=[
-                *_descents.sections(
-                    context.folder,
-                    pictured,
-                    heading="An ellipse, aligned and turned",
-                    text=(
-                        "A rule that divides each coordinate by the size of its own "
-                        "gradient rescales the axes, which rounds an ellipse that lies "
-                        "along them. Across them, both coordinates look alike, and "
-                        "there is nothing to rescale."
-                    ),
-                    shown=(
-                        f"Condition number {config.condition:g}, {config.steps} "
-                        f"updates; the one rate is {config.equal_rate:g} / k."
-                    ),
-                ),
-                sections.costs(config, context.folder, fan, by_angle, tuned),
-                sections.turning(context.folder, deviations),
-            ],
-        )
+        paths, grounds = _pictured(config, fan, by_angle)
+    return Findings(
+        steps={name: _steps(found) for name, found in tuned.items()},
+        deviations=deviations,
+        angles=np.degrees(fan.angles),
+        steps_by_angle=_steps(by_angle),
+        paths=paths,
+        grounds=grounds,
+    )
 
 
-def _make_newton(rate: jax.Array) -> optax.GradientTransformation:
-    del rate
-    return update_rules.newton()
-
-
-RULES = {**_trajectories.RULES, "Newton": _make_newton}
-
-
-def _fan(config: Config, angles: np.ndarray) -> _shells.Shells:
-    """Return the ellipse of the pictures, turned by each angle [N]."""
-    many = np.ones(len(angles))
+def _fan(config: Config) -> _shells.Shells:
+    """Return the ellipse of the pictures, turned by each angle [A]."""
+    degrees = np.union1d(np.linspace(0, 90, config.angles), config.angle)
+    many = np.ones(len(degrees))
     starts = many[:, None] * _surfaces.TACO_SHELL.start
     shells = _shells.Shells(config.condition * many, starts, 0 * many)
-    return _shells.turn(shells, angles)
+    return _shells.turn(shells, np.radians(degrees))
 
 
 def _tune(
@@ -160,6 +149,10 @@ def _tune(
             )
             task.update(len(tuned))
     return tuned
+
+
+def _steps(tuned: Mapping[str, _shells.Tuned]) -> dict[str, np.ndarray]:
+    return {name: found.steps for name, found in tuned.items()}
 
 
 def _deviations(
@@ -185,108 +178,200 @@ def _deviations(
     }
 
 
-def _picture(
+def _pictured(
     config: Config, fan: _shells.Shells, tuned: Mapping[str, _shells.Tuned]
-) -> _descents.Panels:
-    """Return the panels: the ellipse as it is, and turned, at both kinds of rates."""
+) -> tuple[dict, dict]:
+    """Return the paths and the ground of each panel, at both kinds of rates."""
     equal = np.full(len(fan.angles), config.equal_rate / config.condition)
     degrees = np.degrees(fan.angles).round(6)
-    panels = {}
+    paths, grounds = {}, {}
     for title, rate in (
         ("one rate", lambda name: equal),
         ("best rates", lambda name: tuned[name].rates),
     ):
-        paths = {
+        followed = {
             name: _shells.follow(make_rule, fan, rate(name), config.steps)
             for name, make_rule in RULES.items()
         }
         for angle in (0, config.angle):
-            place = int(np.flatnonzero(degrees == angle)[0])
-            panels[f"{title}, {angle:g}°"] = (
-                _surfaces.rotated_quadratic(config.condition, fan.angles[place]),
-                {name: _shells.member(path, place) for name, path in paths.items()},
-            )
-    return panels
+            place, panel = int(np.flatnonzero(degrees == angle)[0]), f"{angle:g}°"
+            paths[f"{title}, {panel}"] = {
+                name: _shells.member(path, place) for name, path in followed.items()
+            }
+            surface = _surfaces.rotated_quadratic(config.condition, fan.angles[place])
+            grounds[f"{title}, {panel}"] = _surfaces.landscape(surface)
+    return paths, grounds
 
 
-def _decide(
-    tuned: Mapping[str, Mapping[str, _shells.Tuned]],
-    deviations: Mapping[str, Mapping[str, np.ndarray]],
-) -> list[report.Claim]:
-    aligned, turned = (
-        {name: found.steps for name, found in rules.items()} for rules in tuned.values()
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide the claims, and show what was found."""
+    updates = "; ".join(
+        f"{name}, {np.median(found.steps[ALIGNED][name]):.0f} and "
+        f"{np.median(found.steps[TURNED][name]):.0f}"
+        for name in RULES
     )
-    means = [
-        np.exp(np.mean([np.log(steps[name]) for name in PER_COORDINATE], axis=0))
-        for steps in (turned, aligned)
+    return report.Report(
+        title="Rotated ellipses",
+        question=__doc__.partition("\n")[0],
+        summary=(
+            "Median updates until the loss has settled, each rule at its best rate, on "
+            f"aligned and on turned ellipses: {updates}."
+        ),
+        claims=[*_cost_claims(found.steps), *_path_claims(found.deviations)],
+        sections=[
+            *_descents(config, found),
+            _costs(config, found),
+            _turning(found.deviations),
+        ],
+    )
+
+
+def _cost_claims(steps):
+    say = report.Claims(source="lecture, 0:44:07", figure="angles")
+    aligned, turned = steps[ALIGNED], steps[TURNED]
+    mean_of_all = [
+        np.exp(np.mean([np.log(of[name]) for name in PER_COORDINATE], axis=0))
+        for of in (turned, aligned)
     ]
-    costs = {"": ("on average they need", *means)} | {
-        f".{name.lower()}": (f"{name} needs", turned[name], aligned[name])
+    costs = {"": ("on average they need", mean_of_all)} | {
+        f".{name.lower()}": (f"{name} needs", (turned[name], aligned[name]))
         for name in PER_COORDINATE
     }
-    source = "lecture, 0:44:07"
     return [
-        *(
-            report.ratio_claim(
-                *pair,
-                above=1,
-                id=f"L34{suffix}",
-                statement=(
-                    "A rotated ellipse defeats per-coordinate rules: "
-                    f"{subject} more updates on it than on an aligned one, the "
-                    "rate tuned to both."
-                ),
-                source=source,
-                unit="updates, turned / aligned",
-                figure="angles",
-            )
-            for suffix, (subject, *pair) in costs.items()
-        ),
-        report.ratio_claim(
-            *(turned["Adam"], turned["momentum"]),
+        say.ratio(
+            f"L34{suffix}",
+            f"A rotated ellipse defeats per-coordinate rules: {subject} more updates "
+            "on it than on an aligned one, the rate tuned to both.",
+            "updates, turned / aligned",
+            pair,
             above=1,
-            id="L34.no_better",
-            statement="On a turned ellipse Adam needs more updates than momentum.",
-            source=source,
-            unit="updates, Adam / momentum",
-            figure="angles",
-        ),
-        *_decide_paths(deviations, source),
+        )
+        for suffix, (subject, pair) in costs.items()
+    ] + [
+        say.ratio(
+            "L34.no_better",
+            "On a turned ellipse Adam needs more updates than momentum.",
+            "updates, Adam / momentum",
+            (turned["Adam"], turned["momentum"]),
+            above=1,
+        )
     ]
 
 
-def _decide_paths(
-    deviations: Mapping[str, Mapping[str, np.ndarray]], source: str
-) -> list[report.Claim]:
+def _path_claims(deviations):
+    say = report.Claims(source="lecture, 0:44:07", figure="turning")
+    kept = {"below": 100 * ROUNDING}
     statements = {
-        "changed": (PER_COORDINATE, "moves per-coordinate rules off their paths"),
-        "kept": (LINEAR, "leaves the paths of SGD, momentum and Nesterov as they are"),
-        "newton": (("Newton",), "leaves the path of Newton as it is"),
+        "changed": (
+            PER_COORDINATE,
+            "moves per-coordinate rules off their paths",
+            {"above": 1},
+        ),
+        "kept": (
+            LINEAR,
+            "leaves the paths of SGD, momentum and Nesterov as they are",
+            kept,
+        ),
+        "newton": (("Newton",), "leaves the path of Newton as it is", kept),
     }
     return [
-        report.mean_claim(
+        say.mean(
+            f"L34.{id}_{rates.split()[0]}",
+            f"Turning the ellipse {statement}, at {rates}.",
+            "% of the distance at the start",
             np.mean([100 * rules[name] for name in names], axis=0),
-            **({"above": 1} if id == "changed" else {"below": 100 * ROUNDING}),
-            id=f"L34.{id}_{rates.split()[0]}",
-            statement=f"Turning the ellipse {statement}, at {rates}.",
-            source=source,
-            unit="% of the distance at the start",
-            figure="turning",
+            **ends,
         )
         for rates, rules in deviations.items()
-        for id, (names, statement) in statements.items()
+        for id, (names, statement, ends) in statements.items()
         if (id, rates) != ("newton", "best rates")
     ]
 
 
-def _summarise(tuned: Mapping[str, Mapping[str, _shells.Tuned]]) -> str:
-    aligned, turned = tuned.values()
-    steps = "; ".join(
-        f"{name}, {np.median(aligned[name].steps):.0f} and "
-        f"{np.median(turned[name].steps):.0f}"
-        for name in RULES
+def _descents(config, found):
+    panels = {
+        title: report.Plane(
+            landscape=found.grounds[title], paths=paths, minima=[(0.0, 0.0)]
+        )
+        for title, paths in found.paths.items()
+    }
+    shown = (
+        f"Condition number {config.condition:g}, {config.steps} updates; the one rate "
+        f"is {config.equal_rate:g} / k."
     )
-    return (
-        "Median updates until the loss has settled, each rule at its best rate, on "
-        f"aligned and on turned ellipses: {steps}."
+    return [
+        report.Section(
+            "An ellipse, aligned and turned",
+            "A rule that divides each coordinate by the size of its own gradient "
+            "rescales the axes, which rounds an ellipse that lies along them. Across "
+            "them, both coordinates look alike, and there is nothing to rescale.",
+            report.Trajectories("trajectories", panels, caption=shown),
+            report.Animation("animation", panels, caption=f"{shown} Update by update."),
+        ),
+        report.Section(
+            "Replay",
+            "The same paths, with the state that each rule carries along.",
+            report.Replay(
+                "replay", panels, caption=f"{shown} With what the rules remember."
+            ),
+        ),
+    ]
+
+
+def _costs(config, found):
+    return report.Section(
+        "What turning costs",
+        "Every rule at the best of as many rates as the others have.",
+        report.Table(
+            ("updates to settle", ALIGNED, TURNED),
+            [
+                (name, found.steps[ALIGNED][name], found.steps[TURNED][name])
+                for name in RULES
+            ],
+            f"Mean ± standard deviation over {len(config.seeds)} ellipses.",
+        ),
+        report.Curves(
+            "angles",
+            {
+                name: (found.angles, steps)
+                for name, steps in found.steps_by_angle.items()
+            },
+            ("angle of the flat direction (degrees)", "updates to settle"),
+            log="y",
+            caption=(
+                f"Updates until the loss stays below {config.fraction:g} of the first, "
+                f"at the best of {config.rates} rates for each angle; condition number "
+                f"{config.condition:g}. At most {config.most_steps:,}."
+            ),
+        ),
+    )
+
+
+def _turning(deviations):
+    equal, best = deviations["equal rates"], deviations["best rates"]
+    places = 1 + np.arange(len(best["SGD"]))
+    return report.Section(
+        "The same path, turned",
+        report.Table(
+            ("deviation / first distance", *deviations),
+            [
+                (name, float(np.median(equal[name])), float(np.median(best[name])))
+                for name in RULES
+            ],
+            "Median over ellipses.",
+        ),
+        report.Curves(
+            "turning",
+            {
+                name: (places, np.maximum(np.sort(row), 1e-17))
+                for name, row in best.items()
+            },
+            ("ellipses, from the least deviation", "deviation / first distance"),
+            log="y",
+            caption=(
+                "How far the path on the turned ellipse is, at most, from the path on "
+                "the aligned one, turned; at the best rates for the aligned one. "
+                "Double precision rounds at 10⁻¹⁶."
+            ),
+        ),
     )
