@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from experiments import _counts, _forests, _measure_titles
+from experiments import _counts, _measure_titles
 from experiments._measure import cards
 from lec7 import report, sharpness
 
@@ -85,7 +85,7 @@ def card(
     ends = {name: _ends(each.values) for name, each in groups.items()}
     kept = [rows[0].invariant for rows in before.rows]
     figure = report.save_figure(
-        _forests.draw_forest(
+        report.draw_forest(
             titles,
             ends,
             x_label="value, in the unit of each measure",

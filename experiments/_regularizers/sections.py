@@ -5,7 +5,6 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experiments import _forests
 from experiments._regularizers import claims, comparisons, study
 from lec7 import report
 
@@ -102,7 +101,7 @@ def table(
     differences = [claims.ends(each.difference) for each in compared]
     figures = [
         report.save_figure(
-            _forests.draw_forest(names, splits, x_label="accuracy (%)"),
+            report.draw_forest(names, splits, x_label="accuracy (%)"),
             folder,
             "gaps",
             data=splits,
@@ -110,7 +109,7 @@ def table(
             f"between the two marks is the gap. {INTERVALS}",
         ),
         report.save_figure(
-            _forests.draw_forest(
+            report.draw_forest(
                 list(by_name),
                 {"difference": np.transpose(differences)},
                 x_label="test accuracy minus the control's (points)",

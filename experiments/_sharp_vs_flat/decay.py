@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 import optax
 
-from experiments import _forests, _measured, _minima
+from experiments import _measured, _minima
 from experiments._sharp_vs_flat import connections, sharpness
 from lec7 import report
 
@@ -39,7 +39,7 @@ def section(made: _measured.Setup, settings: Mapping[str, Setting]) -> report.Se
         for setting, found in settings.items()
     }
     forest = report.save_figure(
-        _forests.draw_forest(
+        report.draw_forest(
             [sharpness.TITLES[name].partition(" (")[0] for name in names],
             ratios,
             x_label="ratio, large / small batch",

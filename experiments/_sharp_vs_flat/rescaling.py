@@ -6,7 +6,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from experiments import _forests, _measured, _side_by_side
+from experiments import _measured, _side_by_side
 from experiments._sharp_vs_flat import sharpness
 from lec7 import curvature, report
 from lec7 import sharpness as measures
@@ -95,7 +95,7 @@ def section(
         if found.before.invariant[name]
     ]
     forest = report.save_figure(
-        _forests.draw_forest(
+        report.draw_forest(
             titles,
             {"rescaled / as trained": ends},
             x_label="ratio, rescaled / as trained",

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import _forests, _measure_titles
+from experiments import _measure_titles
 from experiments._sharpness_and_gap import figures, ranking, study
 from lec7 import report
 
@@ -90,7 +90,7 @@ def rank(
         "between seeds": _ends(inner, names),
     }
     figure = report.save_figure(
-        _forests.draw_forest(
+        report.draw_forest(
             [TITLES[name] for name in names],
             groups,
             x_label="Kendall's tau with the accuracy gap",

@@ -3,9 +3,10 @@
 from lec7.report.animations import Animation, save_animation
 from lec7.report.basins import draw_basins
 from lec7.report.claims import Claim, differences, read_claims, write_claims
-from lec7.report.comparisons import draw_paired
-from lec7.report.curves import Curves, draw_curves, draw_interpolation
+from lec7.report.comparisons import Paired, draw_paired
+from lec7.report.curves import Curves, Interpolation, draw_curves, draw_interpolation
 from lec7.report.figures import Figure, save_figure
+from lec7.report.forests import Forest, draw_forest
 from lec7.report.formats import (
     format_duration,
     format_interval,
@@ -13,7 +14,7 @@ from lec7.report.formats import (
     format_spread,
 )
 from lec7.report.intervals import geometric_interval, mean_interval
-from lec7.report.landscapes import Landscape, draw_contours, draw_relief
+from lec7.report.landscapes import Contours, Landscape, draw_contours, draw_relief
 from lec7.report.page import Provenance, Report, Section, write_report
 from lec7.report.paths import Plane
 from lec7.report.progress import Progress
@@ -32,9 +33,13 @@ __all__ = [
     "Animation",
     "Claim",
     "Claims",
+    "Contours",
     "Curves",
     "Figure",
+    "Forest",
+    "Interpolation",
     "Landscape",
+    "Paired",
     "Plane",
     "Progress",
     "Provenance",
@@ -48,6 +53,7 @@ __all__ = [
     "draw_basins",
     "draw_contours",
     "draw_curves",
+    "draw_forest",
     "draw_interpolation",
     "draw_paired",
     "draw_relief",

@@ -1,21 +1,62 @@
 """Figures that compare groups: one panel a measure, every seed in sight."""
 
+import dataclasses
 import itertools
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lec7.report import intervals, style
+from lec7.report import figures, intervals, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
 _MOST_COLUMNS = 4
+
+
+@dataclasses.dataclass(frozen=True)
+class Paired:
+    """A figure that compares groups seed by seed, one panel a measure.
+
+    Attributes:
+      name: of the figure.
+      measures: title with unit -> a row of values, one a seed, for each group [G][M].
+      groups: names of the G groups.
+      caption: of the figure; what its marks are is added.
+      x_label: what the names are, where they do not say so themselves.
+      log: whether values are spaced by their logarithm; means are then geometric.
+    """
+
+    name: str
+    measures: Mapping[str, Sequence[ArrayLike]]
+    groups: Sequence[str]
+    _: dataclasses.KW_ONLY
+    caption: str
+    x_label: str = ""
+    log: bool = False
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Draw the figure, and write it with its numbers."""
+        drawn = draw_paired(
+            self.measures, groups=self.groups, x_label=self.x_label, log=self.log
+        )
+        means = "geometric means" if self.log else "means"
+        return figures.save_figure(
+            drawn,
+            folder,
+            self.name,
+            data=self.measures,
+            caption=(
+                f"{self.caption} Every seed is a circle, and a line joins the networks "
+                f"of one seed. Diamonds are {means} with their 95 % interval."
+            ),
+        )
 
 
 @style.in_house_look

@@ -85,6 +85,45 @@ class Curves:
         return y if self.ceiling is None else np.minimum(y, self.ceiling)
 
 
+@dataclasses.dataclass(frozen=True)
+class Interpolation:
+    """A figure of loss and accuracy on the line through two solutions.
+
+    Attributes:
+      name: of the figure.
+      positions: t [T]; 0 is the first solution and 1 the second.
+      splits: split, such as "train" -> `loss` in nats and `accuracy`, each [M, T].
+      ends: names of the two solutions.
+      caption: of the figure; what a band is is added.
+    """
+
+    name: str
+    positions: ArrayLike
+    splits: Mapping[str, Mapping[str, ArrayLike]]
+    ends: Sequence[str]
+    _: dataclasses.KW_ONLY
+    caption: str
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Draw the figure, and write it with its numbers."""
+        loss, accuracy = (
+            {split: values[what] for split, values in self.splits.items()}
+            for what in ("loss", "accuracy")
+        )
+        data = {
+            f"{split} {what}": values
+            for split, of in self.splits.items()
+            for what, values in of.items()
+        }
+        return figures.save_figure(
+            draw_interpolation(self.positions, loss, accuracy, ends=self.ends),
+            folder,
+            self.name,
+            data={"positions": self.positions, **data},
+            caption=f"{self.caption}: {BAND[0].lower()}{BAND[1:]}",
+        )
+
+
 @style.in_house_look
 def draw_curves(
     groups: Mapping[str, tuple[ArrayLike, ArrayLike]],

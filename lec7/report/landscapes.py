@@ -2,12 +2,13 @@
 
 import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lec7.report import formats, style
+from lec7.report import figures, formats, style
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -59,6 +60,38 @@ class Landscape:
                 )
             if np.all(np.isnan(log_loss(loss))):
                 raise ValueError(f"the surface of {name!r} holds no positive loss")
+
+
+@dataclasses.dataclass(frozen=True)
+class Contours:
+    """A figure of loss surfaces from above.
+
+    Attributes:
+      name: of the figure.
+      landscape: one surface a group.
+      caption: of the figure.
+    """
+
+    name: str
+    landscape: Landscape
+    _: dataclasses.KW_ONLY
+    caption: str
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Draw the figure, and write it with its numbers."""
+        return figures.save_figure(
+            draw_contours(self.landscape),
+            folder,
+            self.name,
+            data=numbers(self.landscape),
+            caption=self.caption,
+        )
+
+
+def numbers(landscape: Landscape) -> dict[str, ArrayLike]:
+    """Return the arrays of a landscape by name."""
+    losses = {f"loss, {group}": loss for group, loss in landscape.losses.items()}
+    return {"x": landscape.x, "y": landscape.y, **losses}
 
 
 def log_loss(loss: ArrayLike) -> np.ndarray:
