@@ -1,8 +1,6 @@
 """How experiments train: one data set, one set of seeds, one plan."""
 
-import contextlib
-import functools
-from collections.abc import Callable, Hashable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
 import jax
@@ -71,43 +69,89 @@ class Study:
           batch_size: unless that of the configuration.
           updates: unless those of the configuration.
         """
-        seeds, everyone = self._config.seeds, len(self._config.seeds) * len(rates)
-        rows = np.repeat(np.eye(len(rates)), len(seeds), axis=0)
+        members = len(self._config.seeds)
         make = optax.inject_hyperparams(lambda row: make_rule(_chosen(row, rates)))
-        with self._started(name, updates or self._config.updates) as given:
-            trained = train.train(
-                rule=make(row=jnp.eye(len(rates))[0]),
-                seeds=tuple(seeds) * len(rates),
-                hyperparams={"row": rows},
-                batch_size=batch_size or self._config.batch_size,
-                watch=("train",),
-                ceiling=train.CEILING,
-                **self._network(build),
-                **given,
-            )
-        parts = np.split(np.arange(everyone), len(rates))
+        trained = self.population(
+            build,
+            make(row=jnp.eye(len(rates))[0]),
+            name=name,
+            batch_size=batch_size or self._config.batch_size,
+            updates=updates or self._config.updates,
+            seeds=tuple(self._config.seeds) * len(rates),
+            hyperparams={"row": np.repeat(np.eye(len(rates)), members, axis=0)},
+            watch=("train",),
+            ceiling=train.CEILING,
+            checkpoint_every=16,
+        )
         return {
-            rate: trained.record.part(slice(part[0], part[-1] + 1))
-            for rate, part in zip(rates, parts, strict=True)
+            rate: trained.record.part(slice(i * members, (i + 1) * members))
+            for i, rate in enumerate(rates)
         }
+
+    def population(
+        self,
+        build: Build,
+        rule: optax.GradientTransformation,
+        *,
+        name: str,
+        batch_size: int,
+        updates: int,
+        **given: Any,
+    ) -> train.Population:
+        """Train one population.
+
+        Args:
+          build: makes the network, given `num_classes`.
+          rule: the update rule.
+          name: of this training in the run's folder.
+          batch_size: examples an update.
+          updates: at the most.
+          **given: what else `train.train` takes.
+
+        Raises:
+          UsageError: the batch size is not a multiple of the number of devices.
+        """
+        context, model = self._context, self.network(build)
+        if batch_size % len(context.devices):
+            raise runs.UsageError(
+                f"a batch of {batch_size} examples cannot be divided over --devices="
+                f"{len(context.devices)}: expected a multiple"
+            )
+        with context.progress.task(name, updates) as task:
+            return train.train(
+                model,
+                rule,
+                self.dataset,
+                initialise=self._initialise(model),
+                batch_size=batch_size,
+                steps=updates,
+                devices=context.devices,
+                folder=context.folder,
+                name=name.replace(" ", "_"),
+                progress=lambda step, **_: task.update(step),
+                **{
+                    "seeds": self._config.seeds,
+                    "evaluate_every": self._config.evaluate_every,
+                    **given,
+                },
+            )
 
     def range_tests(
         self, build: Build, rules: Mapping[str, MakeRule]
     ) -> dict[str, train.RateRange]:
         """Let the rate grow over one short training with every rule."""
-        config, network = self._config, self._network(build)
+        config, model = self._config, self.network(build)
         batches = train.from_arrays(
             *self.dataset.train, seeds=config.seeds, batch_size=config.batch_size
         )
         progress, found = self._context.progress, {}
         with progress.task("range test", len(rules), unit="rule") as task:
             for name, make_rule in rules.items():
-                start = train.initial_population(
-                    network["initialise"], make_rule(1.0), config.seeds
-                )
                 found[name] = train.learning_rate_range(
-                    start,
-                    model=network["model"],
+                    train.initial_population(
+                        self._initialise(model), make_rule(1.0), config.seeds
+                    ),
+                    model=model,
                     make_rule=make_rule,
                     loss=losses.cross_entropy,
                     batches=batches,
@@ -116,25 +160,13 @@ class Study:
                 task.update(len(found))
         return found
 
-    def _network(self, build: Build) -> dict[str, Any]:
-        model = build(num_classes=self.dataset.num_classes, axis_name=train.DEVICE_AXIS)
-        shape = self.dataset.train.images.shape[1:]
-        start = functools.partial(models.initialise, model, input_shape=shape)
-        return {"model": model, "initialise": lambda key: start(key=key)}
+    def network(self, build: Build) -> nn.Module:
+        """Return the network for this data set."""
+        return build(num_classes=self.dataset.num_classes, axis_name=train.DEVICE_AXIS)
 
-    @contextlib.contextmanager
-    def _started(self, name: str, updates: int) -> Iterator[dict[str, Any]]:
-        with self._context.progress.task(name, updates) as task:
-            yield {
-                "dataset": self.dataset,
-                "steps": updates,
-                "evaluate_every": self._config.evaluate_every,
-                "checkpoint_every": 16,
-                "devices": self._context.devices,
-                "folder": self._context.folder,
-                "name": name.replace(" ", "_"),
-                "progress": lambda step, **_: task.update(step),
-            }
+    def _initialise(self, model: nn.Module) -> Callable[[jax.Array], Any]:
+        shape = self.dataset.train.images.shape[1:]
+        return lambda key: models.initialise(model, key, shape)
 
 
 def best(swept: Mapping[Any, train.Record]) -> np.ndarray:

@@ -1,0 +1,296 @@
+"""Minima of small and of large batches, and what is measured at each of them."""
+
+import dataclasses
+import functools
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import numpy as np
+import optax
+from flax import linen as nn
+
+from experiments import training
+from lec7 import (
+    curvature,
+    data,
+    landscape,
+    losses,
+    models,
+    report,
+    runs,
+    sharpness,
+    train,
+    update_rules,
+)
+
+MODELS = {"mlp": models.MLP, "convnet": models.ConvNet}
+RULES = {
+    "sgd": update_rules.sgd,
+    "momentum": update_rules.momentum,
+    "nesterov": update_rules.nesterov,
+    "adagrad": update_rules.adagrad,
+    "rmsprop": update_rules.rmsprop,
+    "adam": update_rules.adam,
+}
+SMALL, LARGE = GROUPS = ("small batch", "large batch")
+CHUNKS = {"mlp": 1024, "convnet": 128}  # examples a Hessian product takes at once
+
+Variables = Mapping[str, Any]
+
+
+class Card(NamedTuple):
+    """The measures of M networks, by their names."""
+
+    values: Mapping[str, np.ndarray]
+    """[M]."""
+    errors: Mapping[str, np.ndarray]
+    """Standard errors [M]."""
+    costs: Mapping[str, float]
+    """Gradients, the mean over networks."""
+    invariant: Mapping[str, bool]
+    """Whether a rescaling of layers leaves the measure as it is."""
+
+    def part(self, members: slice) -> "Card":
+        """Return the card of some of the networks."""
+        values, errors = (
+            {name: row[members] for name, row in of.items()}
+            for of in (self.values, self.errors)
+        )
+        return self._replace(values=values, errors=errors)
+
+
+def train_both(
+    config: Any, study: training.Study, *, decayed: int = 0
+) -> dict[str, train.Population]:
+    """Train with small and with large batches, to one training loss.
+
+    Args:
+      config: has `model`, `batch_norm`, `rule`, `learning_rate`, the batch sizes,
+        `stop_loss`, `max_steps` and `weight_decay`.
+      study: has the data set and the seeds.
+      decayed: of the seeds, how many are trained with weight decay too; they come last.
+    """
+    seeds = (*config.seeds, *config.seeds[:decayed])
+    rates = np.zeros(len(seeds))
+    rates[len(config.seeds) :] = config.weight_decay if decayed else 0
+    make_rule = RULES[config.rule]
+
+    def rule(weight_decay: float) -> optax.GradientTransformation:
+        decay = update_rules.l2_in_loss(weight_decay)
+        return optax.chain(decay, make_rule(config.learning_rate))
+
+    return {
+        group: study.population(
+            functools.partial(MODELS[config.model], batch_norm=config.batch_norm),
+            optax.inject_hyperparams(rule)(weight_decay=0.0),
+            name=group,
+            seeds=seeds,
+            hyperparams={"weight_decay": rates},
+            batch_size=getattr(config, group.replace(" ", "_")),
+            updates=config.max_steps,
+            stop_loss=config.stop_loss,
+        )
+        for group in GROUPS
+    }
+
+
+@dataclasses.dataclass(frozen=True)
+class Probe:
+    """A network, its loss and examples: what all looks at a minimum need."""
+
+    model: nn.Module
+    batches: Mapping[str, Sequence[data.Split]]  # split -> chunks of it
+    seeds: Sequence[int]
+    progress: Any
+
+    @functools.cached_property
+    def metrics(self) -> Callable[[Variables, data.Split], Mapping[str, jax.Array]]:
+        """Variables, batch -> `loss` and `accuracy`."""
+        return train.batch_metrics(self.model, losses.cross_entropy)
+
+    @functools.cached_property
+    def _loss(self) -> Callable[[Any, Any, data.Split], jax.Array]:
+        def loss(batch_stats, params, batch):
+            variables = {"params": params, "batch_stats": batch_stats}
+            return self.metrics(variables, batch)["loss"]
+
+        return loss
+
+    def at(self, variables: Variables, split: str = "train") -> tuple[Any, Any, Any]:
+        """Return loss, parameters and examples, as curvature takes them."""
+        loss = jax.tree_util.Partial(self._loss, variables["batch_stats"])
+        return loss, variables["params"], self.batches[split]
+
+    def refit(self, variables: Variables) -> Variables:
+        """Return the variables with the BatchNorm statistics of the training set."""
+        return train.refit_batch_stats(self.model, variables, self.batches["train"])
+
+    def each(
+        self,
+        name: str,
+        networks: Sequence[Any],
+        measure: Callable[[int, Any], Any],
+    ) -> list[Any]:
+        """Return what `measure` makes of every seed and network, showing progress."""
+        found = []
+        with self.progress.task(name, len(networks), unit="network") as task:
+            for seed, network in zip(self.seeds, networks, strict=False):
+                found.append(measure(seed, network))
+                task.update(len(found))
+        return found
+
+    def card(
+        self, networks: Sequence[Variables], name: str, measures: Mapping[str, Callable]
+    ) -> Card:
+        """Take the report card of M networks, of the first M seeds."""
+
+        def take(seed, variables):
+            key = jax.random.key(seed)
+            return sharpness.report_card(
+                *self.at(variables), key=key, measures=measures
+            )
+
+        rows = list(zip(*self.each(name, networks, take), strict=True))
+
+        def column(field):
+            return {
+                row[0].name: np.array([getattr(cell, field) for cell in row])
+                for row in rows
+            }
+
+        return Card(
+            values=column("value"),
+            errors=column("standard_error"),
+            costs={name: float(np.mean(of)) for name, of in column("cost").items()},
+            invariant={name: bool(of[0]) for name, of in column("invariant").items()},
+        )
+
+    def slices(
+        self, networks: Sequence[Variables], steps: np.ndarray, *, norm: str = "filter"
+    ) -> np.ndarray:
+        """Return the loss [M, A] along one random direction through each minimum.
+
+        A seed has one Gaussian draw, whatever the network.
+        """
+
+        def slice_through(seed, variables):
+            loss, params, batches = self.at(variables)
+            direction = landscape.random_direction(
+                jax.random.key(seed), params, norm=norm
+            )
+            return landscape.slice_1d(loss, params, direction, batches, alphas=steps)
+
+        pairs = zip(self.seeds, networks, strict=False)
+        return np.stack([slice_through(*pair) for pair in pairs])
+
+
+def probe(config: Any, context: runs.Context, study: training.Study) -> Probe:
+    """Return the probe of a configuration's network, on some of its examples."""
+    first = slice(config.measured_examples)
+    batches = {
+        name: data.chunks(
+            data.Split(*(leaf[first] for leaf in getattr(study.dataset, name))),
+            CHUNKS[config.model],
+        )
+        for name in ("train", "test")
+    }
+    model = study.network(
+        functools.partial(MODELS[config.model], batch_norm=config.batch_norm)
+    )
+    return Probe(model, batches, config.seeds, context.progress)
+
+
+def members(population: train.Population) -> list[Variables]:
+    """Return the networks of a population one by one."""
+    return [population.member(index) for index in range(len(population.updates))]
+
+
+def lengths(population: train.Population) -> np.ndarray:
+    """Return the length of the parameters of each network [M]."""
+    return np.array(
+        [float(optax.tree.norm(each["params"])) for each in members(population)]
+    )
+
+
+def mean_losses(at: Probe, networks: Sequence[Variables]) -> np.ndarray:
+    """Return the training loss of each network [M]."""
+    return np.array([float(curvature.mean_loss(*at.at(each))) for each in networks])
+
+
+def reached(config: Any, records: Sequence[train.Record]) -> str:
+    """Say whether all networks reached the training loss they were meant to."""
+    missed = sum(int(np.sum(r.final["train_loss"] > config.stop_loss)) for r in records)
+    if missed:
+        return (
+            f"{missed} networks did not reach a training loss of {config.stop_loss:g} "
+            f"nats in {config.max_steps:,} updates, so losses are not equal."
+        )
+    return f"All networks reached a training loss of {config.stop_loss:g} nats."
+
+
+def training_section(
+    records: Mapping[str, train.Record], stop_loss: float
+) -> report.Section:
+    """Show how the training loss fell, and how long it took."""
+    return report.Section(
+        "Training",
+        report.Table(
+            ("population", "updates", "final training loss (nats)", "done", "networks"),
+            [
+                (
+                    name,
+                    r.updates,
+                    r.final["train_loss"],
+                    int(np.sum(r.final["train_loss"] <= stop_loss)),
+                    len(r.updates),
+                )
+                for name, r in records.items()
+            ],
+        ),
+        report.Curves(
+            "training",
+            {name: r.curve for name, r in records.items()},
+            ("updates", "training loss (nats)"),
+            log="xy",
+            caption=(
+                "Loss on the whole training set, in test mode, of the networks that "
+                "still train. A network is done at the first evaluation of at most "
+                f"{stop_loss:g} nats."
+            ),
+        ),
+    )
+
+
+def generalisation_section(
+    records: Mapping[str, train.Record], test_examples: int
+) -> report.Section:
+    """Show error and loss on the test set, and the gaps to the training set."""
+    final = [record.final for record in records.values()]
+    measures = {
+        "test error (%)": [100 * (1 - f["test_accuracy"]) for f in final],
+        "test loss (nats)": [f["test_loss"] for f in final],
+        "accuracy gap, train − test (points)": [
+            100 * (f["train_accuracy"] - f["test_accuracy"]) for f in final
+        ],
+        "loss gap, test − train (nats)": [
+            f["test_loss"] - f["train_loss"] for f in final
+        ],
+    }
+    return report.Section(
+        "Generalisation",
+        f"The test set has {test_examples:,} examples, so one of them is "
+        f"{100 / test_examples:.2g} points of accuracy. Intervals are over seeds, "
+        "which decide the initial parameters and the order of the batches; the test "
+        "set is the same for all.",
+        report.Table(
+            ("measure", *records),
+            [(title, *rows) for title, rows in measures.items()],
+        ),
+        report.Paired(
+            "generalisation",
+            measures,
+            tuple(records),
+            caption="Errors, losses and gaps of the trained networks.",
+        ),
+    )
