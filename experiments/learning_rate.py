@@ -57,61 +57,53 @@ Swept = Mapping[float, train.Record]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """Which rates are compared, and for how long."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
-    seeds: tuple[int, ...] = tuple(range(5))  # networks of a population, at least 2
+    seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
     # networks that Adam trains; momentum and Nesterov train MLP and deep
-    networks: tuple[str, ...] = ("linear", "MLP", "deep", "BatchNorm", "ConvNet")
-    depth: int = 6  # hidden layers of the deep MLP, with BatchNorm and without
+    networks: runs.Some[tuple(NETWORKS)] = (
+        "linear",
+        "MLP",
+        "deep",
+        "BatchNorm",
+        "ConvNet",
+    )
+    depth: runs.Count = 6  # hidden layers of the deep MLP, with BatchNorm and without
     # four rates, picked on the deep MLP and digits so that the four cases show
-    low: float = 0.003  # a step size of SGD that is too low
-    good: float = 0.1  # one that is good
-    high: float = 0.3  # one that is high
-    too_high: float = 10.0  # one that is too high
+    low: runs.Positive = 0.003  # a step size of SGD that is too low
+    good: runs.Positive = 0.1  # one that is good
+    high: runs.Positive = 0.3  # one that is high
+    too_high: runs.Positive = 10.0  # one that is too high
     # step sizes of momentum and Nesterov
-    rates: tuple[float, ...] = (0.003, 0.01, 0.03, 0.06, 0.1)
+    rates: runs.Positives = (0.003, 0.01, 0.03, 0.06, 0.1)
     # step sizes of Adam, 0.0001 and 0.001 among them
-    adam_rates: tuple[float, ...] = (1e-4, 1e-3, 3e-3, 1e-2, 1e-1)
-    batch_size: int = 32  # examples an update
-    updates: int = 512  # of every training with mini-batches
-    batch_updates: int = 128  # of the training with all examples at once
-    evaluate_every: int = 16  # updates between two looks at the training loss
+    adam_rates: runs.Positives = (1e-4, 1e-3, 3e-3, 1e-2, 1e-1)
+    batch_size: runs.Count = 32  # examples an update
+    updates: runs.Count = 512  # of every training with mini-batches
+    batch_updates: runs.Count = 128  # of the training with all examples at once
+    evaluate_every: runs.Count = 16  # updates between two looks at the training loss
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
           ValueError: a value is out of its range.
         """
-        runs.require_seeds(self.seeds)
-        if len(set(self.networks)) < max(2, len(self.networks)) or not (
-            set(self.networks) <= set(NETWORKS) and set(self.networks) & set(COMPARED)
-        ):
+        super().__post_init__()
+        four = tuple(_four(self).values())
+        if list(four) != sorted(set(four)):
+            raise ValueError(f"low to too_high are {four}; expected rising numbers")
+        if len(self.networks) < 2 or not set(self.networks) & set(COMPARED):
             raise ValueError(
-                f"networks is {self.networks}; expected two or more different ones of "
-                f"{', '.join(NETWORKS)}, with {' or '.join(COMPARED)} among them"
-            )
-        four = (self.low, self.good, self.high, self.too_high)
-        if list(four) != sorted(set(four)) or self.low <= 0:
-            raise ValueError(
-                f"low, good, high and too_high are {four}; expected four rising "
-                "numbers above 0"
+                f"networks is {self.networks}; expected two or more, with "
+                f"{' or '.join(COMPARED)} among them"
             )
         if not set(USUAL) <= set(self.adam_rates):
             raise ValueError(
                 f"adam_rates is {self.adam_rates}; expected 0.0001 and 0.001 among them"
             )
-        if not self.rates or min(*self.rates, *self.adam_rates) <= 0:
-            raise ValueError(
-                f"rates is {self.rates} and adam_rates {self.adam_rates}; expected "
-                "numbers above 0"
-            )
-        runs.require_at_least(
-            *(self, 1, "depth", "batch_size", "updates", "batch_updates"),
-            "evaluate_every",
-        )
 
 
 class Findings(NamedTuple):

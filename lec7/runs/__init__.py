@@ -14,6 +14,18 @@ from lec7.runs.exits import (
     did_you_mean,
     exit_code,
 )
+from lec7.runs.field_types import (
+    Checked,
+    Count,
+    Fraction,
+    Positive,
+    Positives,
+    Rising,
+    Seeds,
+    Several,
+    Some,
+    at_least,
+)
 from lec7.runs.folder import default_folder, examine, lock, read_run
 from lec7.runs.listing import description, overview
 from lec7.runs.provenance import environment, summary
@@ -22,6 +34,16 @@ from lec7.runs.record import add_seconds, attempt, last_attempt, seconds
 from lec7.runs.schema import Field, described, fields
 
 __all__ = [
+    "Checked",
+    "Count",
+    "Fraction",
+    "Positive",
+    "Positives",
+    "Rising",
+    "Seeds",
+    "Several",
+    "Some",
+    "at_least",
     "Context",
     "Field",
     "FolderInUseError",

@@ -30,7 +30,7 @@ def names(folder: pathlib.Path) -> list[str]:
         path.stem
         for path in folder.glob("*.py")
         if not path.stem.startswith("_")
-        and "\nclass Config:" in path.read_text(encoding="utf-8")
+        and "\nclass Config" in path.read_text(encoding="utf-8")
     )
 
 

@@ -15,8 +15,10 @@ import io
 import json
 import pathlib
 import typing
+import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any
+from zipfile import BadZipFile
 
 import numpy as np
 
@@ -75,9 +77,9 @@ def load(folder: pathlib.Path, kind: type, *, experiment: str, config: str) -> A
             arrays = dict(file)
         head = json.loads(str(arrays.pop(STRUCTURE)))
         found = head["experiment"], head["config"]
-    except (ValueError, KeyError, OSError, EOFError) as error:
-        if isinstance(error, FileNotFoundError):
-            raise
+    except FileNotFoundError:
+        raise
+    except (ValueError, KeyError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise exits.UsageError(f"{path} is damaged ({error}); remove it") from error
     if found != (experiment, json.loads(config)):
         raise exits.UsageError(
