@@ -294,3 +294,11 @@ def generalisation_section(
             caption="Errors, losses and gaps of the trained networks.",
         ),
     )
+
+
+def slices_figure(
+    name: str, curves: Mapping[str, tuple[np.ndarray, np.ndarray]], caption: str
+) -> report.Curves:
+    """Show the loss along directions: label -> steps [A], losses [M, A]."""
+    labels = ("distance along the direction", "training loss (nats)")
+    return report.Curves(name, curves, labels, log="y", caption=caption)

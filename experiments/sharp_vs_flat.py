@@ -27,7 +27,6 @@ Data: digits, or any TFDS name
 """
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from typing import Literal, NamedTuple
 
@@ -35,36 +34,16 @@ import jax
 import numpy as np
 import optax
 
-from experiments import _measure_titles, minima, training
+from experiments import minima, training
+from experiments import sharp_vs_flat_card as card
 from experiments import sharp_vs_flat_connections as connections
-from lec7 import curvature, landscape, report, runs, sharpness, train
+from experiments import sharp_vs_flat_rescaling as rescaling
+from experiments import sharp_vs_flat_spectra as spectra
+from lec7 import landscape, report, runs, train
 
 SMALL, LARGE = GROUPS = minima.GROUPS
 SPAN = 1.0  # half-width of the slices, in lengths of a filter
-FACTOR = 5.0  # of the first layer when it is rescaled; the last one has its inverse
-TOLERANCE = 0.01  # relative change that rounding may give an invariant measure
-START_VECTORS = 2  # of a spectrum
-FAINTEST = 1e-6  # density of eigenvalues that is drawn
-SHARE = 0.1  # of the small batch's top eigenvalue, above which eigenvalues are counted
 
-TEN = "sam_ten_ascents"
-NAMES = (*sharpness.MEASURES, TEN)
-NOISE = "gradient_noise_scale"  # is on the card, and no sharpness
-TITLES = _measure_titles.TITLES | {
-    "sam_sharpness": "SAM sharpness, one ascent (nats)",
-    TEN: "SAM sharpness, highest of ten ascents (nats)",
-}
-SHORT = {name: title.partition(" (")[0] for name, title in TITLES.items()}
-# Names in the ids of claims, where they are older than those of the report card.
-IDS = {name: name for name in NAMES} | {
-    "hessian_max": "top_eigenvalue",
-    "hessian_trace": "trace",
-    "sam_sharpness": "sam_one_ascent",
-    TEN: "sam",
-}
-# Measures that are claimed of weight decay and rescaling too.
-CLASSIC = ("hessian_max", "hessian_trace", "keskar", "adaptive_worst_case")
-FIGURES = {False: "sharpness", True: "invariant_sharpness"}  # by the card's `invariant`
 LECTURE = "lecture, 0:32:05"
 SHARPER = "ratio, large / small batch"
 
@@ -89,7 +68,7 @@ class Config:
     max_steps: int = 4_000  # updates at the most
     evaluate_every: int = 32  # updates between two looks at the training loss
     measured_examples: int = 4_096  # of each split that the minima are measured on
-    measures: tuple[str, ...] = NAMES  # of the report card
+    measures: tuple[str, ...] = card.NAMES  # of the report card
     epsilon: float = 1e-3  # half-width of Keskar's box, relative to |w| + 1
     starts: int = 2  # random starts of the search for the worst point in the box
     probes: int = 60  # Hessian products for a trace
@@ -116,9 +95,9 @@ class Config:
                 f"large_batch is {self.large_batch}; expected more than small_batch, "
                 f"which is {self.small_batch}"
             )
-        if not self.measures or not set(self.measures) <= set(NAMES):
+        if not self.measures or not set(self.measures) <= set(card.NAMES):
             raise ValueError(
-                f"measures is {self.measures}; expected some of {', '.join(NAMES)}"
+                f"measures is {self.measures}; expected some of {', '.join(card.NAMES)}"
             )
 
 
@@ -132,17 +111,6 @@ class Setting(NamedTuple):
     line: connections.Line
 
 
-class Rescaled(NamedTuple):
-    """Networks of the small batch before and after a rescaling of their layers."""
-
-    before: minima.Card
-    after: minima.Card
-    losses: np.ndarray
-    """Of the training set [2, M]."""
-    slices: Mapping[str, np.ndarray]
-    """Norm of the direction -> losses [2, M, A]."""
-
-
 class Findings(NamedTuple):
     """What was found at the minima, around them and between them."""
 
@@ -151,8 +119,7 @@ class Findings(NamedTuple):
     test_examples: int
     plain: Setting
     decayed: Setting
-    spectra: Mapping[str, tuple[curvature.SpectralDensity, ...]]
-    """Name of a group -> a density for each of its first networks."""
+    spectra: spectra.Spectra
     steps: np.ndarray
     """[A], along the slices."""
     slices: Mapping[str, np.ndarray]
@@ -161,7 +128,7 @@ class Findings(NamedTuple):
     """Name of a group -> losses [A, A]."""
     curve: np.ndarray
     """Training loss on the trained curves [M, B]."""
-    rescaled: Rescaled | None
+    rescaled: rescaling.Rescaled | None
     """None with BatchNorm, which has no such thing."""
 
 
@@ -189,8 +156,8 @@ def run(config: Config, context: runs.Context) -> Findings:
             )
         ]
     with context.phase("spectra"):
-        spectra = {
-            group: tuple(probe.each(f"spectra, {group}", of, _spectrum(config, probe)))
+        densities = {
+            group: tuple(probe.each(f"spectra, {group}", of, spectra.at(config, probe)))
             for group, of in few.items()
         }
     with context.phase("landscape"):
@@ -208,14 +175,14 @@ def run(config: Config, context: runs.Context) -> Findings:
         }
         rescaled = None
         if not config.batch_norm:
-            card = settings[0].cards[SMALL].part(slice(side))
-            rescaled = _rescale(config, probe, few[SMALL], card, steps)
+            before = settings[0].cards[SMALL].part(slice(side))
+            rescaled = rescaling.measure(config, probe, few[SMALL], before, steps)
     return Findings(
         size=optax.tree.size(networks[SMALL][0]["params"]),
         test_examples=len(study.dataset.test.labels),
         plain=settings[0],
         decayed=settings[1],
-        spectra=spectra,
+        spectra=densities,
         steps=steps,
         slices=slices,
         surfaces=surfaces,
@@ -230,36 +197,11 @@ def _setting(config, probe, populations, title):
         records={group: of.record for group, of in populations.items()},
         lengths={group: minima.lengths(of) for group, of in populations.items()},
         cards={
-            group: probe.card(of, f"sharpness, {group}, {title}", _measures(config))
+            group: probe.card(of, f"sharpness, {group}, {title}", card.measures(config))
             for group, of in networks.items()
         },
         line=connections.line(probe, list(zip(*networks.values(), strict=True))),
     )
-
-
-def _measures(config):
-    known = sharpness.MEASURES | {
-        "keskar": functools.partial(
-            sharpness.keskar, epsilon=config.epsilon, starts=config.starts
-        ),
-        "hessian_trace": functools.partial(
-            sharpness.hessian_trace, probes=config.probes
-        ),
-        TEN: functools.partial(sharpness.sam_sharpness, steps=10),
-    }
-    return {name: known[name] for name in config.measures}
-
-
-def _spectrum(config, probe):
-    def spectrum(seed, variables):
-        return curvature.spectral_density(
-            curvature.hessian(*probe.at(variables)),
-            key=jax.random.key(seed),
-            order=config.order,
-            probes=START_VECTORS,
-        )
-
-    return spectrum
 
 
 def _surface(context, probe, group, variables, steps):
@@ -274,39 +216,18 @@ def _surface(context, probe, group, variables, steps):
     )
 
 
-def _rescale(config, probe, networks, card, steps):
-    moved = []
-    for variables in networks:
-        kernels = sum(
-            np.ndim(leaf) > 1 for leaf in jax.tree.leaves(variables["params"])
-        )
-        factors = (FACTOR, *[1.0] * (kernels - 2), 1 / FACTOR)
-        params = sharpness.rescale_layers(variables["params"], factors)
-        moved.append({**variables, "params": params})
-    both = (networks, moved)
-    return Rescaled(
-        before=card,
-        after=probe.card(moved, "sharpness, rescaled", _measures(config)),
-        losses=np.array([minima.mean_losses(probe, each) for each in both]),
-        slices={
-            norm: np.stack([probe.slices(each, steps, norm=norm) for each in both])
-            for norm in ("filter", "none")
-        },
-    )
-
-
 def analyse(config: Config, found: Findings) -> report.Report:
     """Decide the claims, and show what was found."""
     claims = [
         *_generalisation_claims(found.plain, "L20", "", "generalisation"),
         *_sharper_claims(found.plain),
         *_spectrum_and_slice_claims(found),
-        *_between_claims(found),
+        *connections.claims(found.plain.line, found.curve),
         *_generalisation_claims(
             found.decayed, "L20.decay", "With weight decay too: ", "decay"
         ),
         *_decay_claims(found),
-        *(_rescaled_claims(found.rescaled) if found.rescaled else []),
+        *(rescaling.claims(found.rescaled) if found.rescaled else []),
     ]
     records = [*found.plain.records.values(), *found.decayed.records.values()]
     return report.Report(
@@ -317,12 +238,16 @@ def analyse(config: Config, found: Findings) -> report.Report:
         sections=[
             minima.training_section(found.plain.records, config.stop_loss),
             minima.generalisation_section(found.plain.records, found.test_examples),
-            _sharpness(config, found.plain.cards),
-            _spectra(config, found),
+            card.section(config, found.plain.cards),
+            spectra.section(config, found.spectra, found.size),
             _around(config, found),
             connections.section(config, found.plain.line, found.curve),
             _decay(config, found),
-            *([_rescaling(found)] if found.rescaled else []),
+            *(
+                [rescaling.section(found.rescaled, found.steps)]
+                if found.rescaled
+                else []
+            ),
         ],
     )
 
@@ -358,10 +283,10 @@ def _generalisation_claims(setting, id, start, figure):
 def _sharper_claims(setting):
     return [
         _sharper(
-            setting, name, "L20", "", FIGURES[setting.cards[SMALL].invariant[name]]
+            setting, name, "L20", "", card.FIGURES[setting.cards[SMALL].invariant[name]]
         )
         for name in setting.cards[SMALL].values
-        if name != NOISE
+        if name != card.NOISE
     ]
 
 
@@ -370,8 +295,10 @@ def _sharper(setting, name, id, start, figure):
         source=f"{LECTURE}; Keskar et al. 2017, section 2.2", figure=figure
     )
     return say.ratio(
-        f"{id}.{IDS[name]}",
-        _begun(start, f"The large batch finds the sharper minimum: {TITLES[name]}."),
+        f"{id}.{card.IDS[name]}",
+        _begun(
+            start, f"The large batch finds the sharper minimum: {card.TITLES[name]}."
+        ),
         SHARPER,
         tuple(setting.cards[group].values[name] for group in (LARGE, SMALL)),
         above=1,
@@ -384,7 +311,7 @@ def _spectrum_and_slice_claims(found):
         figure="eigenvalues",
     )
     slices = report.Claims(source="Li et al. 2018, section 5", figure="slices")
-    few, many = _outliers(found)
+    few, many = spectra.outliers(found.spectra, found.size)
     quarter = np.searchsorted(found.steps, found.steps[-1] / 4)
     return [
         spectrum.ratio(
@@ -406,41 +333,10 @@ def _spectrum_and_slice_claims(found):
     ]
 
 
-def _between_claims(found):
-    line = report.Claims(
-        source="Goodfellow et al. 2015; Keskar et al. 2017, figure 3", figure="line"
-    )
-    curve = report.Claims(source="Garipov et al. 2018, section 3", figure="curve")
-    straight, curved = connections.ways(found.plain.line, found.curve).values()
-    ends = (straight[:, 0] + straight[:, -1]) / 2
-    # Logarithms, because barriers of different seeds differ by orders of magnitude.
-    peaks = [
-        ends + landscape.rise_above_chord(connections.BETWEEN, loss)
-        for loss in (straight, curved)
-    ]
-    return [
-        line.ratio(
-            "L20.barrier",
-            "A barrier lies between the two minima: on the straight line the training "
-            "loss more than doubles.",
-            "ratio, ends and rise above the chord / ends",
-            (peaks[0], ends),
-            above=2,
-        ),
-        curve.ratio(
-            "L20.curve",
-            "A trained curve between the two minima has a lower barrier.",
-            "ratio, ends and rise on the trained curve / on the straight line",
-            (peaks[1], peaks[0]),
-            below=1,
-        ),
-    ]
-
-
 def _decay_claims(found):
     sharper = [
         _sharper(found.decayed, name, "L20.decay", "With weight decay too: ", "decay")
-        for name in CLASSIC
+        for name in card.CLASSIC
         if name in found.decayed.cards[SMALL].values
     ]
     small, large = connections.beyond_ends(found.plain.line)
@@ -470,76 +366,8 @@ def _decay_claims(found):
     ]
 
 
-def _rescaled_claims(found):
-    say = report.Claims(source="Dinh et al. 2017, section 3", figure="rescaling")
-    slices = report.Claims(source="Li et al. 2018, section 4", figure="rescaled_slices")
-    changes, invariant = _changes(found), found.before.invariant
-    claims = [
-        say.ratio(
-            f"L20.rescaled.{IDS[name]}",
-            "A minimum becomes sharper by a rescaling of its layers that leaves its "
-            f"function alone: {TITLES[name]}.",
-            "ratio, rescaled / as trained",
-            (found.after.values[name], found.before.values[name]),
-            above=1,
-        )
-        for name in CLASSIC
-        if name in changes and not invariant[name]
-    ]
-    kept = [np.abs(changes[name] - 1) for name in changes if invariant[name]]
-    if kept:
-        claims.append(
-            say.mean(
-                "L20.rescaled.invariant",
-                "Adaptive measures, the Fisher-Rao norm and relative flatness are the "
-                "same after that rescaling, to a hundredth.",
-                "largest relative change",
-                np.max(kept, axis=0),
-                below=TOLERANCE,
-            )
-        )
-    before, after = found.slices["filter"]
-    claims.append(
-        slices.mean(
-            "L20.rescaled.slices",
-            "Filter-normalised slices are the same after that rescaling, to a "
-            "hundredth.",
-            "largest relative change",
-            np.max(np.abs(after / before - 1), axis=1),
-            below=TOLERANCE,
-        )
-    )
-    return claims
-
-
 def _begun(start, sentence):
     return start + sentence[0].lower() + sentence[1:] if start else sentence
-
-
-def _changes(found):
-    """Return each measure after over before, name -> [M]."""
-    before, after = found.before.values, found.after.values
-    return {name: after[name] / before[name] for name in after}
-
-
-def _outliers(found):
-    """Return how many eigenvalues are above `SHARE` of the small batch's top [2, M]."""
-    least = [SHARE * float(density.values.max()) for density in found.spectra[SMALL]]
-    return np.array(
-        [
-            [
-                found.size * _above(density, [x])[0]
-                for density, x in zip(row, least, strict=True)
-            ]
-            for row in found.spectra.values()
-        ]
-    )
-
-
-def _above(density, places):
-    """Return the share of the eigenvalues above each place, [A]."""
-    beyond = density.values[..., None] > np.asarray(places)
-    return np.einsum("mj,mja->ma", density.weights, beyond).mean(axis=0)
 
 
 def _summary(config, found, claims):
@@ -549,12 +377,12 @@ def _summary(config, found, claims):
         for group in GROUPS
     )
     measures = {
-        name: by_id[f"L20.{IDS[name]}"]
+        name: by_id[f"L20.{card.IDS[name]}"]
         for name in found.plain.cards[SMALL].values
-        if name != NOISE
+        if name != card.NOISE
     }
     ratios = "; ".join(
-        f"{SHORT[name]}, {report.format_number(claim.effect)}"
+        f"{card.SHORT[name]}, {report.format_number(claim.effect)}"
         for name, claim in measures.items()
     )
     count = sum(claim.verdict == "supported" for claim in measures.values())
@@ -574,110 +402,6 @@ def _summary(config, found, claims):
     return text
 
 
-def _sharpness(config, cards):
-    first = cards[SMALL]
-    figures = []
-    for invariant, name in FIGURES.items():
-        measures = {
-            TITLES[measure]: [card.values[measure] for card in cards.values()]
-            for measure in first.values
-            if first.invariant[measure] is invariant
-        }
-        if measures:
-            kind = "are" if invariant else "are not"
-            figures.append(
-                report.Paired(
-                    name,
-                    measures,
-                    tuple(cards),
-                    log=True,
-                    caption=f"Measures that {kind} invariant under a rescaling of "
-                    "layers, on logarithmic axes.",
-                )
-            )
-    return report.Section(
-        "Sharpness",
-        "All measures are of the mean loss on the training set (on its first "
-        f"{config.measured_examples:,} examples, where it has more), in test mode. "
-        f"The trace is estimated by Hutch++ with {config.probes} products. "
-        "Keskar's sharpness is the highest rise of the loss in the box `|z| <= "
-        f"{config.epsilon:g} (|w| + 1)`, relative to 1 + loss, found by "
-        f"{config.starts} searches of ten iterations of L-BFGS-B. SAM's is the highest "
-        "rise in a ball of radius 0.05. The adaptive ones measure a ball or noise in "
-        "units of the parameters themselves.\n\n"
-        "One ascent is what SAM itself takes in training: along the gradient, as far "
-        "as the radius. Near a minimum the gradient says more about how the training "
-        "ended than about curvature, so read that row beside the one of ten ascents, "
-        "which comes close to the maximum that defines the measure. The gradient noise "
-        "scale is on the card too and is no sharpness; it also goes by the gradient "
-        "that is left.",
-        report.Table(
-            ("measure", *cards, "error (%)", "cost (gradients)", "invariant"),
-            [
-                (
-                    TITLES[name],
-                    *(card.values[name] for card in cards.values()),
-                    _largest_error(cards.values(), name),
-                    f"{first.costs[name]:.0f}",
-                    "yes" if first.invariant[name] else "no",
-                )
-                for name in first.values
-            ],
-            "Mean ± standard deviation over seeds; the largest standard error of a "
-            "value, in percent of it, where it is sampled; gradients of the training "
-            "loss that a value takes; and whether a rescaling of layers leaves it as "
-            "it is.",
-        ),
-        *figures,
-    )
-
-
-def _largest_error(cards, name):
-    shares = np.concatenate([card.errors[name] / card.values[name] for card in cards])
-    known = shares[np.isfinite(shares)]
-    return f"{100 * known.max():.1f}" if known.any() else "–"
-
-
-def _spectra(config, found):
-    def visible(density):
-        return np.where(density.density > FAINTEST, density.density, np.nan)
-
-    def counts(row):
-        top = min(float(density.values.max()) for density in row)
-        places = np.geomspace(1e-3 * top, 0.999 * top, 200)
-        return places, np.array([found.size * _above(each, places) for each in row])
-
-    return report.Section(
-        "Spectra",
-        report.Curves(
-            "density",
-            {
-                name: (row[0].grid, visible(row[0]))
-                for name, row in found.spectra.items()
-            },
-            ("eigenvalue of the Hessian", "density"),
-            log="y",
-            caption=(
-                f"Density of the eigenvalues at the minima of seed {config.seeds[0]}, "
-                f"by stochastic Lanczos quadrature of order {config.order} from "
-                f"{START_VECTORS} start vectors, blurred by a Gaussian. Of the "
-                f"{found.size:,} eigenvalues nearly all are in the peak at zero; the "
-                "bumps on the right are single ones."
-            ),
-        ),
-        report.Curves(
-            "eigenvalues",
-            {name: counts(row) for name, row in found.spectra.items()},
-            ("eigenvalue of the Hessian", "larger eigenvalues"),
-            log="xy",
-            caption=(
-                "Estimated number of eigenvalues above each value, up to the least of "
-                "the largest."
-            ),
-        ),
-    )
-
-
 def _around(config, found):
     plane = report.Landscape(x=found.steps, y=found.steps, losses=found.surfaces)
     caption = (
@@ -687,7 +411,7 @@ def _around(config, found):
     )
     return report.Section(
         "Around the minima",
-        _slices(
+        minima.slices_figure(
             "slices",
             {name: (found.steps, loss) for name, loss in found.slices.items()},
             "Training loss along a filter-normalised random direction, in lengths of a "
@@ -696,11 +420,6 @@ def _around(config, found):
         report.Contours("contours", plane, caption=caption),
         report.Surface("surfaces", plane, caption=caption),
     )
-
-
-def _slices(name, curves, caption):
-    labels = ("distance along the direction", "training loss (nats)")
-    return report.Curves(name, curves, labels, log="y", caption=caption)
 
 
 def _decay(config, found):
@@ -739,7 +458,7 @@ def _decay(config, found):
         ),
         report.Forest(
             "decay",
-            [SHORT[name] for name in names],
+            [card.SHORT[name] for name in names],
             {
                 setting: [
                     of.cards[LARGE].values[name] / of.cards[SMALL].values[name]
@@ -761,44 +480,5 @@ def _decay(config, found):
             found.decayed.line,
             f"With a weight decay of {config.weight_decay:g}: loss (blue) and accuracy "
             "(red) on the straight line between the two minima of a seed",
-        ),
-    )
-
-
-def _rescaling(found):
-    rescaled, changes = found.rescaled, _changes(found.rescaled)
-    curves = {
-        scaled + where: (found.steps, rescaled.slices[norm][row])
-        for norm, scaled in (("filter", "normalised"), ("none", "raw"))
-        for row, where in enumerate(("", ", rescaled"))
-    }
-    before, after = map(report.format_spread, rescaled.losses)
-    return report.Section(
-        "The same minima, rescaled",
-        f"The first layer is multiplied by {FACTOR:g} and the last divided by it, "
-        "biases along with them. As `relu(a x) = a relu(x)`, the network computes what "
-        "it did, so its training loss, test error and predictions stay "
-        f"({before} nats before, {after} after). What a measure says about the minimum "
-        "must not change either, if it is to tell how well the function generalises.",
-        report.Forest(
-            "rescaling",
-            [SHORT[name] for name in changes],
-            {"rescaled / as trained": list(changes.values())},
-            "ratio, rescaled / as trained",
-            log=True,
-            bold=[SHORT[name] for name in changes if rescaled.before.invariant[name]],
-            reference=1.0,
-            caption=(
-                "Each measure of a small-batch minimum after its layers were rescaled, "
-                "relative to before: geometric mean over seeds with its 95 % interval. "
-                "Those in bold are invariant in theory."
-            ),
-        ),
-        _slices(
-            "rescaled_slices",
-            curves,
-            "Training loss along one random direction, the same draw for both. "
-            "Normalised by the filters the curves before and after are one; raw they "
-            "are not.",
         ),
     )

@@ -77,6 +77,37 @@ def beyond_ends(on_line: Line) -> tuple[np.ndarray, np.ndarray]:
     return loss[:, 0], loss[:, -1]
 
 
+def claims(on_line: Line, on_curve: np.ndarray) -> list[report.Claim]:
+    """Decide whether barriers lie between the minima."""
+    straight_line = report.Claims(
+        source="Goodfellow et al. 2015; Keskar et al. 2017, figure 3", figure="line"
+    )
+    trained = report.Claims(source="Garipov et al. 2018, section 3", figure="curve")
+    straight, curved = ways(on_line, on_curve).values()
+    ends = (straight[:, 0] + straight[:, -1]) / 2
+    # Logarithms, because barriers of different seeds differ by orders of magnitude.
+    peaks = [
+        ends + landscape.rise_above_chord(BETWEEN, loss) for loss in (straight, curved)
+    ]
+    return [
+        straight_line.ratio(
+            "L20.barrier",
+            "A barrier lies between the two minima: on the straight line the training "
+            "loss more than doubles.",
+            "ratio, ends and rise above the chord / ends",
+            (peaks[0], ends),
+            above=2,
+        ),
+        trained.ratio(
+            "L20.curve",
+            "A trained curve between the two minima has a lower barrier.",
+            "ratio, ends and rise on the trained curve / on the straight line",
+            (peaks[1], peaks[0]),
+            below=1,
+        ),
+    ]
+
+
 def section(config: Any, on_line: Line, on_curve: np.ndarray) -> report.Section:
     """Show the line, the curve and their barriers."""
     both = ways(on_line, on_curve)
