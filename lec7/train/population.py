@@ -1,7 +1,6 @@
 """Train one network with one update rule from several seeds, as one population."""
 
 import contextlib
-import functools
 import pathlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -74,7 +73,7 @@ class Population(NamedTuple):
 def train(
     model: nn.Module,
     rule: optax.GradientTransformation,
-    dataset: datasets.Dataset,
+    dataset: datasets.Dataset | tuple,
     *,
     steps: int,
     batch_size: int,
@@ -100,7 +99,7 @@ def train(
     Args:
       model: Flax model, called `(x, *, train)` -> logits [B, K].
       rule: the update rule.
-      dataset: what to train on and to test with.
+      dataset: what to train on and to test with, or images [N, ...] and labels [N].
       steps: updates at the most.
       batch_size: B, a multiple of the number of devices.
       loss: logits [B, K], labels -> loss of each example [B].
@@ -136,20 +135,23 @@ def train(
         )
     if getattr(model, "axis_name", 0) is None:
         model = model.clone(axis_name=steps_module.DEVICE_AXIS)
-    splits = {name: getattr(dataset, name) for name in ("train", "validation", "test")}
+    splits = _splits(dataset)
     evaluate, evaluate_unseen = (
         evaluation.make_evaluate(model, loss, part, devices)
         for part in (
-            {name: splits[name] for name in watch},
-            {name: part for name, part in splits.items() if name not in watch},
+            {name: split for name, split in splits.items() if name in watch},
+            {name: split for name, split in splits.items() if name not in watch},
         )
     )
     step = steps_module.make_step(
         model, rule, loss, axis_name=steps_module.DEVICE_AXIS, m=m, augment=augment
     )
     if initialise is None:
-        example = jnp.zeros((1, *dataset.train.images.shape[1:]))
-        initialise = functools.partial(model.init, x=example, train=False)
+        example = jnp.zeros((1, *splits["train"][0].shape[1:]))
+
+        def initialise(key: jax.Array) -> Mapping[str, Any]:
+            return model.init(key, example, train=False)
+
     plan = loop.Plan(
         max_steps=steps,
         evaluate_every=evaluate_every or steps,
@@ -165,7 +167,7 @@ def train(
             states.initial_population(initialise, rule, seeds, hyperparams),
             step=step if ceiling is None else _bounded(step, ceiling),
             batches=feed.from_arrays(
-                *dataset.train, seeds=seeds, batch_size=batch_size
+                *splits["train"], seeds=seeds, batch_size=batch_size
             ),
             evaluate=evaluate,
             plan=plan,
@@ -183,6 +185,14 @@ def train(
         opt_state=state.opt_state,
         snapshots=kept,
     )
+
+
+def _splits(dataset: datasets.Dataset | tuple) -> dict[str, Any]:
+    if hasattr(dataset, "validation"):
+        return {
+            name: getattr(dataset, name) for name in ("train", "validation", "test")
+        }
+    return {"train": tuple(map(np.asarray, dataset))}
 
 
 def _bounded(step: steps_module.Step, ceiling: float) -> steps_module.Step:
