@@ -299,20 +299,21 @@ def _descents(config, found):
         f"Condition number {config.condition:g}, {config.steps} updates; the one rate "
         f"is {config.equal_rate:g} / k."
     )
+    still = report.Trajectories("trajectories", panels, caption=shown)
     return [
         report.Section(
             "An ellipse, aligned and turned",
             "A rule that divides each coordinate by the size of its own gradient "
             "rescales the axes, which rounds an ellipse that lies along them. Across "
             "them, both coordinates look alike, and there is nothing to rescale.",
-            report.Trajectories("trajectories", panels, caption=shown),
-            report.Animation("animation", panels, caption=f"{shown} Update by update."),
+            still,
+            report.Animation("animation", still, caption=f"{shown} Update by update."),
         ),
         report.Section(
             "Replay",
             "The same paths, with the state that each rule carries along.",
             report.Replay(
-                "replay", panels, caption=f"{shown} With what the rules remember."
+                "replay", still, caption=f"{shown} With what the rules remember."
             ),
         ),
     ]

@@ -25,21 +25,27 @@ class Animation:
 
     Attributes:
       name: of the figure.
-      panels: title, such as "equal rates" -> paths over a surface.
+      still: the same paths standing still.
       caption: of the figure.
       frames: pictures at most, in 2 ... 100.
     """
 
     name: str
-    panels: trajectories.Panels
+    still: trajectories.Trajectories
     _: dataclasses.KW_ONLY
     caption: str
     frames: int = 80
 
     def save(self, folder: Path) -> figures.Figure:
         """Draw the pictures, and write them with their numbers."""
-        given = {"caption": self.caption, "frames": self.frames}
-        return save_animation(self.panels, folder, self.name, **given)
+        if not 2 <= self.frames <= _MOST_FRAMES:
+            raise ValueError(f"frames = {self.frames}; expected 2 to {_MOST_FRAMES}")
+        panels = self.still.panels
+        record = self.still.save_as(folder, self.name, self.caption)
+        record = dataclasses.replace(record, gif=record.png.with_suffix(".gif"))
+        steps = choose_steps(max(map(paths.last_step, panels.values())), self.frames)
+        files.write_atomically(record.gif, _encode(_draw_pictures(panels, steps)))
+        return record
 
 
 def save_animation(
@@ -70,13 +76,8 @@ def save_animation(
     Raises:
       ValueError: if there are to be too few or too many pictures.
     """
-    if not 2 <= frames <= _MOST_FRAMES:
-        raise ValueError(f"frames = {frames}; expected 2 to {_MOST_FRAMES} pictures")
-    record = trajectories.save_trajectories(panels, folder, name, caption=caption)
-    record = dataclasses.replace(record, gif=record.png.with_suffix(".gif"))
-    steps = choose_steps(max(map(paths.last_step, panels.values())), frames)
-    files.write_atomically(record.gif, _encode(_draw_pictures(panels, steps)))
-    return record
+    still = trajectories.Trajectories(name, panels, caption=caption)
+    return Animation(name, still, caption=caption, frames=frames).save(folder)
 
 
 def choose_steps(last: int, frames: int) -> np.ndarray:

@@ -5,7 +5,7 @@ import io
 import re
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -41,9 +41,29 @@ class Figure:
     scenes: str = ""
 
 
+class Pictures(NamedTuple):
+    """A drawn figure, as the bytes of its files."""
+
+    png: bytes
+    svg: bytes
+
+
 @style.in_house_look
+def encode(figure: "matplotlib.figure.Figure") -> Pictures:
+    """Return a figure as PNG and SVG; equal figures give equal bytes."""
+    pictures = []
+    for kind, metadata in (
+        ("png", {"Software": None}),
+        ("svg", {"Creator": None, "Date": None}),
+    ):
+        picture = io.BytesIO()
+        figure.savefig(picture, format=kind, metadata=metadata)
+        pictures.append(picture.getvalue())
+    return Pictures(*pictures)
+
+
 def save_figure(
-    figure: "matplotlib.figure.Figure",
+    figure: "matplotlib.figure.Figure | Pictures",
     folder: Path,
     name: str,
     *,
@@ -53,7 +73,7 @@ def save_figure(
     """Write figures/NAME.png, .svg and .npz; equal input gives equal bytes.
 
     Args:
-      figure: as drawn.
+      figure: as drawn, or its pictures.
       folder: the run's folder.
       name: letters, digits, "-" and "_".
       data: the arrays the figure was drawn from, by name.
@@ -78,13 +98,9 @@ def save_figure(
     record = Figure(
         name, caption, *(stem.with_suffix(end) for end in (".png", ".svg", ".npz"))
     )
-    for path, metadata in (
-        (record.png, {"Software": None}),
-        (record.svg, {"Creator": None, "Date": None}),
-    ):
-        picture = io.BytesIO()
-        figure.savefig(picture, format=path.suffix[1:], metadata=metadata)
-        files.write_atomically(path, picture.getvalue())
+    pictures = figure if isinstance(figure, Pictures) else encode(figure)
+    files.write_atomically(record.png, pictures.png)
+    files.write_atomically(record.svg, pictures.svg)
     numbers = io.BytesIO()
     np.savez_compressed(numbers, **arrays)
     files.write_atomically(record.npz, numbers.getvalue())

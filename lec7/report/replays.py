@@ -34,14 +34,14 @@ class Replay:
 
     Attributes:
       name: of the figure.
-      panels: title of a surface -> paths over it, with their losses and state.
+      still: the same paths standing still, with their losses and state.
       caption: of the figure.
       arrows: names of state that has a direction.
       points: names of state that is a place. What is neither has a size alone.
     """
 
     name: str
-    panels: trajectories.Panels
+    still: trajectories.Trajectories
     _: dataclasses.KW_ONLY
     caption: str
     arrows: Collection[str] = ("velocity", "first moment")
@@ -49,14 +49,11 @@ class Replay:
 
     def save(self, folder: Path) -> figures.Figure:
         """Draw the still picture, and compose what the page replays."""
-        return save_replay(
-            self.panels,
-            folder,
-            self.name,
-            caption=self.caption,
-            arrows=self.arrows,
-            points=self.points,
+        scenes = compose_scenes(
+            self.still.panels, arrows=self.arrows, points=self.points
         )
+        figure = self.still.save_as(folder, self.name, self.caption)
+        return dataclasses.replace(figure, player="replay", scenes=scenes)
 
 
 def save_replay(

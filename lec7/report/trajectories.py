@@ -1,6 +1,7 @@
 """Figures of trajectories: what update rules do on a loss of two parameters."""
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from pathlib import Path
@@ -51,9 +52,20 @@ class Trajectories:
     _: dataclasses.KW_ONLY
     caption: str
 
+    @functools.cached_property
+    def pictures(self) -> figures.Pictures:
+        """The still picture, which an animation and a replay of it show too."""
+        return figures.encode(draw_trajectories(self.panels))
+
     def save(self, folder: Path) -> figures.Figure:
-        """Draw the figure, and write it with its numbers."""
-        return save_trajectories(self.panels, folder, self.name, caption=self.caption)
+        """Write the figure with its numbers."""
+        return self.save_as(folder, self.name, self.caption)
+
+    def save_as(self, folder: Path, name: str, caption: str) -> figures.Figure:
+        """Write the figure under another name."""
+        return figures.save_figure(
+            self.pictures, folder, name, data=numbers(self.panels), caption=caption
+        )
 
 
 class Look(NamedTuple):
@@ -105,18 +117,13 @@ def draw_trajectories(panels: Panels) -> "Figure":
 def save_trajectories(
     panels: Panels, folder: Path, name: str, *, caption: str
 ) -> figures.Figure:
-    """Draw trajectories and save them, with their points and surfaces.
+    """Draw trajectories and save them; to go when all experiments use the value."""
+    return Trajectories(name, panels, caption=caption).save(folder)
 
-    Args:
-      panels: as for `draw_trajectories`.
-      folder: the run's folder.
-      name: as for `save_figure`.
-      caption: as for `save_figure`.
 
-    Returns:
-      The record of what was written.
-    """
-    drawn, data = draw_trajectories(panels), {}
+def numbers(panels: Panels) -> dict[str, np.ndarray]:
+    """Return the points and surfaces of trajectories by name."""
+    data = {}
     for title, shown in panels.items():
         data[f"{title}, x"], data[f"{title}, y"] = shown.landscape.x, shown.landscape.y
         (data[f"{title}, loss"],) = shown.landscape.losses.values()
@@ -127,7 +134,7 @@ def save_trajectories(
             for key, values in (beside | getattr(path, "state", {})).items():
                 if values is not None:
                     data[f"{title}, {rule}, {key}"] = values
-    return figures.save_figure(drawn, folder, name, data=data, caption=caption)
+    return data
 
 
 def assign_looks(panels: Panels) -> dict[str, Look]:
