@@ -19,187 +19,149 @@ Data: digits, or any TFDS name
 
 import dataclasses
 import functools
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import _descents, _shells, _surfaces, _training, _trajectories
-from experiments._bias_correction import measured, sections
+from experiments import _shells, _surfaces, _trajectories, descents, training
 from lec7 import data, losses, models, report, runs, train, update_rules
 
+ALMOST, ADAM, COARSE = "almost Adam", "Adam", "Adam, epsilon 1e-7"
 RULES = {
-    measured.ALMOST: functools.partial(
-        update_rules.adam, eps=1e-7, bias_correction=False
-    ),
-    measured.ADAM: update_rules.adam,
-    measured.COARSE: functools.partial(update_rules.adam, eps=1e-7),
+    ALMOST: functools.partial(update_rules.adam, eps=1e-7, bias_correction=False),
+    ADAM: update_rules.adam,
+    COARSE: functools.partial(update_rules.adam, eps=1e-7),
 }
-PAIR = measured.ALMOST, measured.ADAM
-FIRST = measured.FIRST
+PAIR = ALMOST, ADAM
+FIRST = 10  # updates that count as the first
 SHOWN = 40  # updates of a network whose size is measured
+LOSS = "training loss (nats)"
+
+Steps = Annotated[int, runs.at_least(FIRST)]
+Trained = Mapping[float, train.Record]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """What is trained, and at which rates."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
-    seeds: tuple[int, ...] = tuple(range(8))  # networks and shells, at least 2
-    width: int = 64  # neurons of the hidden layer
-    batch_size: int = 32  # examples an update
+    seeds: runs.Seeds = tuple(range(8))  # networks and shells, at least 2
+    width: runs.Count = 64  # neurons of the hidden layer
+    batch_size: runs.Count = 32  # examples an update
     # step sizes that each rule is tuned over
-    rates: tuple[float, ...] = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
+    rates: runs.Positives = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
     default_rate: float = 1e-3  # step size of all rules where it is equal, one of rates
-    max_steps: int = 200  # updates of a network, at least 10
-    surface_rate: float = 0.3  # step size on the surfaces, where it is equal
-    surface_rates: int = 33  # step sizes tuned over there, from 0.001 to 10
-    surface_steps: int = 150  # updates on a surface
+    max_steps: Steps = 200  # updates of a network
+    surface_rate: runs.Positive = 0.3  # step size on the surfaces, where it is equal
+    surface_rates: runs.Several = 33  # step sizes tuned over there, from 0.001 to 10
+    surface_steps: Steps = 150  # updates on a surface
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
-          ValueError: a value is out of its range.
+          ValueError: the default rate is not one of the rates.
         """
-        runs.require_seeds(self.seeds)
-        if self.default_rate not in self.rates or min(self.rates) <= 0:
+        super().__post_init__()
+        if self.default_rate not in self.rates:
             raise ValueError(
                 f"default_rate is {self.default_rate:g}; expected one of rates, which "
-                f"are {self.rates}, all above 0"
+                f"are {self.rates}"
             )
-        for name, least in (
-            ("width", 1),
-            ("batch_size", 1),
-            ("max_steps", FIRST),
-            ("surface_rates", 2),
-            ("surface_steps", FIRST),
-        ):
-            runs.require_at_least(self, least, name)
-        runs.require_positive(self, "surface_rate")
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Descend the surfaces, train the networks and decide the claims.
+class Findings(NamedTuple):
+    """What was measured, by rule."""
 
-    Args:
-      config: what to train.
-      context: where and on what to run.
+    shell_steps: np.ndarray
+    """First step of `ALMOST` on N shells, in rates, the mean of both coordinates."""
+    pictured: Mapping[str, descents.Panel]
+    steps: Mapping[str, Mapping[str, np.ndarray]]
+    """`largest` and `rms` step of a network's parameters, in rates [M, T]."""
+    trained: Mapping[str, Trained]
+    """Rate -> training of M networks."""
 
-    Returns:
-      Claims, figures and text.
-    """
-    with context.phase("data"):
-        dataset = data.standardise(data.load(config.dataset))
+    def best(self, name: str) -> float:
+        """Return the rate at which a rule ends with the least training loss."""
+        by_rate = self.trained[name]
+        return min(by_rate, key=lambda rate: _last(by_rate[rate]).mean())
+
+
+def run(config: Config, context: runs.Context) -> Findings:
+    """Descend the surfaces and train the networks."""
+    study = training.Study(config, context)
+    build = functools.partial(models.MLP, widths=(config.width,))
     with context.phase("surfaces"):
-        shells = _on_shells(config)
-        pictured = _picture(config)
+        shell_steps, pictured = _shell_steps(config), _picture(config)
     with context.phase("first steps"):
-        steps = {name: _first_steps(config, dataset, RULES[name]) for name in PAIR}
+        steps = {
+            name: _first_steps(config, study.dataset, build, RULES[name])
+            for name in PAIR
+        }
     with context.phase("training"):
         trained = {
-            name: _train(config, context, dataset, name, make_rule)
+            name: study.sweep(
+                build,
+                make_rule,
+                {rate: rate for rate in config.rates},
+                name=name.replace(",", ""),
+                updates=config.max_steps,
+                evaluate_every=FIRST,
+            )
             for name, make_rule in RULES.items()
         }
-    with context.phase("report"):
-        study = measured.Study(
-            rate=config.default_rate,
-            surface_rate=config.surface_rate,
-            shells=shells,
-            steps=steps,
-            trained=trained,
-        )
-        decided = measured.decide(study)
-        return report.Report(
-            title="Adam's bias correction",
-            question=__doc__.partition("\n")[0],
-            summary=_summarise(config, study, decided),
-            claims=decided,
-            sections=[
-                *_descents.sections(
-                    context.folder,
-                    pictured,
-                    heading="On surfaces",
-                    text=(
-                        "Both moments start at zero. Without correction the root of "
-                        "the second is too small by more than the first is, and their "
-                        "quotient, the step, too large: `(1 − 0.9ᵗ) / √(1 − 0.999ᵗ)` "
-                        "rates on a constant slope, 3.16 at first and 6.57 at the most."
-                    ),
-                    shown=(
-                        f"Almost-Adam and Adam, {config.surface_steps} updates; the "
-                        f"one rate is {config.surface_rate:g}."
-                    ),
-                ),
-                *sections.sections(config, context.folder, study),
-            ],
-        )
+    return Findings(shell_steps, pictured, steps, trained)
 
 
-def _on_shells(config: Config) -> dict[str, _trajectories.Path]:
-    """Return the paths of both rules on a shell a seed, at one rate."""
+def _shell_steps(config: Config) -> np.ndarray:
     shells = _shells.draw(config.seeds, low=10, high=300)
     rates = np.full(len(config.seeds), config.surface_rate)
-    return {
-        name: _shells.follow(RULES[name], shells, rates, config.surface_steps)
-        for name in PAIR
-    }
+    path = _shells.follow(RULES[ALMOST], shells, rates, config.surface_steps)
+    first = np.abs(path.points[:, 1] - path.points[:, 0])
+    return first.mean(axis=1) / config.surface_rate
 
 
-def _picture(config: Config) -> _descents.Panels:
+def _picture(config: Config) -> dict[str, descents.Panel]:
     """Return the panels: two surfaces, at one rate and at the best of each rule."""
     rates = np.geomspace(1e-3, 10, config.surface_rates)
     panels = {}
     for surface in (_surfaces.TACO_SHELL, _surfaces.ROSENBROCK):
         where = (surface.function, [surface.start], config.surface_steps)
-        rules = {name: RULES[name] for name in PAIR}
-        best = {
-            name: _trajectories.tune(make_rule, *where, rates)
-            for name, make_rule in rules.items()
-        }
-        one = dict.fromkeys(rules, config.surface_rate)
+        best = {name: _trajectories.tune(RULES[name], *where, rates) for name in PAIR}
+        one = dict.fromkeys(PAIR, config.surface_rate)
         for title, chosen in (("one rate", one), ("best rates", best)):
-            panels[f"{surface.name}, {title}"] = (
-                surface,
-                {
-                    name: _shells.member(
-                        _trajectories.run(make_rule(chosen[name]), *where), 0
-                    )
-                    for name, make_rule in rules.items()
-                },
+            paths = {
+                name: _trajectories.run(RULES[name](chosen[name]), *where)
+                for name in PAIR
+            }
+            panels[f"{surface.name}, {title}"] = descents.panel(
+                surface, {name: _shells.member(path, 0) for name, path in paths.items()}
             )
     return panels
 
 
-def _model(config: Config, dataset: data.Dataset, axis_name: str | None) -> models.MLP:
-    return models.MLP(
-        num_classes=dataset.num_classes, widths=(config.width,), axis_name=axis_name
-    )
-
-
 def _first_steps(
-    config: Config, dataset: data.Dataset, make_rule: _trajectories.MakeRule
+    config: Config,
+    dataset: data.Dataset,
+    build: training.Build,
+    make_rule: _trajectories.MakeRule,
 ) -> dict[str, np.ndarray]:
     """Return the updates of the first steps, in rates: largest and rms, each [M, T]."""
-    model, rate = _model(config, dataset, None), config.default_rate
+    model, rate = build(num_classes=dataset.num_classes), config.default_rate
     rule = make_rule(rate)
     shape = dataset.train.images.shape[1:]
     state = train.initial_population(
         lambda key: models.initialise(model, key, shape), rule, config.seeds
     )
     step = train.make_step(model, rule, losses.cross_entropy)
+    given = {"batch_size": config.batch_size, "num_examples": len(dataset.train.labels)}
     indices = np.stack(
-        [
-            data.batch_indices(
-                seed,
-                0,
-                SHOWN,
-                batch_size=config.batch_size,
-                num_examples=len(dataset.train.labels),
-            )
-            for seed in config.seeds
-        ]
+        [data.batch_indices(seed, 0, SHOWN, **given) for seed in config.seeds]
     )
 
     def advance(state, chosen):
@@ -214,48 +176,159 @@ def _first_steps(
     return jax.device_get(jax.jit(member)(state, indices))
 
 
-def _train(
-    config: Config,
-    context: runs.Context,
-    dataset: data.Dataset,
-    name: str,
-    make_rule: _trajectories.MakeRule,
-) -> dict[float, train.Population]:
-    """Return networks trained with a rule, by rate."""
-    trained = _training.train_schedules(
-        context,
-        _model(config, dataset, train.DEVICE_AXIS),
-        make_rule,
-        {f"{rate:g}": rate for rate in config.rates},
-        dataset,
-        seeds=config.seeds,
-        batch_size=config.batch_size,
-        plan=train.Plan(max_steps=config.max_steps, evaluate_every=FIRST),
-        name=name.replace(",", ""),
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide the claims, and show what was found."""
+    claims = [
+        *_size_claims(found),
+        *_wreckage_claims(config, found),
+        *_cure_claims(config, found),
+    ]
+    return report.Report(
+        title="Adam's bias correction",
+        question=__doc__.partition("\n")[0],
+        summary=_summary(config, found, claims),
+        claims=claims,
+        sections=[
+            *descents.sections(
+                found.pictured,
+                heading="On surfaces",
+                text=(
+                    "Both moments start at zero. Without correction the root of the "
+                    "second is too small by more than the first is, and their "
+                    "quotient, the step, too large: `(1 − 0.9ᵗ) / √(1 − 0.999ᵗ)` "
+                    "rates on a constant slope, 3.16 at first and 6.57 at the most."
+                ),
+                shown=(
+                    f"Almost-Adam and Adam, {config.surface_steps} updates; the one "
+                    f"rate is {config.surface_rate:g}."
+                ),
+            ),
+            _sizes(config, found.steps),
+            _training(config, found),
+        ],
     )
-    return dict(zip(config.rates, trained.values(), strict=True))
 
 
-def _summarise(
-    config: Config, study: measured.Study, decided: list[report.Claim]
-) -> str:
+def _last(record):
+    """Return the training losses at the end [M], nats."""
+    return np.nan_to_num(record.final["train_loss"], nan=np.inf)
+
+
+def _early(record):
+    """Return the training losses after the first updates [M], nats."""
+    return record.history["train_loss"][0]
+
+
+def _size_claims(found):
+    say = report.Claims(source="lecture, 0:39:51", figure="sizes")
+    geometry = report.Claims(source="lecture, 0:39:51", figure="trajectories")
+    return [
+        say.ratio(
+            "L29",
+            "Without correction the first update of a network is far too large: more "
+            "than twice as long as with it.",
+            "length, almost Adam / Adam",
+            tuple(found.steps[name]["rms"][:, 0] for name in PAIR),
+            above=2,
+        ),
+        geometry.mean(
+            "L29.geometry",
+            "That is for no reason of the geometry: on every taco shell the first step "
+            "is of 0.1 / √0.001 = 3.16 rates in each coordinate.",
+            "rates",
+            found.shell_steps,
+            above=3.15,
+            below=3.17,
+        ),
+    ]
+
+
+def _wreckage_claims(config, found):
+    almost, adam = found.trained[ALMOST], found.trained[ADAM]
+    one, highest = config.default_rate, max(config.rates)
+    cases = {
+        "early": (
+            "training",
+            f"after {FIRST} updates at a rate of {one:g} its training loss is",
+            (_early(almost[one]), _early(adam[one])),
+        ),
+        "best": (
+            "rates",
+            "each at its best rate, its last training loss is",
+            (_last(almost[found.best(ALMOST)]), _last(adam[found.best(ADAM)])),
+        ),
+        "highest": (
+            "rates",
+            f"at a rate of {highest:g} its last training loss is",
+            (_last(almost[highest]), _last(adam[highest])),
+        ),
+    }
+    return [
+        report.Claims(source="lecture, 0:39:51", figure=figure).ratio(
+            f"L29.wrecks_{name}",
+            f"The steps of almost-Adam wreck the initialisation: {where} higher than "
+            "Adam's.",
+            "training loss, almost Adam / Adam",
+            pair,
+            above=1,
+        )
+        for name, (figure, where, pair) in cases.items()
+    ]
+
+
+def _cure_claims(config, found):
+    epsilon = report.Claims(source="lecture, 0:41:30", figure="rates")
+    sizes = report.Claims(source="lecture, 0:42:05", figure="sizes")
+    early = report.Claims(source="lecture, 0:42:05", figure="early_rates")
+    fine, coarse = found.trained[ADAM], found.trained[COARSE]
+    highest = max(config.rates)
+    return [
+        epsilon.ratio(
+            id,
+            "An epsilon of 1e-7 or 1e-8 hardly matters: the last training losses at a "
+            f"rate of {rate:g} agree to within a tenth.",
+            "training loss, 1e-7 / 1e-8",
+            (_last(coarse[rate]), _last(fine[rate])),
+            above=0.9,
+            below=1.1,
+        )
+        for id, rate in (("L30", config.default_rate), ("L30.best", found.best(ADAM)))
+    ] + [
+        sizes.mean(
+            "L31",
+            "The correction cures it: in the first ten updates no parameter moves by "
+            "much more than the rate.",
+            "largest step of a parameter, rates",
+            found.steps[ADAM]["largest"][:, :FIRST].max(axis=1),
+            below=1.1,
+        ),
+        early.ratio(
+            "L31.highest",
+            "The correction cures it: at the highest rate, the training loss after ten "
+            "updates is lower than without.",
+            "training loss, Adam / almost Adam",
+            (_early(fine[highest]), _early(found.trained[ALMOST][highest])),
+            below=1,
+        ),
+    ]
+
+
+def _summary(config, found, claims):
+    largest = found.steps[ALMOST]["largest"]
     first, longest = (
         report.format_number(float(np.mean(sizes)))
-        for sizes in (
-            study.steps[measured.ALMOST]["largest"][:, 0],
-            study.steps[measured.ALMOST]["largest"].max(axis=1),
-        )
+        for sizes in (largest[:, 0], largest.max(axis=1))
     )
-    losses = "; ".join(
+    ends = "; ".join(
         f"at {rate:g}, "
         + " and ".join(
-            report.format_number(float(measured.last_loss(networks[rate]).mean()))
-            for networks in list(study.trained.values())[:2]
+            report.format_number(float(_last(found.trained[name][rate]).mean()))
+            for name in PAIR
         )
         for rate in config.rates
     )
     early, best, highest = (
-        claim.verdict for claim in decided if claim.id.startswith("L29.wrecks")
+        claim.verdict for claim in claims if claim.id.startswith("L29.wrecks")
     )
     return (
         f"That the first steps wreck an initialisation is {early} by the loss after "
@@ -265,5 +338,94 @@ def _summarise(
         f"parameter by up to {first} rates, and one of the first {SHOWN} by up to "
         f"{longest}. "
         f"Training loss after {config.max_steps} updates, in nats, without and with "
-        f"correction: {losses}."
+        f"correction: {ends}."
+    )
+
+
+def _sizes(config, steps):
+    return report.Section(
+        "The first updates of a network",
+        report.Table(
+            ("step (rates)", "first, rms", "longest, rms", "largest of a parameter"),
+            [
+                (
+                    name,
+                    of["rms"][:, 0],
+                    of["rms"].max(axis=1),
+                    of["largest"].max(axis=1),
+                )
+                for name, of in steps.items()
+            ],
+        ),
+        report.Curves(
+            "sizes",
+            {
+                f"{name}, {kind}": (np.arange(SHOWN) + 1, of[kind])
+                for name, of in steps.items()
+                for kind in ("largest", "rms")
+            },
+            ("update", "step of a parameter (rates)"),
+            caption=(
+                "How far an update moves the parameters of a network, at a rate of "
+                f"{config.default_rate:g}: the largest step of a parameter, and the "
+                "root mean square of all."
+            ),
+        ),
+    )
+
+
+def _training(config, found):
+    rates = {
+        name: {
+            "one rate": config.default_rate,
+            "best rate": found.best(name),
+            "highest rate": max(config.rates),
+        }
+        for name in RULES
+    }
+    return report.Section(
+        "What comes of it",
+        f"A network with {config.width} hidden neurons, batches of "
+        f"{config.batch_size} of `{config.dataset}`, {len(config.seeds)} seeds.",
+        report.Table(
+            (
+                "rule",
+                "rate",
+                f"training loss, {FIRST} updates (nats)",
+                "training loss, end (nats)",
+                "test accuracy (%)",
+            ),
+            [
+                (f"{name}, {title}", rate, _early(r), _last(r), r.percent("test"))
+                for name, chosen in rates.items()
+                for title, rate in chosen.items()
+                for r in [found.trained[name][rate]]
+            ],
+        ),
+        report.Curves(
+            "training",
+            {
+                name: by_rate[config.default_rate].curve
+                for name, by_rate in found.trained.items()
+            },
+            ("updates", LOSS),
+            log="y",
+            caption=f"Training at one rate of {config.default_rate:g}.",
+        ),
+        *(
+            report.Curves(
+                name,
+                {
+                    rule: training.over_rates(by_rate, loss)
+                    for rule, by_rate in found.trained.items()
+                },
+                ("learning rate", LOSS),
+                log="xy",
+                caption=f"Training loss after {updates} updates at every rate.",
+            )
+            for name, loss, updates in (
+                ("early_rates", _early, FIRST),
+                ("rates", _last, config.max_steps),
+            )
+        ),
     )

@@ -89,6 +89,7 @@ def train_both(
             hyperparams={"weight_decay": rates},
             batch_size=getattr(config, group.replace(" ", "_")),
             updates=config.max_steps,
+            evaluate_every=config.evaluate_every,
             stop_loss=config.stop_loss,
         )
         for group in GROUPS

@@ -24,7 +24,7 @@ import jax
 import numpy as np
 import optax
 
-from experiments import _shells, _surfaces, _trajectories
+from experiments import _shells, _surfaces, _trajectories, descents
 from lec7 import report, runs, update_rules
 
 LINEAR = ("SGD", "momentum", "Nesterov")
@@ -94,10 +94,8 @@ class Findings(NamedTuple):
     """By which one ellipse is turned, degrees [A]."""
     steps_by_angle: Mapping[str, np.ndarray]
     """Rule -> updates to settle [A]."""
-    paths: Mapping[str, Mapping[str, _trajectories.Path]]
-    """Panel -> rule -> its path."""
-    grounds: Mapping[str, report.Landscape]
-    """Panel -> the loss on a grid."""
+    pictured: Mapping[str, descents.Panel]
+    """The ellipse as it is, and turned, at both kinds of rates."""
 
 
 def run(config: Config, context: runs.Context) -> Findings:
@@ -112,14 +110,13 @@ def run(config: Config, context: runs.Context) -> Findings:
         by_angle = _tune(config, context, fan)
     with context.phase("paths"):
         deviations = _deviations(config, pair, angles, tuned[ALIGNED])
-        paths, grounds = _pictured(config, fan, by_angle)
+        pictured = _pictured(config, fan, by_angle)
     return Findings(
         steps={name: _steps(found) for name, found in tuned.items()},
         deviations=deviations,
         angles=np.degrees(fan.angles),
         steps_by_angle=_steps(by_angle),
-        paths=paths,
-        grounds=grounds,
+        pictured=pictured,
     )
 
 
@@ -180,11 +177,11 @@ def _deviations(
 
 def _pictured(
     config: Config, fan: _shells.Shells, tuned: Mapping[str, _shells.Tuned]
-) -> tuple[dict, dict]:
-    """Return the paths and the ground of each panel, at both kinds of rates."""
+) -> dict[str, descents.Panel]:
+    """Return the panels: the ellipse as it is, and turned, at both kinds of rates."""
     equal = np.full(len(fan.angles), config.equal_rate / config.condition)
     degrees = np.degrees(fan.angles).round(6)
-    paths, grounds = {}, {}
+    panels = {}
     for title, rate in (
         ("one rate", lambda name: equal),
         ("best rates", lambda name: tuned[name].rates),
@@ -194,13 +191,12 @@ def _pictured(
             for name, make_rule in RULES.items()
         }
         for angle in (0, config.angle):
-            place, panel = int(np.flatnonzero(degrees == angle)[0]), f"{angle:g}°"
-            paths[f"{title}, {panel}"] = {
-                name: _shells.member(path, place) for name, path in followed.items()
-            }
-            surface = _surfaces.rotated_quadratic(config.condition, fan.angles[place])
-            grounds[f"{title}, {panel}"] = _surfaces.landscape(surface)
-    return paths, grounds
+            place = int(np.flatnonzero(degrees == angle)[0])
+            panels[f"{title}, {angle:g}°"] = descents.panel(
+                _surfaces.rotated_quadratic(config.condition, fan.angles[place]),
+                {name: _shells.member(path, place) for name, path in followed.items()},
+            )
+    return panels
 
 
 def analyse(config: Config, found: Findings) -> report.Report:
@@ -219,7 +215,20 @@ def analyse(config: Config, found: Findings) -> report.Report:
         ),
         claims=[*_cost_claims(found.steps), *_path_claims(found.deviations)],
         sections=[
-            *_descents(config, found),
+            *descents.sections(
+                found.pictured,
+                heading="An ellipse, aligned and turned",
+                text=(
+                    "A rule that divides each coordinate by the size of its own "
+                    "gradient rescales the axes, which rounds an ellipse that lies "
+                    "along them. Across them, both coordinates look alike, and there "
+                    "is nothing to rescale."
+                ),
+                shown=(
+                    f"Condition number {config.condition:g}, {config.steps} updates; "
+                    f"the one rate is {config.equal_rate:g} / k."
+                ),
+            ),
             _costs(config, found),
             _turning(found.deviations),
         ],
@@ -285,37 +294,6 @@ def _path_claims(deviations):
         for rates, rules in deviations.items()
         for id, (names, statement, ends) in statements.items()
         if (id, rates) != ("newton", "best rates")
-    ]
-
-
-def _descents(config, found):
-    panels = {
-        title: report.Plane(
-            landscape=found.grounds[title], paths=paths, minima=[(0.0, 0.0)]
-        )
-        for title, paths in found.paths.items()
-    }
-    shown = (
-        f"Condition number {config.condition:g}, {config.steps} updates; the one rate "
-        f"is {config.equal_rate:g} / k."
-    )
-    still = report.Trajectories("trajectories", panels, caption=shown)
-    return [
-        report.Section(
-            "An ellipse, aligned and turned",
-            "A rule that divides each coordinate by the size of its own gradient "
-            "rescales the axes, which rounds an ellipse that lies along them. Across "
-            "them, both coordinates look alike, and there is nothing to rescale.",
-            still,
-            report.Animation("animation", still, caption=f"{shown} Update by update."),
-        ),
-        report.Section(
-            "Replay",
-            "The same paths, with the state that each rule carries along.",
-            report.Replay(
-                "replay", still, caption=f"{shown} With what the rules remember."
-            ),
-        ),
     ]
 
 

@@ -55,6 +55,7 @@ class Study:
         name: str,
         batch_size: int | None = None,
         updates: int | None = None,
+        evaluate_every: int | None = None,
     ) -> dict[Name, train.Record]:
         """Train a population at every rate or schedule, all as one.
 
@@ -82,6 +83,7 @@ class Study:
             watch=("train",),
             ceiling=train.CEILING,
             checkpoint_every=16,
+            evaluate_every=evaluate_every or self._config.evaluate_every,
         )
         return {
             rate: trained.record.part(slice(i * members, (i + 1) * members))
@@ -131,7 +133,6 @@ class Study:
                 progress=lambda step, **_: task.update(step),
                 **{
                     "seeds": self._config.seeds,
-                    "evaluate_every": self._config.evaluate_every,
                     **given,
                 },
             )
