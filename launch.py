@@ -164,12 +164,14 @@ def _run(
         if attempt > 1:
             progress.say(f"{folder} is unfinished: resuming, attempt {attempt}")
         add_seconds = functools.partial(runs.add_seconds, folder)
-        context = runs.Context(folder, devices, progress, add_seconds)
+        about = {"experiment": name, "config": identity}
+        context = runs.Context(folder, devices, progress, about, add_seconds)
         if hasattr(experiment, "analyse"):
             run = Run(folder, name, experiment, config, identity)
             if not (folder / runs.findings.FILE).exists():
                 found = experiment.run(config, context)
-                runs.findings.save(folder, found, experiment=name, config=identity)
+                path = folder / runs.findings.FILE
+                runs.findings.save(path, found, experiment.Findings, **about)
             found = run.told()
         else:  # not yet of DESIGN 6
             found = experiment.run(config, context)
@@ -189,7 +191,7 @@ class Run(NamedTuple):
     def told(self) -> Any:
         """Return what the findings say, as a report."""
         found = runs.findings.load(
-            self.folder,
+            self.folder / runs.findings.FILE,
             self.experiment.Findings,
             experiment=self.name,
             config=self.identity,

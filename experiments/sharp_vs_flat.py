@@ -149,8 +149,12 @@ def run(config: Config, context: runs.Context) -> Findings:
     steps = np.linspace(-SPAN, SPAN, config.resolution)
     with context.phase("sharpness"):
         settings = [
-            _setting(config, probe, populations, title)
-            for populations, title in (
+            context.once(
+                title,
+                Setting,
+                lambda of=of, title=title: _setting(config, probe, of, title),
+            )
+            for of, title in (
                 (plain, "no weight decay"),
                 (decayed, "weight decay"),
             )

@@ -4,8 +4,12 @@ import contextlib
 import dataclasses
 import pathlib
 import time
-from collections.abc import Callable, Generator
-from typing import Any
+from collections.abc import Callable, Generator, Mapping
+from typing import Any, TypeVar
+
+from lec7.runs import findings
+
+Found = TypeVar("Found")
 
 
 def _forget(phase: str, seconds: float) -> None:
@@ -19,7 +23,23 @@ class Context:
     folder: pathlib.Path  # the run's folder, which exists
     devices: tuple[Any, ...]  # the JAX devices to use, at least one
     progress: Any  # a `lec7.report.Progress`
+    identity: Mapping[str, str] = dataclasses.field(
+        default_factory=lambda: {"experiment": "", "config": "{}"}
+    )  # of the run, for `once`
     add_seconds: Callable[[str, float], None] = _forget  # phase, seconds
+
+    def once(self, name: str, kind: Any, measure: Callable[[], Found]) -> Found:
+        """Return what `measure` finds, or found before the run was interrupted.
+
+        Args:
+          name: of the part, unique in the run.
+          kind: its type, as the field of the findings has it.
+          measure: makes it.
+        """
+        path = self.folder / "parts" / f"{name.replace(' ', '_')}.npz"
+        if not path.exists():
+            findings.save(path, measure(), kind, **self.identity)
+        return findings.load(path, kind, **self.identity)
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Generator[None, None, None]:

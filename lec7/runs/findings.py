@@ -29,37 +29,36 @@ STRUCTURE = "structure"
 
 
 def save(
-    folder: pathlib.Path, findings: Any, *, experiment: str, config: str
-) -> pathlib.Path:
-    """Write `findings.npz`, whole or not at all; equal findings give equal bytes.
+    path: pathlib.Path, found: Any, kind: Any, *, experiment: str, config: str
+) -> None:
+    """Write a file of findings, whole or not at all; equal findings give equal bytes.
 
     Args:
-      folder: the run's.
-      findings: a named tuple or dataclass; see above.
+      path: of the file.
+      found: a named tuple or dataclass, or a container of them; see above.
+      kind: its type, which names all the classes in it.
       experiment: whose they are.
       config: its canonical JSON.
-
-    Returns:
-      The path of the file.
 
     Raises:
       TypeError: something in the findings cannot be saved; the message has its path.
     """
-    known, arrays = _records(type(findings)), {}
-    tree = _encode(findings, "", known, arrays)
+    arrays: dict[str, np.ndarray] = {}
+    tree = _encode(found, "", _records(kind), arrays)
     head = {"experiment": experiment, "config": json.loads(config), "findings": tree}
     arrays[STRUCTURE] = np.array(json.dumps(head))
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
-    return json_file.replace(folder / FILE, content.getvalue())
+    path.parent.mkdir(exist_ok=True)
+    json_file.replace(path, content.getvalue())
 
 
-def load(folder: pathlib.Path, kind: type, *, experiment: str, config: str) -> Any:
+def load(path: pathlib.Path, kind: Any, *, experiment: str, config: str) -> Any:
     """Read what `save` wrote.
 
     Args:
-      folder: the run's.
-      kind: the class of the findings.
+      path: of the file.
+      kind: the type of the findings.
       experiment: whose they are.
       config: its canonical JSON.
 
@@ -71,7 +70,6 @@ def load(folder: pathlib.Path, kind: type, *, experiment: str, config: str) -> A
       UsageError: the file is damaged, of another experiment or configuration, or of
         another version of the experiment.
     """
-    path = folder / FILE
     try:
         with np.load(path, allow_pickle=False) as file:
             arrays = dict(file)
@@ -180,7 +178,7 @@ def _fields(kind: type) -> list[str]:
     return list(kind._fields)
 
 
-def _records(kind: type) -> dict[str, type]:
+def _records(kind: Any) -> dict[str, type]:
     """Return name -> class of all records that the types of a record's fields name."""
     found: dict[str, type] = {}
     for record in _walk(kind, found):
