@@ -19,53 +19,108 @@ Data: digits, or any TFDS name
 """
 
 import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
-from experiments._edge_of_stability import claims, rules, sections, study, valley
-from lec7 import data, report, runs
+import jax
+import numpy as np
+import optax
+
+from experiments import training
+from lec7 import curvature, data, losses, models, report, runs, train, update_rules
+
+BAND = (0.9, 1.1)  # of the late top eigenvalue over its limit, to count as near
+TOLERANCE = 0.02  # residual of an eigenpair; the eigenvalue's error is of its square
+DESCENT, ADAPTIVE = "gradient descent", "Adam"
+SOURCE = dict.fromkeys(
+    (DESCENT, "heavy ball", "Nesterov"), "Cohen et al. 2021, arXiv:2103.00065"
+) | {ADAPTIVE: "Cohen et al. 2022, arXiv:2207.14484"}
+# Of the starts in the valley.
+SPAN = (0.6, 1.6)  # of the curvature at the end of gradient flow, over the limit
+POINTS = 26  # curvatures in the span
+OFF = (0.5, 1.5)  # of x y at the start; at 1 a start would be a minimum already
+EPS, B2 = 1e-8, 0.999  # of Adam
+
+
+class Rule(NamedTuple):
+    """A rule with the limit that its dynamics on a quadratic set."""
+
+    make: Callable[..., optax.GradientTransformation]
+    """learning_rate, decay -> the rule."""
+    numerator: Callable[[float], float]
+    """decay -> learning rate x largest stable eigenvalue."""
+    formula: str
+    adaptive: bool = False
+    """Whether the limit holds for the Hessian in the metric of the second moment."""
+
+    def limit(self, learning_rate: float, decay: float) -> float:
+        """Return the largest stable eigenvalue."""
+        return self.numerator(decay) / learning_rate
+
+
+RULES = {
+    "gradient descent": Rule(
+        lambda learning_rate, decay: update_rules.sgd(learning_rate),
+        lambda b: 2.0,
+        "2 / a",
+    ),
+    "heavy ball": Rule(
+        lambda learning_rate, decay: update_rules.momentum(learning_rate, decay=decay),
+        lambda b: 2 + 2 * b,
+        "(2 + 2b) / a",
+    ),
+    "Nesterov": Rule(
+        lambda learning_rate, decay: update_rules.nesterov(learning_rate, decay=decay),
+        lambda b: (2 + 2 * b) / (1 + 2 * b),
+        "(2 + 2b) / ((1 + 2b) a)",
+    ),
+    "Adam": Rule(
+        lambda learning_rate, decay: update_rules.adam(
+            learning_rate, b1=decay, b2=B2, eps=EPS
+        ),
+        lambda b: (2 + 2 * b) / (1 - b),
+        "(2 + 2b) / ((1 - b) a), of P^-1 H",
+        adaptive=True,
+    ),
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """Which rules are followed at which rates, and for how long."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
-    examples: int = 1_000  # trained on, the first ones, all in one batch
-    seeds: tuple[int, ...] = tuple(range(5))  # networks of a population, at least 2
-    width: int = 32  # units of each hidden layer
-    depth: int = 2  # hidden layers
-    initial_scale: float = 0.4  # of the initial kernels; small, so that they sharpen
+    examples: runs.Count = 1_000  # trained on, the first ones, all in one batch
+    seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
+    width: runs.Count = 32  # units of each hidden layer
+    depth: runs.Count = 2  # hidden layers
+    initial_scale: runs.Positive = (
+        0.4  # of the initial kernels; small, so that they sharpen
+    )
     # step sizes; the limits they set must be out of reach at first, then within it
-    descent_rates: tuple[float, ...] = (0.15, 0.2)  # of gradient descent
-    momentum_rates: tuple[float, ...] = (0.3, 0.35)  # of the heavy ball
-    nesterov_rates: tuple[float, ...] = (0.1, 0.15)  # of Nesterov's momentum
-    adam_rates: tuple[float, ...] = (0.002, 0.004)  # of Adam
-    free_rate: float = 0.05  # of gradient descent with a limit that stays out of reach
+    descent_rates: runs.Positives = (0.15, 0.2)  # of gradient descent
+    momentum_rates: runs.Positives = (0.3, 0.35)  # of the heavy ball
+    nesterov_rates: runs.Positives = (0.1, 0.15)  # of Nesterov's momentum
+    adam_rates: runs.Positives = (0.002, 0.004)  # of Adam
+    free_rate: runs.Positive = (
+        0.05  # of gradient descent with a limit that stays out of reach
+    )
     decay: float = 0.9  # of momentum, also Adam's
-    updates: int = 1_500  # of every training
-    evaluate_every: int = 50  # updates between two looks at the top eigenvalue
-    valley_rate: float = 0.2  # of gradient descent on (xy - 1)^2 / 2
-    valley_starts: int = 20  # for each curvature that gradient flow would end at
-    valley_updates: int = 10_000  # from each of them
+    updates: runs.Count = 1_500  # of every training
+    evaluate_every: runs.Count = 50  # updates between two looks at the top eigenvalue
+    valley_rate: runs.Fraction = 0.2  # of gradient descent on (xy - 1)^2 / 2
+    valley_starts: runs.Several = (
+        20  # for each curvature that gradient flow would end at
+    )
+    valley_updates: runs.Count = 10_000  # from each of them
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
           ValueError: a value is out of its range.
         """
-        runs.require_seeds(self.seeds)
-        runs.require_positive(self, "initial_scale", "free_rate")
-        runs.require_at_least(self, 2, "valley_starts")
-        runs.require_at_least(
-            *(self, 1, "examples", "width", "depth", "updates", "evaluate_every"),
-            "valley_updates",
-        )
-        for name, rates in self.rates.items():
-            if not rates or min(rates) <= 0 or len(set(rates)) < len(rates):
-                raise ValueError(
-                    f"the rates of {name} are {rates}; expected one or more different "
-                    "ones above 0"
-                )
+        super().__post_init__()
         if self.free_rate >= min(self.descent_rates):
             raise ValueError(
                 f"free_rate is {self.free_rate}; expected less than the lowest of "
@@ -73,18 +128,13 @@ class Config:
             )
         if not 0 <= self.decay < 1:
             raise ValueError(f"decay is {self.decay}; expected 0 <= decay < 1")
-        if not 0 < self.valley_rate < 1:
-            raise ValueError(
-                f"valley_rate is {self.valley_rate}; expected more than 0 and less "
-                "than 1, where the flattest minimum becomes unstable"
-            )
 
     @property
     def rates(self) -> dict[str, tuple[float, ...]]:
         """Name of each rule -> its learning rates."""
         return dict(
             zip(
-                rules.RULES,
+                RULES,
                 (
                     self.descent_rates,
                     self.momentum_rates,
@@ -96,39 +146,419 @@ class Config:
         )
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Train with every rule at every rate and decide the claims.
+class Edge(NamedTuple):
+    """Networks trained with one rule at one rate."""
 
-    Args:
-      config: which rules at which rates, and for how long.
-      context: where and on what to run.
+    limit: float
+    """The largest stable eigenvalue."""
+    updates: np.ndarray
+    """At which the eigenvalue was taken [T]."""
+    sharpness: np.ndarray
+    """Top eigenvalue of the Hessian, in the rule's own metric [M, T]."""
+    losses: np.ndarray
+    """Training loss before every update [M, T']."""
 
-    Returns:
-      Claims, figures and text.
+    @property
+    def ratio(self) -> np.ndarray:
+        """The top eigenvalue over its limit [M, T]."""
+        return self.sharpness / self.limit
 
-    Raises:
-      UsageError: the data set has fewer examples, or they cannot be divided over the
-        devices.
-    """
-    if config.examples % len(context.devices):
-        raise runs.UsageError(
-            f"--config.examples={config.examples}: expected a multiple of --devices="
-            f"{len(context.devices)}"
-        )
-    with context.phase("data"):
-        dataset = study.reduced(
-            data.standardise(data.load(config.dataset)), config.examples
-        )
+    def late(self, values: np.ndarray) -> np.ndarray:
+        """Return the last quarter of values along the training."""
+        return values[..., -max(1, values.shape[-1] // 4) :]
+
+
+class Descents(NamedTuple):
+    """Where gradient descent ended, by where gradient flow would have."""
+
+    limit: float
+    """2 / a."""
+    flow: np.ndarray
+    """Curvature of the minimum that gradient flow reaches [T]."""
+    descent: np.ndarray
+    """Curvature of the minimum that gradient descent reached [M, T]."""
+
+
+class Findings(NamedTuple):
+    """What was found along the trainings, and in the valley."""
+
+    edges: Mapping[str, Mapping[float, Edge]]
+    """Rule -> rate -> networks; the lowest rate of gradient descent is the free one."""
+    valley: Descents
+
+    def at_the_edge(self, rule: str) -> dict[float, Edge]:
+        """Return rate -> networks whose limit was to be reached, rates rising."""
+        edges = dict(sorted(self.edges[rule].items()))
+        if rule == DESCENT:
+            del edges[min(edges)]
+        return edges
+
+    @property
+    def free(self) -> Edge:
+        """The networks of gradient descent whose limit stayed out of reach."""
+        return self.edges[DESCENT][min(self.edges[DESCENT])]
+
+    @property
+    def fast(self) -> Edge:
+        """The networks of gradient descent at its highest rate."""
+        return list(self.at_the_edge(DESCENT).values())[-1]
+
+
+def run(config: Config, context: runs.Context) -> Findings:
+    """Train with every rule at every rate, and descend the valley."""
+    study = training.Study(config, context)
+    study.keep(config.examples)
+    rates = dict(config.rates)
+    rates[DESCENT] = (config.free_rate, *rates[DESCENT])
     with context.phase("training"):
-        found = study.follow_all(config, context, dataset)
+        edges = {name: _follow(config, study, name, rates[name]) for name in RULES}
     with context.phase("valley"):
-        descents = valley.descend(config)
-    with context.phase("report"):
-        decided = claims.decide(found, descents)
-        return report.Report(
-            title="Edge of stability",
-            question=__doc__.partition("\n")[0],
-            summary=sections.summary(decided),
-            claims=decided,
-            sections=sections.sections(context.folder, config, found, descents),
+        return Findings(edges, _descend(config))
+
+
+def _follow(
+    config: Config, study: training.Study, name: str, rates: Sequence[float]
+) -> dict[float, Edge]:
+    """Train a population for every rate of one rule."""
+    rule, members = RULES[name], len(config.seeds)
+
+    def build(**shape):
+        widths = (config.width,) * config.depth
+        return models.MLP(widths=widths, activation=jax.numpy.tanh, **shape)
+
+    make = optax.inject_hyperparams(
+        lambda learning_rate: rule.make(learning_rate, config.decay)
+    )
+    model = study.network(build)
+    history = study.population(
+        build,
+        make(learning_rate=rates[0]),
+        name=name,
+        batch_size=config.examples,
+        updates=config.updates,
+        seeds=tuple(config.seeds) * len(rates),
+        hyperparams={"learning_rate": np.repeat(rates, members)},
+        loss=losses.squared_error,
+        initialise=_scaled(study.initialise(model), config.initial_scale),
+        evaluate_every=config.evaluate_every,
+        watch=("train",),
+        measure=_make_measure(model, study.dataset, rule, study.devices),
+    ).history
+    return {
+        rate: Edge(
+            limit=rule.limit(rate, config.decay),
+            updates=history["sharpness_step"] + 1,
+            sharpness=history["sharpness"].T[i : i + members].astype(np.float64),
+            losses=history["loss"].T[i : i + members].astype(np.float64),
         )
+        for rate, i in zip(rates, range(0, len(rates) * members, members), strict=True)
+    }
+
+
+def _scaled(initialise: Callable, scale: float) -> Callable:
+    return lambda key: jax.tree.map(lambda leaf: scale * leaf, initialise(key))
+
+
+def _make_measure(
+    model: Any, dataset: data.Dataset, rule: Rule, devices: Sequence[jax.Device]
+) -> Callable[[train.TrainState], dict[str, np.ndarray]]:
+    """Return a function of a population's state alone, as a resumed run asks for."""
+    metrics = train.batch_metrics(model, losses.squared_error)
+    chunks = (np.array_split(array, len(devices)) for array in dataset.train)
+    batches = list(zip(*chunks, strict=True))
+
+    def mean_loss(params, batch):
+        return metrics({"params": params}, batch)["loss"]
+
+    def measure(state):
+        host = jax.device_get((state.params, state.opt_state))
+        values = [
+            _sharpness(mean_loss, batches, rule, devices, *_member(host, index))
+            for index in range(len(state.step))
+        ]
+        return {"sharpness": np.asarray(values, np.float32)}
+
+    return measure
+
+
+def _member(tree: Any, index: int) -> Any:
+    return jax.tree.map(lambda leaf: leaf[index], tree)
+
+
+def _sharpness(
+    mean_loss: Callable,
+    batches: Sequence[Any],
+    rule: Rule,
+    devices: Sequence[jax.Device],
+    params: Any,
+    opt_state: Any,
+) -> float:
+    """Return the top eigenvalue, searched from the gradient, which is mostly near."""
+    where = (mean_loss, params, batches)
+    op = curvature.hessian(*where, devices=devices)
+    guess = curvature.gradient(*where, devices=devices)
+    if rule.adaptive:
+        metric = curvature.preconditioner(opt_state, b2=B2, eps=EPS)
+        op = curvature.precondition(op, metric)
+        guess = jax.tree.map(lambda g, p: g / p**0.5, guess, metric)
+    pairs = curvature.top_eigenpairs(
+        op, 1, key=jax.random.key(0), tol=TOLERANCE, start=guess
+    )
+    return float(pairs.values[0])
+
+
+def _descend(config: Config) -> Descents:
+    """Descend from starts whose gradient flow ends at known curvatures.
+
+    At a minimum, x y = 1, the largest curvature is x^2 + y^2 >= 2. Gradient flow keeps
+    x^2 - y^2, so it ends at sqrt((x^2 - y^2)^2 + 4).
+    """
+    limit, rate = 2 / config.valley_rate, config.valley_rate
+    flow = np.maximum(limit * np.linspace(*SPAN, POINTS), 2)
+    rng = np.random.default_rng(config.seeds[0])
+    product = rng.uniform(*OFF, (config.valley_starts, POINTS))
+    kept = np.sqrt(flow**2 - 4)
+    x = np.sqrt((kept + np.sqrt(kept**2 + 4 * product**2)) / 2)
+    y = product / x
+    with np.errstate(over="ignore", invalid="ignore"):
+        for _ in range(config.valley_updates):
+            slope = x * y - 1
+            x, y = x - rate * slope * y, y - rate * slope * x
+        arrived = np.abs(x * y - 1) < 1e-6
+    return Descents(limit, flow, np.where(arrived, x**2 + y**2, np.nan))
+
+
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide the claims, and show what was found."""
+    claims = [
+        *(_settles(found, rule) for rule in RULES),
+        *_sharpening_claims(found),
+        *_loss_claims(found),
+        _valley_claim(found.valley),
+    ]
+    effects = report.effects(claims)
+    ends = ", ".join(f"{effects[_id(rule)]} ({rule})" for rule in RULES)
+    return report.Report(
+        title="Edge of stability",
+        question=__doc__.partition("\n")[0],
+        summary=(
+            "In the last quarter of training the top eigenvalue, over the largest that "
+            f"the rule can bear on a quadratic, is {ends}. Far below its limit gradient "
+            f"descent sharpens by a factor of {effects['edge.sharpening']}, and ends "
+            f"{effects['edge.flatter']} times as sharp as at its highest rate."
+        ),
+        claims=claims,
+        sections=[
+            _rules(config, found),
+            _descent(found),
+            _loss(found),
+            _valley(found.valley),
+        ],
+    )
+
+
+def _id(rule):
+    return f"edge.{rule.lower().replace(' ', '_')}"
+
+
+def _settles(found, rule):
+    say = report.Claims(source=SOURCE[rule], figure="edge")
+    edges = found.at_the_edge(rule).values()
+    low, high = BAND
+    metric = ", in the metric of its second moment," if rule == ADAPTIVE else ""
+    return say.mean(
+        _id(rule),
+        f"Under {rule} the top eigenvalue{metric} ends within {100 * (high - 1):.0f} % "
+        "of the largest that the rule can bear.",
+        "top eigenvalue / limit, last quarter",
+        np.mean([edge.late(edge.ratio).mean(axis=1) for edge in edges], axis=0),
+        above=low,
+        below=high,
+    )
+
+
+def _sharpening_claims(found):
+    say = report.Claims(source=SOURCE[DESCENT], figure="descent")
+    slow, fast = found.free, found.fast
+    end = slow.late(slow.sharpness).mean(axis=1)
+    return [
+        say.ratio(
+            "edge.sharpening",
+            "Far below its limit, gradient descent moves to ever larger curvature.",
+            "top eigenvalue, last quarter / first look",
+            (end, slow.sharpness[:, 0]),
+            above=1,
+        ),
+        say.ratio(
+            "edge.flatter",
+            "A larger rate ends in a flatter place, though it has gone farther.",
+            "top eigenvalue, lowest / highest rate",
+            (end, fast.late(fast.sharpness).mean(axis=1)),
+            above=1,
+        ),
+    ]
+
+
+def _loss_claims(found):
+    say = report.Claims(source=SOURCE[DESCENT], figure="loss")
+    return [
+        say.paired(
+            "edge.rises",
+            "At the edge more of the updates raise the loss than far below.",
+            "% of the updates of the last quarter",
+            (_rises(found.fast), _rises(found.free)),
+            above=0,
+        ),
+        say.ratio(
+            "edge.falls",
+            "At the edge the loss falls on, over many updates.",
+            "training loss, at the end / when the limit was reached",
+            (found.fast.losses[:, -1], _loss_at_limit(found.fast)),
+            below=1,
+        ),
+    ]
+
+
+def _rises(edge):
+    """Return how many of the late updates raised the loss, in %, [M]."""
+    return 100 * np.mean(np.diff(edge.late(edge.losses), axis=1) > 0, axis=1)
+
+
+def _loss_at_limit(edge):
+    """Return the loss at the first look above the limit, [M]; NaN if there is none."""
+    above = edge.ratio >= 1
+    updates = edge.updates[above.argmax(axis=1)]
+    at = np.minimum(updates, edge.losses.shape[1] - 1)
+    losses = np.take_along_axis(edge.losses, at[:, None], axis=1)[:, 0]
+    return np.where(above.any(axis=1), losses, np.nan)
+
+
+def _valley_claim(valley):
+    say = report.Claims(
+        source="closed form: a minimum with x^2 + y^2 > 2 / a is unstable",
+        figure="valley",
+    )
+    beyond = valley.descent[:, valley.flow > valley.limit]
+    return say.share(
+        "edge.valley",
+        "On (xy - 1)^2 / 2, where gradient flow would end above the limit, gradient "
+        "descent ends below it.",
+        "share of starts",
+        (beyond <= valley.limit).ravel(),
+        above=0.95,
+    )
+
+
+def _rules(config, found):
+    fastest = {
+        f"{rule}, a = {max(edges):g}": edges[max(edges)]
+        for rule in RULES
+        for edges in [found.at_the_edge(rule)]
+    }
+    header = ("rule, rate a", "limit", "value", "top eigenvalue", "over the limit")
+    return report.Section(
+        "Each rule against its own limit",
+        f"The limits are those of a quadratic, with b = {config.decay:g}. Adam is "
+        "momentum of weight 1 - b on P^-1 g, P the root of its second moment, so its "
+        "limit is one for the eigenvalues of P^-1 H. The default rates were chosen in "
+        "pilots on digits, so that every limit is out of reach at first and within "
+        "reach later; a limit set too high is never met.",
+        report.Table(
+            (*header, "training loss"),
+            [
+                (
+                    f"{rule}, {rate:g}",
+                    RULES[rule].formula,
+                    edge.limit,
+                    edge.late(edge.sharpness).mean(axis=1),
+                    edge.late(edge.ratio).mean(axis=1),
+                    edge.losses[:, -1],
+                )
+                for rule, edges in found.edges.items()
+                for rate, edge in edges.items()
+            ],
+            "Top eigenvalues are means over the last quarter of the training; mean ± "
+            f"standard deviation over seeds. At a = {config.free_rate:g} the limit is "
+            "meant to stay out of reach.",
+        ),
+        report.Curves(
+            "edge",
+            {name: (edge.updates, edge.ratio) for name, edge in fastest.items()},
+            ("updates", "top eigenvalue / limit"),
+            levels={"limit": 1.0},
+            caption=(
+                "Top eigenvalue of the Hessian over the rule's own limit, at the "
+                "highest rate of each rule."
+            ),
+        ),
+    )
+
+
+def _descent(found):
+    return report.Section(
+        "Sharpening, and where it stops",
+        "Left alone, training moves towards larger curvature. It does so until the "
+        "rate forbids more.",
+        report.Curves(
+            "descent",
+            {
+                f"a = {rate:g}": (edge.updates, edge.sharpness)
+                for rate, edge in found.edges[DESCENT].items()
+            },
+            ("updates", "top eigenvalue of the Hessian"),
+            levels={
+                f"limit 2 / {rate:g}": edge.limit
+                for rate, edge in found.at_the_edge(DESCENT).items()
+            },
+            caption="Gradient descent at three rates, and the limits of two.",
+        ),
+    )
+
+
+def _loss(found):
+    edges = found.edges[DESCENT]
+    return report.Section(
+        "The loss at the edge",
+        "An update along an unstable direction overshoots, and the loss rises. Yet it "
+        "falls on over many updates.",
+        report.Table(
+            ("rate", "late updates that raise the loss (%)"),
+            [(f"{rate:g}", _rises(edge)) for rate, edge in edges.items()],
+            "Of the last quarter; mean ± standard deviation over seeds.",
+        ),
+        report.Curves(
+            "loss",
+            {
+                f"a = {rate:g}": (np.arange(edge.losses.shape[1]), edge.losses)
+                for rate, edge in edges.items()
+            },
+            ("updates", "training loss"),
+            log="y",
+            caption="Half the squared error before every update.",
+        ),
+    )
+
+
+def _valley(valley):
+    flow = valley.flow / valley.limit
+    return report.Section(
+        "A valley of two parameters",
+        "The minima of (xy - 1)^2 / 2 lie on xy = 1 and have the curvature x^2 + y^2. "
+        "Gradient flow keeps x^2 - y^2 and so ends at a known one. Gradient descent "
+        "cannot end where the curvature is above 2 / a: it leaves for a flatter "
+        "minimum of the same valley.",
+        report.Curves(
+            "valley",
+            {
+                "gradient descent": (flow, valley.descent / valley.limit),
+                "gradient flow": (flow, flow),
+            },
+            (
+                "curvature where gradient flow ends / limit",
+                "curvature at the end / limit",
+            ),
+            levels={"limit": 1.0},
+            band="Median over starts, in a band from the lowest to the highest.",
+            caption="Largest curvature of the minimum that was reached, over 2 / a.",
+        ),
+    )

@@ -1,7 +1,8 @@
 """Does momentum run past the minimum of an ill-conditioned quadratic?
 
 Run: python launch.py --experiment=overshoot
-Expected: 0.1 minutes on two CPU cores. Momentum overshoots by half of its way; SGD does not.
+Expected: 0.1 minutes on two CPU cores. Momentum overshoots by a third of its way;
+SGD does not.
 Source: lecture, 0:20:00
 Data: none
 """

@@ -1,5 +1,6 @@
 """How experiments train: one data set, one set of seeds, one plan."""
 
+import dataclasses
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
@@ -39,6 +40,26 @@ class Study:
         self._config, self._context = config, context
         with context.phase("data"):
             self.dataset = data.standardise(data.load(config.dataset))
+
+    @property
+    def devices(self) -> Sequence[jax.Device]:
+        """On which networks are trained."""
+        return self._context.devices
+
+    def keep(self, examples: int) -> None:
+        """Train on the first examples alone.
+
+        Raises:
+          UsageError: there are fewer.
+        """
+        images, labels = self.dataset.train
+        if examples > len(labels):
+            raise runs.UsageError(
+                f"--config.examples={examples}: expected at most {len(labels)}, the "
+                "number of training examples"
+            )
+        kept = data.Split(images[:examples], labels[:examples])
+        self.dataset = dataclasses.replace(self.dataset, train=kept)
 
     @property
     def everything(self) -> int:
@@ -124,7 +145,6 @@ class Study:
                 model,
                 rule,
                 self.dataset,
-                initialise=self._initialise(model),
                 batch_size=batch_size,
                 steps=updates,
                 devices=context.devices,
@@ -133,6 +153,7 @@ class Study:
                 progress=lambda step, **_: task.update(step),
                 **{
                     "seeds": self._config.seeds,
+                    "initialise": self.initialise(model),
                     **given,
                 },
             )
@@ -150,7 +171,7 @@ class Study:
             for name, make_rule in rules.items():
                 found[name] = train.learning_rate_range(
                     train.initial_population(
-                        self._initialise(model), make_rule(1.0), config.seeds
+                        self.initialise(model), make_rule(1.0), config.seeds
                     ),
                     model=model,
                     make_rule=make_rule,
@@ -165,7 +186,8 @@ class Study:
         """Return the network for this data set."""
         return build(num_classes=self.dataset.num_classes, axis_name=train.DEVICE_AXIS)
 
-    def _initialise(self, model: nn.Module) -> Callable[[jax.Array], Any]:
+    def initialise(self, model: nn.Module) -> Callable[[jax.Array], Any]:
+        """Return key -> the initial variables of a network."""
         shape = self.dataset.train.images.shape[1:]
         return lambda key: models.initialise(model, key, shape)
 

@@ -34,6 +34,7 @@ class Curves:
       ceiling: what is larger, or not a number, is drawn here.
       marks: label -> x of vertical lines.
       levels: label -> y of horizontal lines, such as a limit.
+      band: what the caption says of a band.
     """
 
     name: str
@@ -45,6 +46,7 @@ class Curves:
     ceiling: float | None = None
     marks: Mapping[str, float] | None = None
     levels: Mapping[str, float] | None = None
+    band: str = BAND
 
     @property
     def note(self) -> str:
@@ -58,7 +60,7 @@ class Curves:
                 f"{self.ceiling:g}."
             )
         if any(np.ndim(y) > 1 for _, y in self.curves.values()):
-            parts.append(BAND)
+            parts.append(self.band)
         return " ".join(parts)
 
     def save(self, folder: Path) -> figures.Figure:

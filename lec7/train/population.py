@@ -83,6 +83,7 @@ def train(
     hyperparams: Mapping[str, jax.typing.ArrayLike] | None = None,
     evaluate_every: int | None = None,
     watch: Sequence[str] = ("train", "validation"),
+    measure: Callable[[states.TrainState], dict[str, np.ndarray]] | None = None,
     stop_loss: float | None = None,
     ceiling: float | None = None,
     snapshot_every: int | None = None,
@@ -109,6 +110,7 @@ def train(
         `state.initial_population`.
       evaluate_every: updates between two evaluations; at the end alone unless given.
       watch: the splits that are looked at along the way, "train" first.
+      measure: state -> name -> [M], recorded beside what is watched.
       stop_loss: training loss at which a member stops.
       ceiling: what the recorded batch loss is at the most; a training that explodes
         goes on. Unless given, it ends with `DivergedError`.
@@ -159,6 +161,10 @@ def train(
         stop_loss=stop_loss,
         snapshot_every=snapshot_every,
     )
+
+    def both(state):
+        return evaluate(state) | measure(state)
+
     with contextlib.ExitStack() as stack:
         if folder is None:
             made = stack.enter_context(tempfile.TemporaryDirectory())
@@ -169,7 +175,7 @@ def train(
             batches=feed.from_arrays(
                 *splits["train"], seeds=seeds, batch_size=batch_size
             ),
-            evaluate=evaluate,
+            evaluate=evaluate if measure is None else both,
             plan=plan,
             devices=devices,
             folder=folder,
