@@ -35,7 +35,7 @@ def velocity(points, sign):
 def surface(**several):
     """Return rules on a bowl, whose height is 0.01 + x^2 + 5 y^2."""
     bowl = 0.01 + X[:, None] ** 2 + 5 * Y**2
-    return paths.Trajectories(
+    return paths.Plane(
         landscape=landscapes.Landscape(x=X, y=Y, losses={"": bowl}, x_label="x"),
         paths=several or {NASTY: path()},
         minima=[(0.0, 0.0)],
@@ -92,7 +92,7 @@ def test_contours_and_shading_are_those_of_the_surface():
     ramp = landscapes.Landscape(
         x=X, y=Y, losses={"": np.exp(X[:, None] + 2 * Y)}, y_label="y"
     )
-    sloping = paths.Trajectories(landscape=ramp, paths={"SGD": path()})
+    sloping = paths.Plane(landscape=ramp, paths={"SGD": path()})
     scene, ramp = scenes(bowl=surface(), ramp=sloping)
     assert len(ramp["contours"]) > 4
     for x, y in ramp["contours"]:

@@ -33,7 +33,7 @@ class Path(NamedTuple):
 
 def shown(**several):
     several = several or {"SGD": STRAIGHT, "Adam": SPIRAL}
-    return paths.Trajectories(landscape=BOWL, paths=several, minima=[(0.0, 0.0)])
+    return paths.Plane(landscape=BOWL, paths=several, minima=[(0.0, 0.0)])
 
 
 def drawn_lines(axes):
@@ -161,7 +161,7 @@ def test_numbers_of_trajectories_come_back(tmp_path):
 )
 def test_what_is_no_path_on_the_plane_is_refused(several, message):
     with pytest.raises(ValueError, match=message):
-        paths.Trajectories(landscape=BOWL, paths=several)
+        paths.Plane(landscape=BOWL, paths=several)
 
 
 def test_a_landscape_of_several_surfaces_is_refused():
@@ -169,9 +169,9 @@ def test_a_landscape_of_several_surfaces_is_refused():
         x=X, y=Y, losses=dict.fromkeys("ab", BOWL.losses["bowl"])
     )
     with pytest.raises(ValueError, match=r"surfaces \['a', 'b'\]; expected one"):
-        paths.Trajectories(landscape=two, paths={"SGD": SPIRAL})
+        paths.Plane(landscape=two, paths={"SGD": SPIRAL})
     with pytest.raises(ValueError, match=r"minima have shape \(2,\)"):
-        paths.Trajectories(landscape=BOWL, paths={"SGD": SPIRAL}, minima=(0.0, 0.0))
+        paths.Plane(landscape=BOWL, paths={"SGD": SPIRAL}, minima=(0.0, 0.0))
 
 
 @pytest.mark.parametrize(("last", "frames"), [(1, 2), (12, 80), (80, 80), (5000, 100)])
