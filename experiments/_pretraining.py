@@ -66,7 +66,7 @@ def source(
     """Return trained networks: from the zoo, or else trained on a data set.
 
     Args:
-      name: of a data set, or of a network of the zoo or its folder behind `zoo:`.
+      name: of a data set, or of a network of the zoo behind `zoo:`.
       recipe: of the training.
       seeds: one a network.
       context: where and on what to train.

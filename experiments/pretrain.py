@@ -22,7 +22,7 @@ import jax
 import numpy as np
 
 from experiments import _domains, _pretraining
-from lec7 import data, models, report, runs, train, transfer
+from lec7 import data, files, models, report, runs, train, transfer
 
 GROUPS = ("network", "linear")
 
@@ -33,7 +33,7 @@ class Config:
 
     # name of a data set: letters, numerals, or one of lec7 or of TFDS
     dataset: str = "letters"
-    # in the zoo, or a path with a slash; empty for that of the data set with hyphens
+    # in the zoo, one plain name; empty for that of the data set with hyphens
     name: str = ""
     seeds: tuple[int, ...] = tuple(range(5))  # networks, at least 2
     recipe: _pretraining.Recipe = _pretraining.Recipe()
@@ -45,6 +45,7 @@ class Config:
           ValueError: a value is out of its range.
         """
         runs.require_seeds(self.seeds)
+        files.require_name(self.network)
 
     @property
     def network(self) -> str:

@@ -22,7 +22,7 @@ import dataclasses
 
 from experiments import _pretraining
 from experiments._transfer import claims, methods, sections, study
-from lec7 import report, runs
+from lec7 import files, report, runs
 
 PLACES = ("near", "far")
 
@@ -32,7 +32,7 @@ class Config:
     """From where to where, and how networks are trained on both."""
 
     # name of a data set: letters, numerals, or one of lec7 or of TFDS; or of a network
-    # of the zoo or its folder, behind zoo:
+    # of the zoo, behind zoo:
     source: str = "letters"
     # names of one or two data sets, the one near the source first
     target: tuple[str, ...] = ("numerals", "digits")
@@ -60,6 +60,8 @@ class Config:
             raise ValueError(f"target is {self.target}; expected one or two data sets")
         if not self.rates or min(self.rates) <= 0:
             raise ValueError(f"rates is {self.rates}; expected one or more above 0")
+        if self.source.startswith(_pretraining.ZOO):
+            files.require_name(self.source.removeprefix(_pretraining.ZOO), "source")
 
     @property
     def plan(self) -> methods.Plan:

@@ -26,6 +26,7 @@ def records(tmp_path_factory):
 def own_folders(records, tmp_path, monkeypatch):
     """Keep a run's data and folders away from the user's."""
     monkeypatch.setenv("LEC7_DATA_DIR", str(records))
+    monkeypatch.setenv("LEC7_ZOO_DIR", str(tmp_path / "zoo"))
     monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path / "programs"))
     monkeypatch.chdir(tmp_path)
 

@@ -92,7 +92,7 @@ SMALL = {
     },
     "pretrain": {
         "dataset": "digits",
-        "name": "./network",
+        "name": "network",
         "seeds": (0, 1),
         "recipe.channels": (4,),
         "recipe.dense": (4,),

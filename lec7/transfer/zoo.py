@@ -7,8 +7,9 @@ the environment variable `LEC7_ZOO_DIR` names:
   weights.msgpack    its variables, by Flax's serialisation
   SHA256SUMS         of both, as `sha256sum --check` reads it
 
-It is written under another name and renamed when it is whole, and read only when both
-sums agree.
+It is written beside its place and renamed when it is whole, and read only when both
+sums agree. A name is one plain component of a path, and nothing but a network of the
+zoo is ever replaced.
 """
 
 import dataclasses
@@ -17,7 +18,6 @@ import hashlib
 import json
 import os
 import pathlib
-import shutil
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -25,6 +25,7 @@ import jax
 import numpy as np
 from flax import serialization
 
+from lec7 import files
 from lec7.train import checkpoint
 
 CARD, WEIGHTS, SUMS = "card.json", "weights.msgpack", "SHA256SUMS"
@@ -60,16 +61,18 @@ class Network(NamedTuple):
 
 
 def network_folder(name: str) -> pathlib.Path:
-    """Return where a network is, or would be.
+    """Return where a network of the zoo is, or would be.
 
     Args:
-      name: of a network in the zoo, or the path of a folder, which has a slash.
+      name: of the network.
 
     Returns:
       The folder, which need not exist.
+
+    Raises:
+      ValueError: the name is not one plain component of a path.
     """
-    if "/" in name:
-        return pathlib.Path(name).expanduser()
+    files.require_name(name, "the network's name")
     chosen = os.environ.get("LEC7_ZOO_DIR")
     if chosen is None:
         cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
@@ -81,29 +84,25 @@ def save_network(name: str, network: Network) -> pathlib.Path:
     """Write a network, in place of one of that name if there is one.
 
     Args:
-      name: as in `network_folder`.
+      name: one plain component of a path.
       network: what to write.
 
     Returns:
       Its folder.
 
     Raises:
-      CheckpointError: the folder holds other files than those of a network.
+      ValueError: the name is not plain.
+      CheckpointError: what stands in its place is not a network of the zoo; it is left
+        as it is.
       OSError: the disk is full, or the folder may not be written.
     """
     folder = network_folder(name)
     _require_ours(folder)
     variables = jax.tree.map(np.asarray, network.variables)
     card = json.dumps(dataclasses.asdict(network.card), indent=2, allow_nan=False)
-    files = {CARD: f"{card}\n".encode(), WEIGHTS: serialization.to_bytes(variables)}
-    sums = "".join(f"{_sum(content)}  {file}\n" for file, content in files.items())
-    unfinished = folder.with_name(f"{folder.name}.unfinished")
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir(parents=True)
-    for file, content in (files | {SUMS: sums.encode()}).items():
-        (unfinished / file).write_bytes(content)
-    shutil.rmtree(folder, ignore_errors=True)
-    unfinished.rename(folder)
+    content = {CARD: f"{card}\n".encode(), WEIGHTS: serialization.to_bytes(variables)}
+    sums = "".join(f"{_sum(payload)}  {file}\n" for file, payload in content.items())
+    files.write_folder(folder, content | {SUMS: sums.encode()})
     return folder
 
 
@@ -111,16 +110,18 @@ def load_network(name: str) -> Network:
     """Read a network whose files are what was written, to the bit.
 
     Args:
-      name: as in `network_folder`.
+      name: of the network.
 
     Returns:
       The network, its variables as arrays of the host.
 
     Raises:
+      ValueError: the name is not plain.
       CheckpointError: there is none of this name, or a file of it is missing or
         damaged; the message says which, and what to do.
     """
     folder = network_folder(name)
+    files.recover(folder)
     if not folder.is_dir():
         raise checkpoint.CheckpointError(_missing(name, folder))
     sums = _read(folder, SUMS).decode(errors="replace").splitlines()
@@ -137,20 +138,30 @@ def load_network(name: str) -> Network:
 
 
 def _require_ours(folder: pathlib.Path) -> None:
-    """Refuse to replace a folder that is no network.
+    """Refuse to replace what is not a network of the zoo.
 
     Args:
       folder: to be written.
 
     Raises:
-      CheckpointError: it holds other files.
+      CheckpointError: it is a link or a file, it holds other files, or the list of sums
+        that marks it as a network is missing.
     """
-    found = {path.name for path in folder.iterdir()} if folder.is_dir() else set()
-    others = sorted(found - {CARD, WEIGHTS, SUMS})
-    if others:
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir():
         raise checkpoint.CheckpointError(
-            f"{folder} holds {others[0]!r}, which is no file of a network; expected an "
-            "empty or a new folder, as it is replaced: choose another name"
+            f"{folder} is not a folder of the zoo; it is left as it is: choose another "
+            "name"
+        )
+    found = {path.name for path in folder.iterdir()}
+    others = sorted(found - {CARD, WEIGHTS, SUMS})
+    listed = (folder / SUMS).read_text(errors="replace") if SUMS in found else ""
+    if others or (found and not (CARD in listed and WEIGHTS in listed)):
+        why = f"holds {others[0]!r}" if others else f"has no {SUMS} of a network"
+        raise checkpoint.CheckpointError(
+            f"{folder} {why}, so it is not a network of the zoo; it is left as it is: "
+            "choose another name"
         )
 
 
@@ -170,7 +181,7 @@ def _missing(name: str, folder: pathlib.Path) -> str:
     there = f"there are {', '.join(nearest)}" if nearest else "there is none yet"
     return (
         f"there is no network {name!r} in {folder.parent}, where {there}: train it by "
-        "python launch.py --experiment=pretrain, or give the path of its folder"
+        "python launch.py --experiment=pretrain"
     )
 
 

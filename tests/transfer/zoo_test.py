@@ -38,21 +38,19 @@ def network(scale=1.0):
     return transfer.Network({"params": params, "batch_stats": {}}, CARD)
 
 
-def test_a_network_comes_back_by_name_and_by_path(zoo):
+def test_a_network_comes_back_by_name(zoo):
     folder = transfer.save_network("small", network())
     assert folder == zoo / "small"
-    for name in ("small", f"{zoo}/small"):
-        found = transfer.load_network(name)
-        chex.assert_trees_all_equal(found.variables, network().variables)
-        chex.assert_trees_all_equal_dtypes(found.variables, network().variables)
-        assert found.card == CARD
+    found = transfer.load_network("small")
+    chex.assert_trees_all_equal(found.variables, network().variables)
+    chex.assert_trees_all_equal_dtypes(found.variables, network().variables)
+    assert found.card == CARD
 
 
 def test_the_zoo_is_in_the_cache_folder_unless_told(monkeypatch):
     monkeypatch.delenv("LEC7_ZOO_DIR")
     monkeypatch.setenv("XDG_CACHE_HOME", "/cache")
     assert str(transfer.network_folder("small")) == "/cache/lec7/zoo/small"
-    assert str(transfer.network_folder("./small")) == "small"
 
 
 def test_the_sums_are_those_of_sha256sum():
@@ -62,7 +60,7 @@ def test_the_sums_are_those_of_sha256sum():
 
 
 def test_a_network_takes_the_place_of_one_of_its_name(zoo):
-    (zoo / "small.unfinished").mkdir()
+    (zoo / ".small.unfinished").mkdir()
     transfer.save_network("small", network(1.0))
     transfer.save_network("small", network(2.0))
     found = transfer.load_network("small")
@@ -70,14 +68,53 @@ def test_a_network_takes_the_place_of_one_of_its_name(zoo):
     assert [path.name for path in zoo.iterdir()] == ["small"]
 
 
-@pytest.mark.parametrize("name", ["", "./.", "mine"])
-def test_a_folder_of_other_files_is_not_replaced(name, zoo, monkeypatch):
-    monkeypatch.chdir(zoo)
+def test_a_kill_between_two_renames_loses_no_network(zoo):
+    transfer.save_network("small", network(1.0)).rename(zoo / ".small.replaced")
+    found = transfer.load_network("small")
+    chex.assert_trees_all_equal(found.variables, network(1.0).variables)
+
+
+NAMES = ["", ".", "..", "../small", "a/../..", "/tmp/small", "~", ".small", "a\nb"]
+NAMES += ["small/", "./small", "a\\b", "a\0b", "-rf", "x" * 101, "small ", "small."]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_name_that_leads_elsewhere_is_refused(name, zoo):
+    (zoo.parent / "thesis.tex").touch()
+    for use in (lambda: transfer.save_network(name, network()),
+                lambda: transfer.load_network(name)):  # fmt: skip
+        with pytest.raises(ValueError, match="expected one plain name"):
+            use()
+    assert list(zoo.iterdir()) == []
+    assert (zoo.parent / "thesis.tex").exists()
+
+
+@pytest.mark.parametrize("files", [["thesis.tex"], ["card.json"], ["SHA256SUMS"]])
+def test_a_folder_that_is_not_of_the_zoo_is_left_as_it_is(files, zoo):
     (zoo / "mine").mkdir()
-    (zoo / "mine" / "thesis.tex").touch()
-    with pytest.raises(train.CheckpointError, match="which is no file of a network"):
-        transfer.save_network(name, network())
-    assert (zoo / "mine" / "thesis.tex").exists()
+    for file in files:
+        (zoo / "mine" / file).write_text("mine")
+    with pytest.raises(train.CheckpointError, match="not a network of the zoo"):
+        transfer.save_network("mine", network())
+    assert [(zoo / "mine" / file).read_text() for file in files] == ["mine"]
+
+
+def test_a_link_and_a_file_are_left_as_they_are(zoo, tmp_path_factory):
+    elsewhere = tmp_path_factory.mktemp("elsewhere")
+    (zoo / "link").symlink_to(elsewhere)
+    (zoo / "file").write_text("mine")
+    for name in ("link", "file"):
+        with pytest.raises(train.CheckpointError, match="not a folder of the zoo"):
+            transfer.save_network(name, network())
+    assert elsewhere.is_dir() and (zoo / "file").read_text() == "mine"
+
+
+def test_what_stands_in_the_way_of_a_leftover_is_left_as_it_is(zoo):
+    (zoo / ".small.unfinished").mkdir()
+    (zoo / ".small.unfinished" / "thesis.tex").touch()
+    with pytest.raises(FileExistsError, match="which lec7 did not write"):
+        transfer.save_network("small", network())
+    assert (zoo / ".small.unfinished" / "thesis.tex").exists()
 
 
 def flip_a_bit(path):

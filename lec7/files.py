@@ -1,0 +1,131 @@
+"""Files and folders that are whole or absent, and names that stay where they belong."""
+
+import os
+import pathlib
+import re
+from collections.abc import Iterable, Mapping
+
+_PLAIN = re.compile(r"\w[\w .+-]{0,99}")
+
+
+def require_name(name: str, what: str = "name") -> str:
+    """Return a name that is one plain component of a path.
+
+    Args:
+      name: to become a file or a folder.
+      what: it is called in the message.
+
+    Raises:
+      ValueError: it could lead to another folder, or be hidden or reserved.
+    """
+    if not _PLAIN.fullmatch(name) or name != name.strip(" ."):
+        raise ValueError(
+            f"{what} is {name!r}; expected one plain name of at most 100 letters, "
+            "digits, spaces and . _ + -, which begins with a letter or a digit"
+        )
+    return name
+
+
+def write(path: pathlib.Path, content: bytes) -> None:
+    """Write a file so that a reader, or a kill, meets the old one or the new one.
+
+    Args:
+      path: the file; its folder is made where it is missing.
+      content: all of its bytes.
+
+    Raises:
+      OSError: the disk is full, or the folder may not be written.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(f".{path.name}.new")
+    try:
+        _write(partial, content)
+        partial.replace(path)
+    finally:
+        partial.unlink(missing_ok=True)
+
+
+def write_folder(folder: pathlib.Path, content: Mapping[str, bytes]) -> None:
+    """Write a folder of files in the place of one of the same files, if there is one.
+
+    It is written beside its place and renamed when it is whole. Whatever the moment of
+    a kill, `recover` then finds the old one or the new one.
+
+    Args:
+      folder: to write; its parent is made where it is missing.
+      content: name -> bytes of every file.
+
+    Raises:
+      OSError: the disk is full, the folder may not be written, or one in its place
+        holds other files; that one is left as it is.
+    """
+    recover(folder)
+    unfinished, replaced = _beside(folder, "unfinished"), _beside(folder, "replaced")
+    for leftover in (unfinished, replaced):
+        remove_folder(leftover, content)
+    unfinished.mkdir(parents=True)
+    for name, payload in content.items():
+        _write(unfinished / name, payload)
+    _sync(unfinished)
+    if folder.exists():
+        folder.rename(replaced)
+    unfinished.rename(folder)
+    _sync(folder.parent)
+    remove_folder(replaced, content)
+
+
+def recover(folder: pathlib.Path) -> None:
+    """Put a folder back that `write_folder` was killed while replacing."""
+    replaced = _beside(folder, "replaced")
+    if replaced.is_dir() and not folder.exists():
+        replaced.rename(folder)
+
+
+def remove_folder(folder: pathlib.Path, names: Iterable[str]) -> None:
+    """Remove a folder that holds some of the named files and nothing else.
+
+    Args:
+      folder: need not exist.
+      names: of the files.
+
+    Raises:
+      NotADirectoryError: it is a link or a file.
+      FileExistsError: it holds something else; nothing has been removed.
+    """
+    if not os.path.lexists(folder):
+        return
+    if folder.is_symlink() or not folder.is_dir():
+        raise NotADirectoryError(f"{folder} is not a folder; it is left as it is")
+    names = set(names)
+    others = sorted(
+        path.name
+        for path in folder.iterdir()
+        if path.name not in names or (path.is_dir() and not path.is_symlink())
+    )
+    if others:
+        raise FileExistsError(
+            f"{folder} holds {others[0]!r}, which lec7 did not write; it is left as it "
+            "is: move it elsewhere"
+        )
+    for name in names:
+        (folder / name).unlink(missing_ok=True)
+    folder.rmdir()
+
+
+def _beside(folder: pathlib.Path, suffix: str) -> pathlib.Path:
+    return folder.with_name(f".{folder.name}.{suffix}")
+
+
+def _write(path: pathlib.Path, content: bytes) -> None:
+    with path.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sync(folder: pathlib.Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
