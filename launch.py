@@ -12,10 +12,11 @@
   python launch.py --render=RUN
       tell a finished run again, from its findings, without training
   python launch.py --verify=RUN
-      decide every claim again from the findings; 1 where one differs from claims.json
+      decide every claim again from the findings; exits with 8 where one differs from
+      claims.json
 
 Exit codes: 0 done, 1 bug, 2 usage, 3 data, 4 checkpoint, 5 diverged, 6 disk or
-permission, 7 folder in use, 130 interrupted, 143 terminated.
+permission, 7 folder in use, 8 verdicts differ, 130 interrupted, 143 terminated.
 """
 
 import collections
@@ -53,7 +54,7 @@ def main(argv: Sequence[str]) -> int:
         _dispatch(argv)
     except (Exception, KeyboardInterrupt) as error:
         code = runs.exit_code(error)
-        if code == 1 and not isinstance(error, VerifyError):
+        if code == 1:
             traceback.print_exc()
         else:
             message = str(error) or "interrupted; the same command resumes the run"
@@ -233,6 +234,8 @@ def _verify(folder: pathlib.Path) -> None:
 
 class VerifyError(Exception):
     """A claim comes out otherwise than the run has written."""
+
+    exit_code = 8
 
 
 def _provenance(folder: pathlib.Path, config: Any) -> Any:

@@ -94,7 +94,7 @@ class Findings(NamedTuple):
 
 def run(config: Config, context: runs.Context) -> Findings:
     """Descend the surfaces and train the networks."""
-    study = training.Study(config, context)
+    study = training.Study(config, context, ("batch_size",))
     build = functools.partial(models.MLP, widths=(config.width,))
     with context.phase("surfaces"):
         shell_steps, pictured = _shell_steps(config), _picture(config)

@@ -123,7 +123,7 @@ class Findings(NamedTuple):
 
 def run(config: Config, context: runs.Context) -> Findings:
     """Train at every rate, and make the range test."""
-    study = training.Study(config, context)
+    study = training.Study(config, context, ("batch_size",))
     four = _four(config)
     made = {name: NETWORKS[name](config.depth) for name in NETWORKS}
 

@@ -134,7 +134,7 @@ class Findings(NamedTuple):
 
 def run(config: Config, context: runs.Context) -> Findings:
     """Train both populations and measure their minima."""
-    study = training.Study(config, context)
+    study = training.Study(config, context, ("small_batch", "large_batch"))
     side = len(config.seeds[: config.side_seeds])
     with context.phase("training"):
         trained = minima.train_both(config, study, decayed=side)

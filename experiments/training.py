@@ -35,8 +35,20 @@ class Study:
       dataset: standardised.
     """
 
-    def __init__(self, config: Settings, context: runs.Context):
-        """Load the data set of a configuration."""
+    def __init__(
+        self, config: Settings, context: runs.Context, batches: Sequence[str] = ()
+    ):
+        """Load the data set of a configuration.
+
+        Args:
+          config: of the experiment.
+          context: where and on what to train.
+          batches: fields of the configuration that are batch sizes.
+
+        Raises:
+          UsageError: the devices cannot share a batch equally.
+        """
+        require_divisible(context, {name: getattr(config, name) for name in batches})
         self._config, self._context = config, context
         with context.phase("data"):
             self.dataset = data.standardise(data.load(config.dataset))
@@ -130,16 +142,8 @@ class Study:
           batch_size: examples an update.
           updates: at the most.
           **given: what else `train.train` takes.
-
-        Raises:
-          UsageError: the batch size is not a multiple of the number of devices.
         """
         context, model = self._context, self.network(build)
-        if batch_size % len(context.devices):
-            raise runs.UsageError(
-                f"a batch of {batch_size} examples cannot be divided over --devices="
-                f"{len(context.devices)}: expected a multiple"
-            )
         with context.progress.task(name, updates) as task:
             return train.train(
                 model,
@@ -190,6 +194,24 @@ class Study:
         """Return key -> the initial variables of a network."""
         shape = self.dataset.train.images.shape[1:]
         return lambda key: models.initialise(model, key, shape)
+
+
+def require_divisible(context: runs.Context, sizes: Mapping[str, int]) -> None:
+    """Check that the devices can share batches.
+
+    Args:
+      context: on what to train.
+      sizes: field of the configuration -> examples in a batch.
+
+    Raises:
+      UsageError: one is not a multiple of the number of devices.
+    """
+    devices = len(context.devices)
+    for field, size in sizes.items():
+        if size % devices:
+            raise runs.UsageError(
+                f"--config.{field}={size}: expected a multiple of --devices={devices}"
+            )
 
 
 def best(swept: Mapping[Any, train.Record]) -> np.ndarray:

@@ -219,3 +219,16 @@ COMPILES_LONG = {
     "sharpness_aware",
     "test_time_averaging",
 }
+
+
+def _own():
+    """Put the settings that stand beside a Config in their place here."""
+    import importlib
+
+    for name in [*SMALL, "overshoot"]:
+        SMALL[name] = getattr(
+            importlib.import_module(f"experiments.{name}"), "SMALL", SMALL.get(name)
+        )
+
+
+_own()

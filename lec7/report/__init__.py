@@ -2,10 +2,16 @@
 
 from lec7.report.animations import Animation, save_animation
 from lec7.report.basins import draw_basins
-from lec7.report.claims import Claim, differences, read_claims, write_claims
+from lec7.report.claims import (
+    Claim,
+    differences,
+    family,
+    read_claims,
+    write_claims,
+)
 from lec7.report.comparisons import Paired, draw_paired
 from lec7.report.curves import Curves, Interpolation, draw_curves, draw_interpolation
-from lec7.report.figures import Figure, save_figure
+from lec7.report.figures import Drawing, Figure, save_figure
 from lec7.report.forests import Forest, draw_forest
 from lec7.report.formats import (
     format_duration,
@@ -35,6 +41,7 @@ __all__ = [
     "Claims",
     "Contours",
     "Curves",
+    "Drawing",
     "Figure",
     "Forest",
     "Interpolation",
@@ -59,6 +66,7 @@ __all__ = [
     "draw_relief",
     "draw_trajectories",
     "effects",
+    "family",
     "format_duration",
     "format_interval",
     "format_number",

@@ -31,6 +31,9 @@ class Claim:
       above: lower end of the range that the effect is claimed to lie in, or None.
       below: upper end of it, or None.
       kind: one of `KINDS`.
+      p: probability of so large an effect by chance, corrected over the family; None
+        where it was not decided so.
+      why: a claim was not tested, or None.
     """
 
     id: str
@@ -45,6 +48,8 @@ class Claim:
     above: float | None = None
     below: float | None = None
     kind: str = "empirical"
+    p: float | None = None
+    why: str | None = None
 
     def __post_init__(self):
         """Refuse what no reader could make sense of.
@@ -73,6 +78,21 @@ class Claim:
             )
 
 
+def family(claims: Sequence[Claim]) -> list[Claim]:
+    """Return the claims of a page, which are decided together.
+
+    Args:
+      claims: in the order to be read in.
+
+    Raises:
+      ValueError: if two claims have one id.
+    """
+    for id, count in Counter(claim.id for claim in claims).items():
+        if count > 1:
+            raise ValueError(f"{count} claims have the id {id!r}; make every id unique")
+    return list(claims)
+
+
 def write_claims(path: Path, claims: Sequence[Claim]) -> None:
     """Write claims as strict JSON: what is not a finite number becomes null.
 
@@ -83,10 +103,7 @@ def write_claims(path: Path, claims: Sequence[Claim]) -> None:
     Raises:
       ValueError: if two claims have one id.
     """
-    for id, count in Counter(claim.id for claim in claims).items():
-        if count > 1:
-            raise ValueError(f"{count} claims have the id {id!r}; make every id unique")
-    rows = [_row(claim) for claim in claims]
+    rows = [_row(claim) for claim in family(claims)]
     text = json.dumps(rows, indent=2, ensure_ascii=False, allow_nan=False)
     files.write_atomically(path, f"{text}\n".encode())
 

@@ -3,7 +3,7 @@
 import dataclasses
 import io
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -39,6 +39,34 @@ class Figure:
     gif: Path | None = None
     player: str = ""
     scenes: str = ""
+
+
+@dataclasses.dataclass(frozen=True)
+class Drawing:
+    """A figure of one's own.
+
+    Attributes:
+      name: of the figure.
+      draw: makes it, a matplotlib figure.
+      numbers: the arrays it is drawn from, by name.
+      caption: of the figure.
+    """
+
+    name: str
+    draw: Callable[[], "matplotlib.figure.Figure"]
+    numbers: Mapping[str, ArrayLike]
+    _: dataclasses.KW_ONLY
+    caption: str
+
+    def save(self, folder: Path) -> Figure:
+        """Draw and write it."""
+        return save_figure(
+            style.in_house_look(self.draw)(),
+            folder,
+            self.name,
+            data=self.numbers,
+            caption=self.caption,
+        )
 
 
 class Pictures(NamedTuple):

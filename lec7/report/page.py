@@ -30,7 +30,7 @@ _VIEWPORT = "width=device-width, initial-scale=1"
 Claims = Sequence[claims.Claim]
 
 
-class Drawing(Protocol):
+class Drawn(Protocol):
     """A figure as a value, such as `Curves`: `save` draws and writes it."""
 
     name: str
@@ -39,7 +39,7 @@ class Drawing(Protocol):
         """Write figures/NAME.png, .svg, .npz and what else belongs to it."""
 
 
-Part = str | tables.Table | Drawing
+Part = str | tables.Table | Drawn
 
 
 @dataclasses.dataclass(frozen=True, init=False)
@@ -170,7 +170,7 @@ def render_page(
     return f"<!doctype html>\n{page}\n"
 
 
-def _drawings(report: Report) -> list[Drawing]:
+def _drawings(report: Report) -> list[Drawn]:
     return [
         part
         for section in report.sections

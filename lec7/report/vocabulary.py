@@ -10,6 +10,7 @@ then, by keyword, the claimed range. `verdicts` says how it is decided.
 
 import dataclasses
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -152,7 +153,7 @@ class Claims:
         )
 
 
-def effects(decided: list[claims.Claim]) -> dict[str, str]:
+def effects(decided: Sequence[claims.Claim]) -> dict[str, str]:
     """Return id -> effect as a sentence has it."""
     from lec7.report import formats
 
