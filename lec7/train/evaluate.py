@@ -8,7 +8,6 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from lec7 import losses
 from lec7.train import state as states
 from lec7.train import step as steps
 
@@ -16,31 +15,34 @@ Examples = tuple[np.ndarray, np.ndarray]
 
 
 def batch_metrics(
-    model: nn.Module, loss: Callable[[jax.Array, jax.Array], jax.Array]
+    model: nn.Module, loss: steps.Loss, metrics: steps.MetricFunctions = steps.ACCURACY
 ) -> Callable[[Any, Examples], dict[str, jax.Array]]:
     """Return a function of variables and a batch, such as curvature and slices take.
 
     Args:
       model: Flax model, `apply(variables, images, train=False)` -> logits [B, K].
       loss: logits [B, K], labels [B] -> [B].
+      metrics: name -> the same of what is measured beside it.
 
     Returns:
-      variables, (images, labels) -> `loss` and `accuracy`, means over the batch, [].
+      variables, (images, labels) -> `loss` and the metrics, means over the batch, [].
     """
+    per_example = _per_example(model, loss, metrics)
 
-    def metrics(variables, batch):
-        each = _per_example(model, loss, variables, *batch)
+    def means(variables, batch):
+        each = per_example(variables, *batch)
         return {name: jnp.mean(values) for name, values in each.items()}
 
-    return metrics
+    return means
 
 
 def make_evaluate(
     model: nn.Module,
-    loss: Callable[[jax.Array, jax.Array], jax.Array],
+    loss: steps.Loss,
     splits: Mapping[str, Examples],
     devices: Sequence[jax.Device],
     *,
+    metrics: steps.MetricFunctions = steps.ACCURACY,
     chunk: int = 256,
 ) -> Callable[[states.TrainState], dict[str, np.ndarray]]:
     """Return a function that evaluates a population on every split.
@@ -53,14 +55,16 @@ def make_evaluate(
       loss: logits [B, K], labels [B] -> [B].
       splits: name -> images [N, H, W, C] and labels [N].
       devices: where to evaluate.
+      metrics: name -> the same as the loss of what is measured beside it.
       chunk: examples a pass on one device.
 
     Returns:
       state -> {"NAME_loss": [M], "NAME_accuracy": [M] for each split}.
     """
+    per_example = _per_example(model, loss, metrics)
 
     def member(variables, images, labels, weights):
-        each = _per_example(model, loss, variables, images, labels)
+        each = per_example(variables, images, labels)
         return {name: weights @ values for name, values in each.items()}
 
     def total(variables, images, labels, weights):
@@ -89,15 +93,16 @@ def make_evaluate(
 
 
 def _per_example(
-    model: nn.Module,
-    loss: Callable[[jax.Array, jax.Array], jax.Array],
-    variables: Any,
-    images: jax.Array,
-    labels: jax.Array,
-) -> dict[str, jax.Array]:
-    logits = model.apply(variables, images, train=False)
-    accuracy = losses.accuracy(logits, labels)
-    return {"loss": loss(logits, labels), "accuracy": accuracy}
+    model: nn.Module, loss: steps.Loss, metrics: steps.MetricFunctions
+) -> Callable[[Any, jax.Array, jax.Array], dict[str, jax.Array]]:
+    """Return variables, inputs, labels -> loss and metrics of each example [B]."""
+    functions = {"loss": loss, **metrics}
+
+    def per_example(variables, images, labels):
+        logits = model.apply(variables, images, train=False)
+        return {name: function(logits, labels) for name, function in functions.items()}
+
+    return per_example
 
 
 def chunks(

@@ -16,13 +16,10 @@ from lec7 import losses
 from lec7.data import dataset as datasets
 from lec7.data.augment import transforms
 from lec7.train import evaluate as evaluation
-from lec7.train import feed, loop, snapshots
+from lec7.train import feed, identities, inputs, loop, snapshots
 from lec7.train import record as records
 from lec7.train import state as states
 from lec7.train import step as steps_module
-
-Loss = Callable[[jax.Array, jax.Array], jax.Array]
-Initialise = Callable[[jax.Array], Mapping[str, Any]]
 
 
 class Population(NamedTuple):
@@ -71,14 +68,15 @@ class Population(NamedTuple):
 
 
 def train(
-    model: nn.Module,
+    model: nn.Module | inputs.Pair,
     rule: optax.GradientTransformation,
-    dataset: datasets.Dataset | tuple,
+    dataset: Any,
     *,
     steps: int,
     batch_size: int,
-    loss: Loss = losses.cross_entropy,
-    initialise: Initialise | None = None,
+    loss: steps_module.Loss = losses.cross_entropy,
+    metrics: steps_module.MetricFunctions = steps_module.ACCURACY,
+    initialise: inputs.Initialise | None = None,
     seeds: Sequence[int] = (0,),
     hyperparams: Mapping[str, jax.typing.ArrayLike] | None = None,
     evaluate_every: int | None = None,
@@ -93,23 +91,32 @@ def train(
     devices: Sequence[jax.Device] | None = None,
     folder: pathlib.Path | None = None,
     name: str = "training",
+    resume: bool = True,
     progress: loop.Report | None = None,
 ) -> Population:
-    """Train a population on a data set in memory; the test split is used at the end.
+    """Train one network with one rule from several seeds.
+
+    Splits that are not watched are used once, at the end. A model of Flax without a
+    field `axis_name` computes BatchNorm's statistics on each device; running averages
+    are those of all devices. Members of a population see the same batches of a stream.
 
     Args:
-      model: Flax model, called `(x, *, train)` -> logits [B, K].
-      rule: the update rule.
-      dataset: what to train on and to test with, or images [N, ...] and labels [N].
+      model: Flax model, called `(x, *, train)` -> outputs [B, K], or a pair of
+        functions, key -> parameters and (parameters, x) -> outputs.
+      rule: the update rule, any optax transformation.
+      dataset: a `data.Dataset`; inputs [N, ...] and labels [N]; a mapping of splits,
+        such as {"train": (x, y), "test": (x, y)}; or a stream, whose element t is the
+        batch of step t.
       steps: updates at the most.
       batch_size: B, a multiple of the number of devices.
-      loss: logits [B, K], labels -> loss of each example [B].
+      loss: outputs [B, K], labels -> loss of each example [B].
+      metrics: name -> the same of what is measured beside the loss.
       initialise: key -> variables of a member; the model's own `init` unless given.
       seeds: one for each of the M members; decides its start, its batches, its noise.
       hyperparams: of the rule, a value for each member; see
         `state.initial_population`.
       evaluate_every: updates between two evaluations; at the end alone unless given.
-      watch: the splits that are looked at along the way, "train" first.
+      watch: the splits that are looked at along the way.
       measure: state -> name -> [M], recorded beside what is watched.
       stop_loss: training loss at which a member stops.
       ceiling: what the recorded batch loss is at the most; a training that explodes
@@ -121,39 +128,60 @@ def train(
       devices: over which every batch is divided; the first one unless given.
       folder: takes checkpoints and metrics, and is resumed from; None keeps nothing.
       name: of this training among those of the folder.
+      resume: whether a training of that name in the folder goes on.
       progress: called with the updates made after each evaluation.
 
     Returns:
       The trained population.
 
     Raises:
-      ValueError: the batch size is not a multiple of the number of devices.
+      TypeError: the model is not called `(x, *, train)`.
+      ValueError: something given does not fit: shapes, labels, counts, devices. Nothing
+        has been compiled or written.
+      CheckpointError: the folder holds another training of this name.
+      DivergedError: the loss of a member is not finite, and there is no ceiling.
+
+    Example:
+      >>> x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
+      >>> line = lambda key: jnp.zeros((1, 2)), lambda kernel, x: x @ kernel
+      >>> labels = (x[:, 0] > 0).astype(int)
+      >>> trained = train(line, optax.sgd(1.0), (x, labels), steps=50, batch_size=16)
+      >>> trained.record.percent("train")
+      array([100.], dtype=float32)
     """
     devices = jax.devices()[:1] if devices is None else devices
-    if batch_size % len(devices):
+    if batch_size < 1 or batch_size % len(devices):
         raise ValueError(
-            f"a batch of {batch_size} examples cannot be divided over {len(devices)} "
-            "devices; expected a multiple"
+            f"batch_size is {batch_size}; expected a multiple of {len(devices)}, the "
+            "number of devices"
         )
-    if getattr(model, "axis_name", 0) is None:
-        model = model.clone(axis_name=steps_module.DEVICE_AXIS)
-    splits = _splits(dataset)
-    evaluate, evaluate_unseen = (
-        evaluation.make_evaluate(model, loss, part, devices)
-        for part in (
-            {name: split for name, split in splits.items() if name in watch},
-            {name: split for name, split in splits.items() if name not in watch},
+    given = inputs.examples(dataset, seeds=seeds, batch_size=batch_size)
+    model, initialise = inputs.network(model, initialise, given.batch[0])
+    inputs.check(model, initialise, given, {"loss": loss, **metrics})
+    watched, unwatched = (
+        evaluation.make_evaluate(
+            model,
+            loss,
+            {k: split for k, split in given.splits.items() if (k in watch) == along},
+            devices,
+            metrics=metrics,
         )
+        for along in (True, False)
     )
+    if stop_loss is not None and not {"train"} <= set(given.splits) & set(watch):
+        raise ValueError(
+            f"stop_loss is {stop_loss}, which the loss on the split train decides; "
+            f"expected it among the splits watched, {', '.join(watch) or 'none'}"
+        )
     step = steps_module.make_step(
-        model, rule, loss, axis_name=steps_module.DEVICE_AXIS, m=m, augment=augment
+        model,
+        rule,
+        loss,
+        metrics=metrics,
+        axis_name=steps_module.DEVICE_AXIS,
+        m=m,
+        augment=augment,
     )
-    if initialise is None:
-        example = jnp.zeros((1, *splits["train"][0].shape[1:]))
-
-        def initialise(key: jax.Array) -> Mapping[str, Any]:
-            return model.init(key, example, train=False)
-
     plan = loop.Plan(
         max_steps=steps,
         evaluate_every=evaluate_every or steps,
@@ -161,21 +189,23 @@ def train(
         stop_loss=stop_loss,
         snapshot_every=snapshot_every,
     )
+    start = states.initial_population(initialise, rule, seeds, hyperparams)
 
-    def both(state):
-        return evaluate(state) | measure(state)
+    def evaluate(state):
+        return watched(state) | ({} if measure is None else measure(state))
 
     with contextlib.ExitStack() as stack:
         if folder is None:
             made = stack.enter_context(tempfile.TemporaryDirectory())
             folder = pathlib.Path(made)
+        folder = pathlib.Path(folder)
+        identity = identities.of(start, given.digest, seeds, batch_size)
+        identities.require(folder, name, identity, resume=resume)
         state, history = loop.fit(
-            states.initial_population(initialise, rule, seeds, hyperparams),
+            start,
             step=step if ceiling is None else _bounded(step, ceiling),
-            batches=feed.from_arrays(
-                *splits["train"], seeds=seeds, batch_size=batch_size
-            ),
-            evaluate=evaluate if measure is None else both,
+            batches=given.batches,
+            evaluate=evaluate,
             plan=plan,
             devices=devices,
             folder=folder,
@@ -187,18 +217,10 @@ def train(
         variables=state.variables,
         updates=np.asarray(state.step),
         history=history,
-        final=evaluate(state) | evaluate_unseen(state),
+        final=watched(state) | unwatched(state),
         opt_state=state.opt_state,
         snapshots=kept,
     )
-
-
-def _splits(dataset: datasets.Dataset | tuple) -> dict[str, Any]:
-    if hasattr(dataset, "validation"):
-        return {
-            name: getattr(dataset, name) for name in ("train", "validation", "test")
-        }
-    return {"train": tuple(map(np.asarray, dataset))}
 
 
 def _bounded(step: steps_module.Step, ceiling: float) -> steps_module.Step:

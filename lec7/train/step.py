@@ -10,7 +10,8 @@ calls `pmap`.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+import types
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jax
@@ -26,8 +27,11 @@ from lec7.train import state as states
 from lec7.train import streams, sub_batches
 
 DEVICE_AXIS = "devices"
+ACCURACY = types.MappingProxyType({"accuracy": losses.accuracy})
 
 Batch = tuple[jax.Array, jax.Array]
+Loss = Callable[[jax.Array, jax.Array], jax.Array]
+MetricFunctions = Mapping[str, Loss]
 Metrics = dict[str, jax.Array]
 Step = Callable[[states.TrainState, Batch], tuple[states.TrainState, Metrics]]
 
@@ -35,8 +39,9 @@ Step = Callable[[states.TrainState, Batch], tuple[states.TrainState, Metrics]]
 def make_step(
     model: nn.Module,
     rule: optax.GradientTransformation,
-    loss: Callable[[jax.Array, jax.Array], jax.Array],
+    loss: Loss,
     *,
+    metrics: MetricFunctions = ACCURACY,
     axis_name: str | None = None,
     m: int | None = None,
     augment: transforms.Augment | None = None,
@@ -58,6 +63,7 @@ def make_step(
       model: Flax model, `apply(variables, images, train=True)` -> logits [B, K].
       rule: the update rule, any optax transformation.
       loss: logits [B, K], labels -> loss of each example [B].
+      metrics: name -> (logits [B, K], labels) -> a number for each example [B].
       axis_name: the mapped device axis over which everything is averaged, if any; the
         model's own `axis_name` must be the same.
       m: examples in a sub-batch, a divisor of the examples of a batch on one device.
@@ -67,7 +73,7 @@ def make_step(
 
     Returns:
       `step(state, (images [B, H, W, C], labels [B])) -> (state, metrics)` with metrics
-      `loss` and `accuracy` of the augmented batch before the update and
+      `loss` and those of `metrics` on the augmented batch before the update and
       `gradient_norm`, each [].
 
     Raises:
@@ -75,57 +81,49 @@ def make_step(
         traced, m does not divide the batch.
     """
     rule = optax.with_extra_args_support(rule)
-    if m is not None:
-        model = sub_batches.synchronised(model, axis_name, m)
+    parts = sub_batches.Whole() if m is None else sub_batches.Split(m)
+    model = parts.synchronised(model, axis_name)
 
     def over_all_devices(tree):
         return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
 
     def average(tree):
-        return over_all_devices(tree if m is None else sub_batches.mean(tree))
+        return over_all_devices(parts.mean(tree))
 
     shared = _shared(over_all_devices)
 
     def step(state, batch):
-        objective = _objective(model, loss, state)
+        objective = _objective(model, loss, metrics, state)
         value_and_grad = jax.value_and_grad(objective, has_aux=True)
-        examples = batch if m is None else sub_batches.split(batch, m)
+        examples = parts.split(batch)
 
         def evaluate(function, params):
-            function = functools.partial(function, params)
-            return (function if m is None else sub_batches.each(function))(examples)
-
-        evaluated = evaluate(value_and_grad, state.params)
-        (value, (accuracy, batch_stats)), grad = average(evaluated)
-        extra_args = {
-            "value": value,
-            "grad": grad,
-            "value_fn": lambda params: average(evaluate(objective, shared(params))[0]),
-            "grad_fn": lambda params: average(evaluate(value_and_grad, params)[1]),
-        }
+            return parts.each(functools.partial(function, params))(examples)
 
         def over_sub_batches(function):
             def one(gradient, part):
                 return function(gradient, lambda x: value_and_grad(x, part)[1])
 
-            return average(sub_batches.each(one)(evaluated[1], examples))
+            return average(parts.each(one)(evaluated[1], examples))
 
-        if m is not None:
-            extra_args["over_sub_batches"] = over_sub_batches
+        evaluated = evaluate(value_and_grad, state.params)
+        (value, (measured, batch_stats)), grad = average(evaluated)
         updates, opt_state = rule.update(
-            grad, state.opt_state, state.params, **extra_args
+            grad,
+            state.opt_state,
+            state.params,
+            value=value,
+            grad=grad,
+            value_fn=lambda params: average(evaluate(objective, shared(params))[0]),
+            grad_fn=lambda params: average(evaluate(value_and_grad, params)[1]),
+            **parts.offered(over_sub_batches),
         )
-        metrics = {
-            "loss": value,
-            "accuracy": accuracy,
-            "gradient_norm": optax.tree.norm(grad),
-        }
         return state.replace(
             step=state.step + 1,
             params=optax.apply_updates(state.params, updates),
             batch_stats=batch_stats,
             opt_state=opt_state,
-        ), metrics
+        ), {"loss": value, **measured, "gradient_norm": optax.tree.norm(grad)}
 
     return step if augment is None else _augmented(step, augment, axis_name)
 
@@ -163,8 +161,8 @@ def _shared(average):
     return shared
 
 
-def _objective(model, loss, state):
-    """Return (params, (images, labels)) -> mean loss, (accuracy, statistics)."""
+def _objective(model, loss, metrics, state):
+    """Return (params, (images, labels)) -> mean loss, (metrics, statistics)."""
     noise = streams.step_keys(state.key, state.step)
 
     def objective(params, examples):
@@ -176,9 +174,11 @@ def _objective(model, loss, state):
             rngs=noise,
             mutable=["batch_stats"],
         )
-        accuracy = jnp.mean(losses.accuracy(logits, labels))
+        measured = {
+            name: jnp.mean(metric(logits, labels)) for name, metric in metrics.items()
+        }
         statistics = updated.get("batch_stats", {})
-        return jnp.mean(loss(logits, labels)), (accuracy, statistics)
+        return jnp.mean(loss(logits, labels)), (measured, statistics)
 
     return objective
 

@@ -1,0 +1,215 @@
+"""What `train.train` is given, made alike and checked before anything is compiled."""
+
+import hashlib
+import inspect
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from flax import linen as nn
+
+from lec7 import losses
+from lec7.data import dataset as datasets
+from lec7.train import feed
+from lec7.train import step as steps
+
+Initialise = Callable[[jax.Array], Any]
+Pair = tuple[Initialise, Callable[[Any, jax.Array], jax.Array]]
+
+
+class Function(NamedTuple):
+    """A function of parameters and inputs, called as a Flax model is."""
+
+    function: Callable[[Any, jax.Array], jax.Array]
+
+    def apply(self, variables, inputs, *, train, rngs=None, mutable=()):
+        """Return the function's value, and the collections that it changes: none."""
+        del train, rngs
+        value = self.function(variables["params"], inputs)
+        return (value, {}) if mutable else value
+
+
+class Examples(NamedTuple):
+    """Where batches come from, and what is evaluated."""
+
+    splits: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    """Name -> inputs [N, ...] and labels [N, ...]; without "train" for a stream."""
+    batch: tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]
+    """Shapes of a batch."""
+    batches: feed.Feed
+    digest: str
+    """SHA-256 of the examples to train on, or of the first batch of a stream."""
+
+
+def network(model: nn.Module | Pair, initialise: Initialise | None, inputs: Any):
+    """Return a model to apply, and key -> its variables.
+
+    Args:
+      model: a Flax module, or (initialise, apply).
+      initialise: key -> variables; the module's own `init` unless given.
+      inputs: shapes of a batch of inputs.
+
+    Raises:
+      TypeError: a module is not called `(x, *, train)`.
+      ValueError: a pair comes with another `initialise`.
+    """
+    if isinstance(model, tuple):
+        if initialise is not None:
+            raise ValueError(
+                "initialise is given and model is a pair (initialise, apply); expected "
+                "one of them"
+            )
+        make, apply = model
+        return Function(apply), lambda key: {"params": make(key)}
+    taken = inspect.signature(type(model).__call__).parameters
+    if "train" not in taken and not any(
+        parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()
+    ):
+        raise TypeError(
+            f"{type(model).__name__}.__call__ takes {', '.join(taken)}; expected a "
+            "keyword `train` among them, as in __call__(self, x, *, train)"
+        )
+    if getattr(model, "axis_name", 0) is None:
+        model = model.clone(axis_name=steps.DEVICE_AXIS)
+    if initialise is None:
+        example = jnp.zeros((1, *inputs.shape[1:]), inputs.dtype)
+
+        def initialise(key):
+            return model.init(key, example, train=False)
+
+    return model, initialise
+
+
+def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples:
+    """Return where batches come from.
+
+    Args:
+      dataset: a `data.Dataset`, inputs and labels, a mapping of splits, or a stream
+        whose element t is the batch of step t.
+      seeds: of the members.
+      batch_size: B.
+
+    Raises:
+      ValueError: lengths differ, or a label does not fit.
+    """
+    if isinstance(dataset, datasets.Dataset):
+        names = ("train", "validation", "test")
+        dataset = {name: getattr(dataset, name) for name in names}
+    elif isinstance(dataset, tuple):
+        dataset = {"train": dataset}
+    if not isinstance(dataset, Mapping):
+        return _streamed(dataset, len(seeds), batch_size)
+    splits = {name: tuple(map(np.asarray, split)) for name, split in dataset.items()}
+    if "train" not in splits:
+        raise ValueError(
+            f"dataset has the splits {', '.join(splits) or 'none'}; expected train"
+        )
+    for name, (x, y) in splits.items():
+        if len(x) != len(y) or not len(x):
+            raise ValueError(
+                f"{name} has {len(x)} inputs and {len(y)} labels; expected as many "
+                "of both, and at least one"
+            )
+    train = splits["train"]
+    shapes = tuple(
+        jax.ShapeDtypeStruct((batch_size, *leaf.shape[1:]), jnp.asarray(leaf[:1]).dtype)
+        for leaf in train
+    )
+    batches = feed.from_arrays(*train, seeds=seeds, batch_size=batch_size)
+    return Examples(splits, shapes, batches, _digest(train))
+
+
+def _streamed(stream: Any, members: int, batch_size: int) -> Examples:
+    first = tuple(map(np.asarray, stream[0]))
+    if any(len(leaf) != batch_size for leaf in first):
+        raise ValueError(
+            f"the stream's first batch has {len(first[0])} inputs and {len(first[1])} "
+            f"labels; expected batch_size={batch_size} of both"
+        )
+    shapes = tuple(
+        jax.ShapeDtypeStruct(leaf.shape, jnp.asarray(leaf[:1]).dtype) for leaf in first
+    )
+    batches = feed.from_stream(lambda step: tuple(stream[step]), members=members)
+    return Examples({}, shapes, batches, _digest(first))
+
+
+def check(
+    model: Any,
+    initialise: Initialise,
+    given: Examples,
+    functions: Mapping[str, steps.Loss],
+) -> None:
+    """Trace the model and what is computed of its outputs, without computing.
+
+    Args:
+      model: to apply.
+      initialise: key -> variables.
+      given: the examples.
+      functions: name -> loss or metric.
+
+    Raises:
+      ValueError: the model has variables other than parameters and batch statistics, a
+        function does not give a number for each example, or a label is out of range.
+    """
+    variables = jax.eval_shape(initialise, jax.random.key(0))
+    others = sorted(set(variables) - {"params", "batch_stats"})
+    if others:
+        raise ValueError(
+            f"the model has variables {', '.join(others)}; expected params and "
+            "batch_stats alone"
+        )
+    inputs, labels = given.batch
+    outputs = jax.eval_shape(
+        lambda variables, x: model.apply(variables, x, train=False), variables, inputs
+    )
+    for name, (_, y) in given.splits.items():
+        _check_labels(y, outputs, functions, name)
+    for name, function in functions.items():
+        shape = jax.eval_shape(function, outputs, labels).shape
+        if shape != inputs.shape[:1]:
+            raise ValueError(
+                f"{name} of outputs {list(outputs.shape)} and labels "
+                f"{list(labels.shape)} has shape {list(shape)}; expected "
+                f"[{len(inputs)}], a number for each example"
+            )
+
+
+def _check_labels(
+    labels: np.ndarray,
+    outputs: jax.ShapeDtypeStruct,
+    functions: Mapping[str, steps.Loss],
+    name: str,
+) -> None:
+    """Check labels that our losses would broadcast, cast, or read from another class.
+
+    Raises:
+      ValueError: they are neither classes nor probabilities.
+    """
+    ours = {losses.cross_entropy, losses.squared_error, losses.accuracy}
+    if not ours & set(functions.values()):
+        return
+    classes = outputs.shape[-1]
+    if labels.ndim == 2 and labels.shape[1] == classes and labels.dtype.kind == "f":
+        return
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} labels are {labels.dtype}{list(labels.shape)}; expected integers "
+            f"[N] or probabilities [N, {classes}]"
+        )
+    wrong = (labels < 0) | (labels >= classes)
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise ValueError(
+            f"{name} labels[{first}] is {labels[first]}; expected a class from 0 to "
+            f"{classes - 1}, since the model has {classes} outputs"
+        )
+
+
+def _digest(leaves: Sequence[np.ndarray]) -> str:
+    digest = hashlib.sha256()
+    for leaf in leaves:
+        digest.update(f"{leaf.dtype}{leaf.shape}".encode())
+        digest.update(np.ascontiguousarray(leaf))
+    return digest.hexdigest()

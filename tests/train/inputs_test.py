@@ -1,0 +1,192 @@
+"""What `train.train` is given works in every form, or is refused before it compiles."""
+
+import functools
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+import pytest
+from flax import linen as nn
+
+from lec7 import data, losses, train
+
+SEEDS = (0, 1)
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(24, 4)).astype(np.float32)
+Y = RNG.integers(0, 3, 24)
+
+
+class Net(nn.Module):
+    """A user's network, with noise, statistics and names of its own."""
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        x = nn.Dense(5, name="first, of two")(x)
+        x = nn.relu(nn.BatchNorm(use_running_average=not train)(x))
+        return nn.Dense(3)(nn.Dropout(0.1, deterministic=not train)(x))
+
+
+def train_it(model=None, dataset=(X, Y), **given):
+    model = Net() if model is None else model
+    given = {"steps": 6, "batch_size": 8, "seeds": SEEDS, **given}
+    return train.train(model, optax.sgd(0.1), dataset, **given)
+
+
+def zeros(key):
+    del key
+    return jnp.zeros((4, 3))
+
+
+LINEAR = (zeros, lambda kernel, x: x @ kernel)
+
+
+def test_a_network_of_a_user_trains_on_arrays():
+    trained = train_it(evaluate_every=2)
+    assert trained.history["train_loss"].shape == (3, 2)
+    assert set(trained.final) == {"train_loss", "train_accuracy"}
+    assert np.ptp(trained.final["train_loss"]) > 0
+    assert set(trained.variables) == {"params", "batch_stats"}
+
+
+def test_a_pair_of_functions_descends_as_gradient_descent_by_hand():
+    trained = train_it(LINEAR, seeds=(0,), batch_size=24)
+
+    def loss(kernel):
+        return jnp.mean(losses.cross_entropy(X @ kernel, Y))
+
+    kernel = zeros(None)
+    for _ in range(6):
+        kernel = kernel - 0.1 * jax.grad(loss)(kernel)
+    chex.assert_trees_all_close(trained.variables["params"][0], kernel, rtol=1e-5)
+
+
+def test_several_devices_average_the_statistics_of_a_users_batch_norm():
+    stats = {}
+    for count in (1, 2):
+        trained = train_it(steps=1, devices=jax.devices()[:count], seeds=(0,))
+        stats[count] = trained.variables["batch_stats"]["BatchNorm_0"]
+    chex.assert_trees_all_close(stats[1]["mean"], stats[2]["mean"], atol=1e-6)
+    assert np.all(np.isfinite(stats[2]["var"]))
+
+
+def test_a_mapping_of_splits_is_watched_and_evaluated():
+    dataset = {"train": (X, Y), "mine": (X[:5], Y[:5])}
+    trained = train_it(dataset=dataset, watch=("train",))
+    assert "mine_loss" not in trained.history
+    assert trained.final["mine_loss"].shape == (2,)
+
+
+def test_a_data_set_of_ours_and_its_arrays_train_alike():
+    split = data.Split(X[:, None, None], Y.astype(np.int32))
+    dataset = data.Dataset("mine", 3, split, split, split)
+    model = (lambda key: zeros(key), lambda kernel, x: x[:, 0, 0] @ kernel)
+    one, other = train_it(model, dataset), train_it(LINEAR)
+    chex.assert_trees_all_equal(one.variables, other.variables)
+
+
+def test_a_stream_gives_every_member_the_batch_of_the_step():
+    class Stream:
+        def __getitem__(self, step):
+            return X[:8] * (step + 1), Y[:8]
+
+    trained = train_it(LINEAR, Stream())
+    assert trained.final == {}
+    np.testing.assert_array_equal(*trained.history["loss"].T)
+
+
+def test_metrics_are_those_that_are_asked_for():
+    def margin(logits, labels):
+        return jnp.max(logits, axis=-1) - logits[jnp.arange(len(labels)), labels]
+
+    trained = train_it(metrics={"margin": margin})
+    assert set(trained.final) == {"train_loss", "train_margin"}
+    assert "margin" in trained.history
+
+
+def test_targets_of_a_regression_are_given_to_its_loss():
+    def squared(outputs, targets):
+        return jnp.sum((outputs - targets) ** 2, axis=-1)
+
+    targets = X @ np.ones((4, 3), np.float32)
+    trained = train_it(LINEAR, (X, targets), loss=squared, metrics={}, steps=60)
+    assert np.all(trained.final["train_loss"] < 1e-3)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        (
+            (X, np.where(np.arange(24) == 7, -1, Y)),
+            r"train labels\[7\] is -1; expected",
+        ),
+        ((X, np.where(np.arange(24) == 7, 3, Y)), r"labels\[7\] is 3; .* from 0 to 2"),
+        ((X, Y[:, None]), r"train labels are int64\[24, 1\]; expected integers"),
+        ((X, Y.astype(float)), r"train labels are float64\[24\]; expected integers"),
+        ((X, Y[:-1]), "train has 24 inputs and 23 labels"),
+        ((X[:0], Y[:0]), "train has 0 inputs and 0 labels"),
+        ({"test": (X, Y)}, "dataset has the splits test; expected train"),
+        ({"train": (X, Y), "test": (X, Y - 1)}, r"test labels\[\d+\] is -1"),
+        (
+            [(X[:4], Y[:4])],
+            "first batch has 4 inputs and 4 labels; expected batch_size",
+        ),
+    ],
+)
+def test_examples_that_do_not_fit_are_refused(dataset, message):
+    with pytest.raises(ValueError, match=message):
+        train_it(dataset=dataset)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"batch_size": 0}, "batch_size is 0; expected a multiple of 1"),
+        ({"devices": jax.devices()[:3]}, "batch_size is 8; expected a multiple of 3"),
+        (
+            {"loss": lambda f, y: jnp.mean(f)},
+            r"loss of .* has shape \[\]; expected \[8\]",
+        ),
+        ({"metrics": {"up": lambda f, y: f}}, r"up of .* has shape \[8, 3\]"),
+        ({"stop_loss": 0.1, "watch": ()}, "stop_loss is 0.1, which the loss on the"),
+        ({"name": "../up"}, "name is '../up'; expected one plain name"),
+    ],
+)
+def test_what_does_not_fit_is_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        train_it(**given)
+
+
+def test_a_module_without_train_is_refused():
+    with pytest.raises(TypeError, match="Dense.__call__ takes self, inputs; expected"):
+        train_it(nn.Dense(3))
+
+
+def test_a_model_with_other_variables_is_refused():
+    class Odd(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train):
+            self.variable("cache", "seen", jnp.zeros, ())
+            return nn.Dense(3)(x)
+
+    with pytest.raises(ValueError, match="the model has variables cache; expected"):
+        train_it(Odd())
+
+
+@pytest.mark.parametrize(
+    ("changed", "message"),
+    [
+        ({"dataset": (X + 1, Y)}, "its data differs"),
+        ({"seeds": (0, 2)}, r"its seeds differs \(\[0, 1\]; expected \[0, 2\]\)"),
+        ({"batch_size": 4}, "its batch_size differs"),
+        ({"resume": False}, "resume is False"),
+    ],
+)
+def test_a_folder_of_another_training_is_refused(changed, message, tmp_path):
+    again = functools.partial(train_it, LINEAR, folder=tmp_path)
+    first = again()
+    chex.assert_trees_all_equal(again().variables, first.variables)
+    with pytest.raises(train.CheckpointError, match=message):
+        again(**changed)
+    chex.assert_trees_all_equal(again().variables, first.variables)
