@@ -6,13 +6,13 @@ from typing import Any
 
 import numpy as np
 
-from experiments import _measure_titles, minima
+from experiments import minima
 from lec7 import report, sharpness
 
 TEN = "sam_ten_ascents"
 NAMES = (*sharpness.MEASURES, TEN)
 NOISE = "gradient_noise_scale"  # is on the card, and no sharpness
-TITLES = _measure_titles.TITLES | {
+TITLES = sharpness.TITLES | {
     "sam_sharpness": "SAM sharpness, one ascent (nats)",
     TEN: "SAM sharpness, highest of ten ascents (nats)",
 }

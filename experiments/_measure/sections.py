@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from experiments import _counts, _measure_titles
+from experiments import _counts
 from experiments._measure import cards
 from lec7 import report, sharpness
 
@@ -80,7 +80,7 @@ def card(
     Returns:
       The section.
     """
-    titles = [_measure_titles.TITLES[name] for name in before.names]
+    titles = [sharpness.TITLES[name] for name in before.names]
     groups = {"as it is": before} | ({"rescaled": after} if after else {})
     ends = {name: _ends(each.values) for name, each in groups.items()}
     kept = [rows[0].invariant for rows in before.rows]
@@ -138,9 +138,7 @@ def settings(before: cards.Cards) -> report.Section:
     Returns:
       The section.
     """
-    rows = [
-        (_measure_titles.TITLES[rows[0].name], _text(rows[0])) for rows in before.rows
-    ]
+    rows = [(sharpness.TITLES[rows[0].name], _text(rows[0])) for rows in before.rows]
     shared = before.rows[0][0].settings
     return report.Section(
         heading="Settings",
@@ -163,7 +161,7 @@ def headline(before: cards.Cards) -> str:
       Their titles and means, or those of all measures where none of them was taken.
     """
     means = {
-        name: f"{_measure_titles.TITLES[name]} {report.format_number(float(mean))}"
+        name: f"{sharpness.TITLES[name]} {report.format_number(float(mean))}"
         for name, mean in zip(before.names, before.values.mean(axis=1), strict=True)
     }
     return ", ".join(
@@ -181,7 +179,7 @@ def lines(before: cards.Cards) -> str:
       A line for each measure.
     """
     texts = [
-        (_measure_titles.TITLES[rows[0].name], report.format_number(rows[0].value))
+        (sharpness.TITLES[rows[0].name], report.format_number(rows[0].value))
         for rows in before.rows
     ]
     wide, high = (max(len(text[place]) for text in texts) for place in (0, 1))

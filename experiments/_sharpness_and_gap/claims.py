@@ -4,9 +4,8 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from experiments import _measure_titles
 from experiments._sharpness_and_gap import ranking, study
-from lec7 import report
+from lec7 import report, sharpness
 
 SOURCE = "lecture, 0:32:05; Jiang et al. 2020, arXiv:1912.02178, section 2"
 NOTHING = 0.2  # a tau this small is called none
@@ -56,7 +55,7 @@ def decide(found: study.Study, gap: np.ndarray) -> list[report.Claim]:
             id=f"L20.{name}",
             statement=(
                 "Sharp minima generalise worse than flat ones: the gap grows with the "
-                f"{_measure_titles.TITLES[name]}."
+                f"{sharpness.TITLES[name]}."
             ),
             **labels,
         )
@@ -112,7 +111,7 @@ def _best(each: Sequence[report.Claim], control: report.Claim) -> list[str]:
     if not known:
         return []
     best = max(known, key=lambda claim: claim.effect)
-    title = _measure_titles.TITLES[best.id.removeprefix("L20.")]
+    title = sharpness.TITLES[best.id.removeprefix("L20.")]
     return [
         f"The highest tau, {_effect(best)}, is that of the {title}; the training loss, "
         f"which should rank nothing, has {_effect(control)}."

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from experiments import _measure_titles
 from experiments._sharpness_and_gap import figures, ranking, study
-from lec7 import report
+from lec7 import report, sharpness
 
-TITLES = _measure_titles.TITLES | {
+TITLES = sharpness.TITLES | {
     "training_loss": "training loss (control)",
     "parameter_norm": "length of the parameters (control)",
 }

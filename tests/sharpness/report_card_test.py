@@ -17,6 +17,11 @@ QUICK = {
 }
 
 
+def test_every_measure_has_a_title_of_its_own():
+    assert list(sharpness.TITLES) == list(sharpness.MEASURES)
+    assert len(set(sharpness.TITLES.values())) == len(sharpness.MEASURES)
+
+
 def test_a_card_has_every_measure(float64, network):
     rows = sharpness.report_card(*network, key=KEY)
     assert [row.name for row in rows] == list(sharpness.MEASURES)
