@@ -242,10 +242,12 @@ def _provenance(folder: pathlib.Path, config: Any) -> Any:
     from lec7 import report
 
     last = runs.last_attempt(folder)
+    now = runs.source_state(HERE)
+    told = {} if now == last["git"] else {"told by commit": runs.state_text(now)}
     return report.Provenance(
         command=last["command"],
         config=runs.described(config),
-        environment=runs.summary(last),
+        environment=runs.summary(last) | told,
         seconds=runs.seconds(folder),
     )
 
@@ -268,4 +270,5 @@ def _terminate(signum: int, frame: object) -> NoReturn:
 
 if __name__ == "__main__":
     signal.signal(signal.SIGTERM, _terminate)
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background
     sys.exit(main(sys.argv))

@@ -1,9 +1,9 @@
 """Runs: experiments found and configured, one folder for each, devices, exit codes."""
 
+from lec7.runs import findings
 from lec7.runs.catalogue import Headline, headline, load, names
 from lec7.runs.command_line import settings
 from lec7.runs.compilation_cache import cached_compilation
-from lec7.runs import findings
 from lec7.runs.config import canonical_json, configure, restore
 from lec7.runs.context import Context
 from lec7.runs.devices import select_devices, simulate_devices
@@ -28,7 +28,7 @@ from lec7.runs.field_types import (
 )
 from lec7.runs.folder import default_folder, examine, lock, read_run
 from lec7.runs.listing import description, overview
-from lec7.runs.provenance import environment, summary
+from lec7.runs.provenance import environment, source_state, state_text, summary
 from lec7.runs.ranges import require_at_least, require_positive, require_seeds
 from lec7.runs.record import add_seconds, attempt, last_attempt, seconds
 from lec7.runs.schema import Field, described, fields
@@ -79,5 +79,7 @@ __all__ = [
     "select_devices",
     "settings",
     "simulate_devices",
+    "source_state",
+    "state_text",
     "summary",
 ]

@@ -20,9 +20,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from zipfile import BadZipFile
 
-import numpy as np
-
-from lec7.runs import exits, json_file
+from lec7 import files
+from lec7.runs import exits
 
 FILE = "findings.npz"
 STRUCTURE = "structure"
@@ -43,14 +42,15 @@ def save(
     Raises:
       TypeError: something in the findings cannot be saved; the message has its path.
     """
+    import numpy as np
+
     arrays: dict[str, np.ndarray] = {}
     tree = _encode(found, "", _records(kind), arrays)
     head = {"experiment": experiment, "config": json.loads(config), "findings": tree}
     arrays[STRUCTURE] = np.array(json.dumps(head))
     content = io.BytesIO()
     np.savez_compressed(content, allow_pickle=False, **arrays)
-    path.parent.mkdir(exist_ok=True)
-    json_file.replace(path, content.getvalue())
+    files.write(path, content.getvalue())
 
 
 def load(path: pathlib.Path, kind: Any, *, experiment: str, config: str) -> Any:
@@ -70,15 +70,20 @@ def load(path: pathlib.Path, kind: Any, *, experiment: str, config: str) -> Any:
       UsageError: the file is damaged, of another experiment or configuration, or of
         another version of the experiment.
     """
+    import numpy as np
+
     try:
-        with np.load(path, allow_pickle=False) as file:
+        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
             arrays = dict(file)
         head = json.loads(str(arrays.pop(STRUCTURE)))
         found = head["experiment"], head["config"]
     except FileNotFoundError:
         raise
     except (ValueError, KeyError, OSError, EOFError, BadZipFile, zlib.error) as error:
-        raise exits.UsageError(f"{path} is damaged ({error}); remove it") from error
+        raise exits.UsageError(
+            f"{path} is damaged ({error}): restore it from a copy, or remove it, and "
+            "the command that began the run measures again"
+        ) from error
     if found != (experiment, json.loads(config)):
         raise exits.UsageError(
             f"{path} holds findings of {found[0]} with {found[1]}; expected those of "
@@ -88,7 +93,12 @@ def load(path: pathlib.Path, kind: Any, *, experiment: str, config: str) -> Any:
 
 
 def _encode(value: Any, path: str, known: Mapping[str, type], arrays: dict) -> Any:
-    """Return the JSON form of a value, whose arrays are added to `arrays`."""
+    """Return the JSON form of a value, whose arrays are added to `arrays`.
+
+    Raises:
+      TypeError: it cannot be saved.
+    """
+    import numpy as np
 
     def below(key, child):
         return _encode(child, _join(path, key), known, arrays)
@@ -121,6 +131,12 @@ def _encode(value: Any, path: str, known: Mapping[str, type], arrays: dict) -> A
 
 
 def _decode(node: Any, known: Mapping[str, type], arrays: Mapping, path: Any) -> Any:
+    """Return the value of which `_encode` made the JSON form.
+
+    Raises:
+      UsageError: a record has other fields than its class.
+    """
+
     def below(child):
         return _decode(child, known, arrays, path)
 

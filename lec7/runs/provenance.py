@@ -25,21 +25,26 @@ def environment(devices: Sequence[Any], checkout: pathlib.Path) -> dict[str, Any
         "processor": processor()["model name"],
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "git": _git(checkout),
+        "git": source_state(checkout),
     }
 
 
 def summary(environment: Mapping[str, Any]) -> dict[str, str]:
     """Return what `environment` found as text to read, one line for each thing."""
-    git = environment["git"]
-    state = git and git["commit"] + (", changed since" if git["dirty"] else "")
     return {
         "devices": f"{len(environment['devices'])} x {environment['device_kind']}",
         "processor": environment["processor"],
         "system": environment["system"],
         **environment["versions"],
-        "commit": state or "unknown",
+        "commit": state_text(environment["git"]),
     }
+
+
+def state_text(state: Mapping[str, Any] | None) -> str:
+    """Return what `source_state` found as text to read."""
+    if state is None:
+        return "unknown"
+    return state["commit"] + (", changed since" if state["dirty"] else "")
 
 
 def processor() -> dict[str, str]:
@@ -56,7 +61,7 @@ def processor() -> dict[str, str]:
     return found
 
 
-def _git(checkout: pathlib.Path) -> dict[str, Any] | None:
+def source_state(checkout: pathlib.Path) -> dict[str, Any] | None:
     """Return commit and whether tracked files differ from it; None without git."""
     command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:

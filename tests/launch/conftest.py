@@ -16,7 +16,9 @@ def place(tmp_path, tmp_path_factory, monkeypatch):
     shutil.copy(HERE.parent.parent / "launch.py", tmp_path)
     (tmp_path / "experiments").mkdir()
     shutil.copy(HERE / "fake.py", tmp_path / "experiments")
-    (tmp_path / "experiments" / "far_away.py").write_text("raise RuntimeError")
+    (tmp_path / "experiments" / "far_away.py").write_text(
+        "raise RuntimeError\n\n\nclass Config:\n    ..."
+    )
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path_factory.mktemp("cache")))
     monkeypatch.delenv("JAX_COMPILATION_CACHE_DIR", raising=False)

@@ -9,7 +9,12 @@ Data: none.
 import dataclasses
 import errno
 import os
+import pathlib
 import time
+from typing import NamedTuple
+
+import numpy as np
+from matplotlib import figure
 
 from lec7 import report
 
@@ -37,6 +42,13 @@ class Config:
             raise ValueError(f"batch_size is {self.batch_size}; expected at least 1")
 
 
+class Findings(NamedTuple):
+    """What the fake has found."""
+
+    effects: np.ndarray
+    devices: int
+
+
 def run(config, context):
     if config.end == "2":
         fail(2)
@@ -55,23 +67,40 @@ def run(config, context):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "metrics.jsonl")
     if config.end.isdigit():
         fail(int(config.end))
+    effects = np.array([0.9, 1.1]) + np.arange(3)[:, None]
+    return Findings(effects, len(context.devices))
+
+
+def analyse(config, found):
+    say = report.Claims(source="this file", figure="fake")
     claims = [
-        report.Claim(
-            id=f"c{i}",
-            statement="The fake does as it is told.",
-            source="this file",
-            verdict=verdict,
-            effect=1.0,
-            interval=(0.5, 1.5),
-            unit="one",
-            seeds=len(config.seeds),
+        say.mean(f"c{i}", "The fake does as it is told.", "one", values, above=above)
+        for i, (values, above) in enumerate(
+            zip(found.effects, (-9, 2, -9), strict=True)
         )
-        for i, verdict in enumerate(["supported", "inconclusive", "supported"])
     ]
     return report.Report(
         title="Fake",
         question="Does it?",
-        summary=f"On {len(context.devices)} devices.",
+        summary=f"On {found.devices} devices.",
         claims=claims,
-        sections=[],
+        sections=[
+            report.Section(
+                "Figures",
+                report.Curves(
+                    "fake",
+                    {"effect": (np.arange(2), found.effects[0])},
+                    ("seed", "effect"),
+                    caption="One.",
+                ),
+                report.Drawing("last", lambda: draw(config), {}, caption="Two."),
+            )
+        ],
     )
+
+
+def draw(config):
+    if config.end == "page" and not pathlib.Path("drawing").exists():
+        pathlib.Path("drawing").touch()
+        time.sleep(60)
+    return figure.Figure()

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 
@@ -17,9 +18,14 @@ def start(*words):
 
 
 def start_and_wait_for_measuring(*words):
-    process = start("--experiment=fake", "--workdir=run", "--config.wait=60", *words)
+    words = ("--config.wait=60", *words)
+    return start_and_wait_for("run/measuring", *words)
+
+
+def start_and_wait_for(path, *words):
+    process = start("--experiment=fake", "--workdir=run", *words)
     deadline = time.monotonic() + 60
-    while not pathlib.Path("run/measuring").exists():
+    while not pathlib.Path(path).exists():
         assert process.poll() is None, process.stderr.read()
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -91,6 +97,119 @@ def test_a_bug_keeps_its_traceback(launch, capsys):
     assert err.startswith("Traceback")
     assert err.endswith("ZeroDivisionError: a bug of the fake\n")
     assert "a bug of the fake" in record()["attempts"][0]["error"]
+
+
+def told(folder="run"):
+    """Return what a run has told: path -> bytes."""
+    paths = [*pathlib.Path(folder, "figures").iterdir()]
+    paths += [pathlib.Path(folder, name) for name in ("claims.json", "report.html")]
+    return {path: path.read_bytes() for path in paths}
+
+
+def test_a_finished_run_is_told_again_byte_for_byte(launch, capsys):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    line = capsys.readouterr().out.splitlines()[-1]
+    before = told()
+    for path in before:
+        path.unlink()
+    assert launch("--render=run") == 0
+    assert capsys.readouterr().out.splitlines() == [line]
+    assert told() == before
+    assert len(record()["attempts"]) == 1
+
+
+def test_a_page_says_that_other_code_has_told_it(launch):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    found = record()
+    found["attempts"][0]["git"] = {"commit": "0" * 40, "dirty": True}
+    pathlib.Path("run/run.json").write_text(json.dumps(found))
+    assert launch("--render=run") == 0
+    page = pathlib.Path("run/report.html").read_text()
+    assert f"{'0' * 40}, changed since" in page
+    assert "told by commit" in page
+
+
+def test_claims_that_come_out_again_verify(launch, capsys):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    assert launch("--verify=run") == 0
+    expected = "run: all 3 claims come out again as in claims.json"
+    assert capsys.readouterr().out.splitlines()[-1] == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("verdict", "contradicted"), ("effect", 1.0001), ("above", 0), ("seeds", 3)],
+)
+def test_a_claim_that_comes_out_otherwise_does_not_verify(launch, capsys, field, value):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    path = pathlib.Path("run/claims.json")
+    rows = json.loads(path.read_text())
+    rows[0][field] = value
+    path.write_text(json.dumps(rows))
+    assert launch("--verify=run") == 8
+    err = capsys.readouterr().err
+    assert err.startswith("launch.py: run does not verify:\n  c0: ")
+    assert f"c0: {field} was {value!r}; it is " in err
+
+
+def test_a_number_of_the_findings_that_changed_does_not_verify(launch, place, capsys):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    path = pathlib.Path("run/findings.npz")
+    with np.load(path) as file:
+        arrays = dict(file)
+    arrays["effects"][0, 0] += 1e-6
+    np.savez(path, **arrays)
+    assert launch("--verify=run") == 8
+    assert "c0: effect was 1.0" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--render", "--verify"])
+def test_a_run_without_findings_is_neither_told_nor_verified(launch, capsys, flag):
+    assert launch("--experiment=fake", "--workdir=run", "--config.end=3") == 3
+    assert launch(f"{flag}=run") == 2
+    assert f"{flag}=run: the run has no findings yet" in capsys.readouterr().err
+    assert launch(f"{flag}=nowhere") == 2
+    assert "expected the folder of a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("flag", ["--render", "--verify"])
+def test_damaged_findings_are_one_message(launch, files, capsys, flag):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    path = pathlib.Path("run/findings.npz")
+    path.write_bytes(path.read_bytes()[:-20])
+    before = files()
+    assert launch(f"{flag}=run") == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "run/findings.npz is damaged" in err
+    assert files() == before
+
+
+def test_a_kill_between_findings_and_page_measures_nothing_again(launch):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    whole = told()
+    for path in whole:
+        path.unlink()
+    set_status("running")
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    assert told().keys() == whole.keys()
+    assert pathlib.Path("run/trained").read_text() == "trained"
+
+
+def test_a_kill_inside_the_page_measures_nothing_again(launch):
+    process = start_and_wait_for("drawing", "--config.end=page")
+    process.kill()
+    process.communicate()
+    assert pathlib.Path("run/figures/fake.png").exists()
+    assert not pathlib.Path("run/report.html").exists()
+    assert launch("--experiment=fake", "--workdir=run", "--config.end=page") == 0
+    assert pathlib.Path("run/report.html").exists()
+    assert pathlib.Path("run/trained").read_text() == "trained"
+
+
+def set_status(status):
+    found = record() | {"status": status}
+    pathlib.Path("run/run.json").write_text(json.dumps(found))
 
 
 def test_a_folder_serves_one_configuration_only(launch, files, capsys):

@@ -81,7 +81,7 @@ def test_scenes_hold_the_surface_in_rows_of_equal_y():
 
 
 def test_saved_surface_keeps_the_losses(tmp_path):
-    saved = surfaces.save_surface(landscape(), tmp_path, "relief", caption="A bowl.")
-    with np.load(saved.figure.npz) as stored:
+    surface = surfaces.Surface("relief", landscape(), caption="A bowl.")
+    with np.load(surface.save(tmp_path).npz) as stored:
         np.testing.assert_array_equal(stored["loss, bowl"], BOWL)
         np.testing.assert_array_equal(stored["x"], X)

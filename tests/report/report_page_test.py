@@ -10,7 +10,6 @@ import pytest
 from lec7.report import (
     claims,
     curves,
-    figures,
     landscapes,
     markup,
     page,
@@ -58,9 +57,8 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
-def report(folder):
+def report():
     steps = np.arange(5)
-    curve = curves.draw_curves({"a": (steps, steps)}, x_label="step", y_label="loss")
     x = np.linspace(-1, 1, 5)
     bowl = landscapes.Landscape(
         x=x, y=x, losses={NASTY: 0.1 + x[:, None] ** 2 + x**2}, x_label=NASTY
@@ -86,19 +84,14 @@ def report(folder):
         claims=[claim, unknown],
         sections=[
             page.Section(
-                heading="Curves",
-                text=NASTY,
-                table=tables.Table(("net", "value"), [(NASTY, 0.5), ("F2", np.nan)]),
-                figures=[
-                    figures.save_figure(
-                        curve, folder, "curve", data={"a": steps}, caption=NASTY
-                    )
-                ],
+                "Curves",
+                NASTY,
+                tables.Table(("net", "value"), [(NASTY, 0.5), ("F2", np.nan)]),
+                curves.Curves(
+                    "curve", {"a": (steps, steps)}, ("step", "loss"), caption=NASTY
+                ),
             ),
-            page.Section(
-                heading="Relief",
-                surface=surfaces.save_surface(bowl, folder, "relief", caption="Bowl."),
-            ),
+            page.Section("Relief", surfaces.Surface("relief", bowl, caption="Bowl.")),
         ],
     )
 
@@ -173,9 +166,9 @@ def test_a_script_keeps_its_strings(ending):
 
 def test_every_picture_is_inside_and_described(outline, folder, report):
     pictures = [figure["src"].split(",")[1] for figure in outline.all("img")]
-    first, second = report.sections
-    assert base64.b64decode(pictures[0]) == first.figures[0].svg.read_bytes()
-    assert base64.b64decode(pictures[1]) == second.surface.figure.png.read_bytes()
+    saved = folder / "figures"
+    assert base64.b64decode(pictures[0]) == (saved / "curve.svg").read_bytes()
+    assert base64.b64decode(pictures[1]) == (saved / "relief.png").read_bytes()
     assert [figure["alt"] for figure in outline.all("img")] == [NASTY, "Bowl."]
 
 
@@ -207,9 +200,10 @@ def test_equal_reports_give_equal_pages(folder, report, text):
     assert (folder / "claims.json").read_bytes() == claims_before
 
 
-def test_a_page_without_a_landscape_has_no_script(report):
+def test_a_page_without_a_landscape_has_no_script(report, tmp_path):
     still = dataclasses.replace(report, sections=report.sections[:1], claims=[])
-    assert not Outline(page.render_page(still, PROVENANCE)).all("script")
+    written = page.write_report(tmp_path, still, PROVENANCE)
+    assert not Outline(written.read_text(encoding="utf-8")).all("script")
 
 
 def test_a_claim_about_a_figure_that_is_not_shown_is_refused(tmp_path, report):
@@ -219,10 +213,11 @@ def test_a_claim_about_a_figure_that_is_not_shown_is_refused(tmp_path, report):
     assert not list(tmp_path.iterdir())
 
 
-def test_two_figures_of_one_name_are_refused(report):
+def test_two_figures_of_one_name_are_refused(report, tmp_path):
     twice = dataclasses.replace(report, sections=[*report.sections, report.sections[0]])
     with pytest.raises(ValueError, match="2 figures have the name 'curve'"):
-        page.render_page(twice, PROVENANCE)
+        page.write_report(tmp_path, twice, PROVENANCE)
+    assert not list(tmp_path.iterdir())
 
 
 def test_columns_of_numbers_are_flush_right():

@@ -59,15 +59,15 @@ def replay(folder):
 
 
 @pytest.fixture(scope="module")
-def text(replay):
+def text(folder, replay):
     report = page.Report(
         title="Which way?",
         question="",
         summary="",
         claims=[],
-        sections=[page.Section(heading="Replay", replay=replay)],
+        sections=[page.Section("Replay", replay)],
     )
-    return page.render_page(report, PROVENANCE)
+    return page.render_page(report, PROVENANCE, [replay])
 
 
 def test_a_scene_holds_every_step_of_every_rule():
@@ -181,7 +181,7 @@ def test_a_path_that_cannot_be_replayed_is_refused(tmp_path, rule, message):
 
 
 def test_without_javascript_a_page_shows_the_still_picture(text, replay):
-    picture = base64.b64encode(replay.figure.png.read_bytes()).decode()
+    picture = base64.b64encode(replay.png.read_bytes()).decode()
     assert f'<img src="data:image/png;base64,{picture}" alt="Rules.">' in text
     assert "\n.stages, .player, .hint { display: none; }" in stylesheet.STYLESHEET
     assert '<figure id="figure-replay" class="replay">' in text

@@ -40,9 +40,10 @@ def test_a_bare_file_has_an_empty_headline(tmp_path):
     )
 
 
-def test_the_experiments_are_the_files_with_a_public_name(tmp_path):
-    for name in ("b.py", "a.py", "__init__.py", "_shared.py", "notes.md"):
-        (tmp_path / name).write_text("")
+def test_the_experiments_are_the_files_that_define_a_config(tmp_path):
+    for name in ("b.py", "a.py", "__init__.py", "_own.py", "notes.md"):
+        (tmp_path / name).write_text("\nclass Config:\n    ...")
+    (tmp_path / "shared.py").write_text("def run(config): ...")
     assert runs.names(tmp_path) == ["a", "b"]
 
 

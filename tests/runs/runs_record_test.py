@@ -80,7 +80,10 @@ def test_phases_add_up_also_when_one_is_interrupted(tmp_path, monkeypatch):
     monkeypatch.setattr(time, "perf_counter", lambda: next(clock))
     told = []
     context = runs.Context(
-        tmp_path, (), None, lambda name, seconds: told.append((name, seconds))
+        tmp_path,
+        devices=(),
+        progress=None,
+        add_seconds=lambda name, seconds: told.append((name, seconds)),
     )
     with context.phase("train"):
         pass
