@@ -36,7 +36,12 @@ class Study:
     """
 
     def __init__(
-        self, config: Settings, context: runs.Context, batches: Sequence[str] = ()
+        self,
+        config: Settings,
+        context: runs.Context,
+        batches: Sequence[str] = (),
+        *,
+        dataset: str | None = None,
     ):
         """Load the data set of a configuration.
 
@@ -44,6 +49,7 @@ class Study:
           config: of the experiment.
           context: where and on what to train.
           batches: fields of the configuration that are batch sizes.
+          dataset: its name, where the configuration has several.
 
         Raises:
           UsageError: the devices cannot share a batch equally.
@@ -51,7 +57,7 @@ class Study:
         require_divisible(context, {name: getattr(config, name) for name in batches})
         self._config, self._context = config, context
         with context.phase("data"):
-            self.dataset = data.standardise(data.load(config.dataset))
+            self.dataset = data.standardise(data.load(dataset or config.dataset))
 
     @property
     def devices(self) -> Sequence[jax.Device]:
@@ -86,10 +92,24 @@ class Study:
         rates: Mapping[Name, Rate],
         *,
         name: str,
+        **given: Any,
+    ) -> dict[Name, train.Record]:
+        """Train a population at every rate or schedule; see `populations`."""
+        trained = self.populations(build, make_rule, rates, name=name, **given)
+        return {rate: population.record for rate, population in trained.items()}
+
+    def populations(
+        self,
+        build: Build,
+        make_rule: MakeRule,
+        rates: Mapping[Name, Rate],
+        *,
+        name: str,
         batch_size: int | None = None,
         updates: int | None = None,
         evaluate_every: int | None = None,
-    ) -> dict[Name, train.Record]:
+        **given: Any,
+    ) -> dict[Name, train.Population]:
         """Train a population at every rate or schedule, all as one.
 
         A seed has the same start and the same batches at all of them. A training that
@@ -102,6 +122,8 @@ class Study:
           name: of this training in the run's folder.
           batch_size: unless that of the configuration.
           updates: unless those of the configuration.
+          evaluate_every: unless that of the configuration.
+          **given: what else `train.train` takes.
         """
         members = len(self._config.seeds)
         make = optax.inject_hyperparams(lambda row: make_rule(_chosen(row, rates)))
@@ -115,11 +137,11 @@ class Study:
             hyperparams={"row": np.repeat(np.eye(len(rates)), members, axis=0)},
             watch=("train",),
             ceiling=train.CEILING,
-            checkpoint_every=16,
             evaluate_every=evaluate_every or self._config.evaluate_every,
+            **{"checkpoint_every": 16, **given},
         )
         return {
-            rate: trained.record.part(slice(i * members, (i + 1) * members))
+            rate: trained.part(slice(i * members, (i + 1) * members))
             for i, rate in enumerate(rates)
         }
 

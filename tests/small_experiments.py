@@ -32,13 +32,6 @@ SMALL = {
         "widths": (1, 2),
         "examples": 16,
     },
-    "decay": {
-        "dataset": ("digits",),
-        "seeds": (0, 1),
-        "width": 8,
-        "updates": 48,
-        "evaluate_every": 2,
-    },
     "edge_of_stability": {
         "examples": 64,
         "seeds": (0, 1),
@@ -224,11 +217,13 @@ COMPILES_LONG = {
 def _own():
     """Put the settings that stand beside a Config in their place here."""
     import importlib
+    import pathlib
 
-    for name in [*SMALL, "overshoot"]:
-        SMALL[name] = getattr(
-            importlib.import_module(f"experiments.{name}"), "SMALL", SMALL.get(name)
-        )
+    from lec7 import runs
+
+    for name in runs.names(pathlib.Path(__file__).parent.parent / "experiments"):
+        small = getattr(importlib.import_module(f"experiments.{name}"), "SMALL", None)
+        SMALL[name] = small if isinstance(small, dict) else SMALL.get(name, {})
 
 
 _own()
