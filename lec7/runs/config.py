@@ -137,7 +137,7 @@ def _value(field: schema.Field, words: Sequence[str]) -> Any:
         _json(value)
     except (SystemExit, ValueError) as error:
         finite = ", which is finite" if isinstance(error, ValueError) else ""
-        choices = {choice: choice for choice in field.expected.split(" or ")}
+        choices = {choice: choice for choice in field.kind.split(" or ")}
         raise exits.UsageError(
             f"{_flag(field.name, words)}: expected {field.expected}{finite}"
             f"{exits.did_you_mean(' '.join(words), choices)}; the default is "

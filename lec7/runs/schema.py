@@ -27,10 +27,16 @@ class Field:
     type: Any
     default: Any  # MISSING when the field is required
     comment: str
+    limits: str = ""  # what the type says of its range
 
     @property
     def expected(self) -> str:
         """What to type for a value."""
+        return ", ".join(filter(None, [self.kind, self.limits]))
+
+    @property
+    def kind(self) -> str:
+        """The type, or the words, that a value has."""
         inner = typing.get_args(self.type)
         if self.type is bool:
             return "True or False"
@@ -81,6 +87,7 @@ def _as_typed(value: Any) -> str:
 
 def _leaves(config_class: type, instance: Any, prefix: str) -> Iterator[Field]:
     comments = _comments(config_class)
+    hints = typing.get_type_hints(config_class, include_extras=True)
     for field, hint, is_nested in nested(config_class):
         default = getattr(instance, field.name, default_of(field))
         name = prefix + field.name
@@ -88,7 +95,13 @@ def _leaves(config_class: type, instance: Any, prefix: str) -> Iterator[Field]:
             yield from _leaves(hint, default, f"{name}.")
         else:
             comment = comments.get(field.name, "")
-            yield Field(name=name, type=hint, default=default, comment=comment)
+            limits = ", ".join(
+                limit.expected
+                for limit in getattr(hints[field.name], "__metadata__", ())
+            )
+            yield Field(
+                name=name, type=hint, default=default, comment=comment, limits=limits
+            )
 
 
 def _comments(config_class: type) -> dict[str, str]:

@@ -1,0 +1,91 @@
+"""Claims are decided by the range they state, whatever the form of the effect."""
+
+import math
+
+import numpy as np
+import pytest
+
+from lec7 import report
+
+SAY = report.Claims(source="lecture, 0:01:00", figure="curve")
+A, B = np.array([2.0, 2.2, 1.9, 2.1]), np.array([1.0, 1.1, 1.0, 0.9])
+
+
+def decided(form, *values, **ends):
+    return getattr(SAY, form)("L00", "It is so.", "nats", *values, **ends)
+
+
+FORMS = [
+    ("mean", (A,), A.mean()),
+    ("paired", ((A, B),), (A - B).mean()),
+    ("ratio", ((A, B),), math.exp(np.log(A / B).mean())),
+    ("share", ([True] * 28 + [False] * 2,), 28 / 30),
+    ("exact", (0.5,), 0.5),
+]
+
+
+@pytest.mark.parametrize(("form", "values", "effect"), FORMS)
+def test_the_effect_lies_in_its_interval(form, values, effect):
+    claim = decided(form, *values, above=0)
+    assert claim.effect == pytest.approx(effect, rel=1e-12)
+    assert claim.interval[0] <= claim.effect <= claim.interval[1]
+    assert (claim.source, claim.figure) == (SAY.source, SAY.figure)
+
+
+@pytest.mark.parametrize(("form", "values", "effect"), FORMS)
+def test_a_verdict_flips_with_the_range(form, values, effect):
+    interval = decided(form, *values, above=0).interval
+    margin = 0.1 + interval[1] - interval[0]
+    assert decided(form, *values, above=effect - margin).verdict == "supported"
+    assert decided(form, *values, above=effect + margin).verdict == "contradicted"
+    assert decided(form, *values, below=effect + margin).verdict == "supported"
+    assert decided(form, *values, below=effect - margin).verdict == "contradicted"
+    if form != "exact":
+        assert decided(form, *values, above=effect).verdict == "inconclusive"
+
+
+@pytest.mark.parametrize(("form", "values", "effect"), FORMS)
+def test_a_claim_keeps_the_range_and_the_kind(form, values, effect):
+    claim = decided(form, *values, above=-1, below=9)
+    assert (claim.above, claim.below, claim.kind) == (-1, 9, "empirical")
+    assert decided(form, *values, below=9).above is None
+    says = report.Claims(source="algebra", kind="identity")
+    assert says.exact("x", "It is so.", "one", 1.0, above=0).kind == "identity"
+    with pytest.raises(ValueError, match="kind is 'odd'; expected one of empirical"):
+        report.Claims(source="x", kind="odd").exact("x", "It.", "one", 1.0, above=0)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("form", ["mean", "paired", "ratio"])
+def test_a_value_that_is_unknown_leaves_a_claim_open(form, bad):
+    spoilt = np.append(A[:3], bad)
+    claim = decided(form, spoilt if form == "mean" else (spoilt, B), above=0)
+    assert claim.verdict == "inconclusive"
+    assert claim.effect is None
+
+
+def test_a_ratio_of_what_is_not_positive_is_open():
+    assert decided("ratio", (A, B - 1), above=1).verdict == "inconclusive"
+
+
+def test_rows_that_are_not_pairs_are_refused():
+    with pytest.raises(ValueError, match=r"claim L00: a has shape \(4,\) and b \(3,\)"):
+        decided("paired", (A, B[:3]), above=0)
+
+
+def test_a_share_has_the_interval_of_clopper_and_pearson():
+    # Closed form at the ends: the 2.5 % quantile of no hits in n is 0, and the upper
+    # end solves (1 - p)^n = 0.025.
+    claim = decided("share", [False] * 20, below=0.5)
+    assert claim.interval == pytest.approx((0.0, 1 - 0.025 ** (1 / 20)))
+
+
+def test_effects_are_written_as_a_sentence_has_them():
+    claims = [decided("mean", A, above=0), SAY.exact("n", "It.", "one", 3.0, above=0)]
+    assert report.effects(claims) == {"L00": "2.05", "n": "3.00"}
+
+
+def test_two_claims_of_one_id_are_no_family():
+    claim = decided("mean", A, above=0)
+    with pytest.raises(ValueError, match="2 claims have the id 'L00'"):
+        report.family([claim, claim])
