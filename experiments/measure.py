@@ -25,36 +25,48 @@ Data: digits, or your own
 """
 
 import dataclasses
+import functools
 import pathlib
 import re
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from experiments import _report_cards
-from experiments._measure import cards, digits, problems, sections
-from lec7 import report, runs
+import jax
+import numpy as np
+
+from experiments import measure_digits as digits
+from experiments import measure_problem as problems
+from lec7 import curvature, report, runs, sharpness
+
+AGREE = 1e-3  # relative difference of two losses that are called equal
+TOLERANCE = 0.01  # relative change that counts as none, in single precision
+HEADLINE = ("hessian_max", "hessian_trace", "keskar")  # what is said first, if taken
+
+Card = Mapping[str, tuple[sharpness.Row, ...]]
+"""Measure -> its row of the report card with each key."""
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """What is measured."""
 
     checkpoint: str = ""  # path of a checkpoint; if empty a network is trained first
     # MODULE:FUNCTION, called with the path, returns loss_fn, params, batches
-    problem: str = "experiments._measure.digits:problem"
-    seeds: tuple[int, ...] = (0, 1, 2)  # of the keys of the measures, at least 2
-    measures: tuple[str, ...] = ("all",)  # names of those to take, or all
-    factor: float = 10.0  # that rescales the first layer; the last is divided by it
-    updates: int = 400  # of the training, where there is no checkpoint
+    problem: str = "experiments.measure_digits:problem"
+    seeds: runs.Seeds = (0, 1, 2)  # of the keys of the measures, at least 2
+    # measures to take
+    measures: runs.Some[tuple(sharpness.MEASURES)] = tuple(sharpness.MEASURES)
+    # that rescales the first layer; the last is divided by it
+    factor: runs.Positive = 10.0
+    updates: runs.Count = 400  # of the training, where there is no checkpoint
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
           ValueError: a value is out of its range.
         """
-        runs.require_seeds(self.seeds)
-        _report_cards.require_measures(self.measures)
-        runs.require_positive(self, "factor")
-        runs.require_at_least(self, 1, "updates")
+        super().__post_init__()
         if not re.fullmatch(r"\w+(\.\w+)*:\w+", self.problem):
             raise ValueError(
                 f"problem is {self.problem!r}; expected MODULE:FUNCTION, such as "
@@ -67,54 +79,252 @@ class Config:
             )
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Take the report card.
+SMALL = {
+    "seeds": (0, 1),
+    "updates": 20,
+    "measures": ("hessian_max", "fisher_rao"),
+}
 
-    Args:
-      config: what is measured.
-      context: where and on what to run.
 
-    Returns:
-      Claims, figures and text.
+class Findings(NamedTuple):
+    """The report cards of one network."""
 
-    Raises:
-      CheckpointError: there is no checkpoint at the path.
-      UsageError: the function does not exist, or returns something else.
-    """
+    checkpoint: str
+    """Where the network was read from."""
+    before: Card
+    """As it is."""
+    after: Card | None
+    """With its layers rescaled, if they can be."""
+    refused: str
+    """Why they cannot, or empty."""
+
+
+def run(config: Config, context: runs.Context) -> Findings:
+    """Take the report card, rescale the layers, and take it again."""
     with context.phase("problem"):
         if config.checkpoint:
             checkpoint = pathlib.Path(config.checkpoint).expanduser()
         else:
             checkpoint = digits.demonstrate(context, updates=config.updates)
         problem = problems.build(config.problem, checkpoint)
+
+    def card(name, of):
+        take = functools.partial(take_card, config, context, of, name)
+        return context.once(name, Card, take)
+
     with context.phase("sharpness"):
-        before = cards.take(config, context, problem, "report card")
-        context.progress.say(sections.lines(before))
+        before, after, refused = card("report card", problem), None, ""
+        context.progress.say(_lines(before))
         try:
-            same = cards.rescaled(problem, config.factor)
+            same = rescaled(problem, config.factor)
         except ValueError as error:
-            after, claims = None, []
-            remark = f"The layers were not rescaled: {error}."
+            refused = str(error)
         else:
-            after = cards.take(config, context, same, "rescaled")
-            claims = sections.decide(before, cards.changes(before, after))
-            remark = (
-                f"The rescaled network has its first layer multiplied by "
-                f"{config.factor:g} and its last divided by it, biases accordingly. It "
-                "is the same function."
-            )
+            after = card("rescaled", same)
+    return Findings(str(checkpoint), before, after, refused)
+
+
+def take_card(
+    config: Config, context: runs.Context, problem: problems.Problem, title: str
+) -> Card:
+    """Take the report card with several keys.
+
+    Raises:
+      UsageError: a measure refuses the problem.
+    """
+    rows = {name: () for name in config.measures}
+    total = len(rows) * len(config.seeds)
+    with context.progress.task(title, total, unit="measure") as task:
+        for name in rows:
+            for seed in config.seeds:
+                rows[name] += (_row(config, problem, name, seed),)
+                task.update(sum(map(len, rows.values())))
+    return rows
+
+
+def _row(config, problem, name, seed):
+    key, measures = jax.random.key(seed), {name: sharpness.MEASURES[name]}
+    try:
+        (row,) = sharpness.report_card(*problem, key=key, measures=measures)
+    except ValueError as error:
+        raise runs.UsageError(
+            f"--config.problem={config.problem}: {name} refuses it: {error} (name the "
+            "other measures in --config.measures to leave this one out)"
+        ) from error
+    return row
+
+
+def rescaled(problem: problems.Problem, factor: float) -> problems.Problem:
+    """Return the same function with its first layer times, its last over a factor.
+
+    Raises:
+      ValueError: its layers cannot be rescaled, or the loss is another one then.
+    """
+    count = sum(
+        path[-1] == jax.tree_util.DictKey("kernel")
+        for path, _ in jax.tree.leaves_with_path(problem.params)
+    )
+    if count < 2:
+        raise ValueError(
+            f"there are {count} layers with a kernel; expected two or more"
+        )
+    factors = (factor, *[1.0] * (count - 2), 1 / factor)
+    params = sharpness.rescale_layers(problem.params, factors)
+    loss = functools.partial(curvature.mean_loss, problem.loss_fn)
+    before, after = (float(loss(p, problem.batches)) for p in (problem.params, params))
+    if abs(after - before) > AGREE * abs(before):
+        raise ValueError(
+            f"the loss goes from {before:.6g} to {after:.6g}, so this is not a ReLU "
+            "network, or its layers are not in the order of their names"
+        )
+    return problem._replace(params=params)
+
+
+def _values(card):
+    """Return measure -> values [S]."""
+    return {name: np.array([row.value for row in card[name]]) for name in card}
+
+
+def _lines(card):
+    """Return the card as text for a console, a line for each measure."""
+    texts = {
+        sharpness.TITLES[name]: report.format_number(rows[0].value)
+        for name, rows in card.items()
+    }
+    wide, high = (max(map(len, column)) for column in (texts, texts.values()))
+    return "\n".join(f"{name:<{wide}}  {text:>{high}}" for name, text in texts.items())
+
+
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide what the rescaling changes, and show the card."""
+    if found.after is None:
+        remark = f"The layers were not rescaled: {found.refused}."
+    else:
+        remark = (
+            f"The rescaled network has its first layer multiplied by {config.factor:g} "
+            "and its last divided by it, biases accordingly. It is the same function."
+        )
+    means = {
+        name: f"{sharpness.TITLES[name]} {report.format_number(float(values.mean()))}"
+        for name, values in _values(found.before).items()
+    }
+    first = [means[name] for name in HEADLINE if name in means] or means.values()
+    changes = _changes(found)
     return report.Report(
         title="Report card of a minimum",
         question=__doc__.partition("\n")[0],
-        summary=(
-            f"Of the network in {checkpoint}, as {config.problem} reads it: "
-            f"{sections.headline(before)}. {remark}"
-        ),
-        claims=claims,
-        sections=[
-            sections.card(
-                context.folder, before, after, seeds=config.seeds, remark=remark
-            ),
-            sections.settings(before),
-        ],
+        summary=f"Of the network in {found.checkpoint}, as {config.problem} reads it: "
+        f"{', '.join(first)}. {remark}",
+        claims=report.family(_claims(found, changes)),
+        sections=[_card(config, found, changes, remark), _settings(found.before)],
     )
+
+
+def _changes(found):
+    """Return by what factor each measure is larger after the rescaling, [S]."""
+    if found.after is None:
+        return {}
+    before, after = _values(found.before), _values(found.after)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        return {name: after[name] / before[name] for name in before}
+
+
+def _claims(found, changes):
+    dinh = {"source": "Dinh et al. 2017, arXiv:1703.04933, theorem 4", "figure": "card"}
+    same = [name for name in changes if found.before[name][0].invariant]
+    claims = []
+    if same:
+        claims.append(
+            report.Claims(**dinh, kind="identity").exact(
+                "Dinh.invariant",
+                "Measures in units of the parameters are the same for the same "
+                "function after a rescaling of its layers.",
+                "largest relative change of a measure",
+                max(np.abs(changes[name] - 1).max() for name in same),
+                below=TOLERANCE,
+            )
+        )
+    if "hessian_max" in changes:
+        claims.append(
+            report.Claims(**dinh).exact(
+                "Dinh.raw",
+                "The same function can be made sharper: the top eigenvalue of the "
+                "Hessian grows when layers are rescaled.",
+                "ratio, after / before",
+                changes["hessian_max"].min(),
+                above=1,
+            )
+        )
+    return claims
+
+
+def _card(config, found, changes, remark):
+    header = ("measure", "value", "standard error", "survives rescaling")
+    return report.Section(
+        "Report card",
+        f"{remark}\n\nThe value is the mean ± standard deviation over "
+        f"{len(config.seeds)} keys; the standard error is what one key says of its own "
+        "error, NaN for the highest point of one search. Gradients are what a measure "
+        "costs, in gradients of the mean loss over all examples.",
+        report.Table(
+            (*header, "rescaled / as it is", "gradients"),
+            [
+                (
+                    sharpness.TITLES[name],
+                    np.array([row.value for row in rows]),
+                    float(np.mean([row.standard_error for row in rows])),
+                    "yes" if rows[0].invariant else "no",
+                    float(np.mean(changes[name])) if changes else None,
+                    float(np.mean([row.cost for row in rows])),
+                )
+                for name, rows in found.before.items()
+            ],
+            "Mean ± standard deviation over keys.",
+        ),
+        _card_figure(config, found),
+    )
+
+
+def _card_figure(config, found):
+    cards = {"as it is": found.before}
+    if found.after is not None:
+        cards["rescaled"] = found.after
+    ends = {group: _ends(card) for group, card in cards.items()}
+    names = {name: sharpness.TITLES[name] for name in found.before}
+    same = [names[name] for name in names if found.before[name][0].invariant]
+    label = "value, in the unit of each measure"
+    return report.Drawing(
+        "card",
+        lambda: report.draw_forest(
+            list(names.values()), ends, x_label=label, log=True, bold=same
+        ),
+        {"measures": list(names), **ends},
+        caption=f"Mean of every measure over {len(config.seeds)} keys, from the lowest "
+        "to the highest. In bold what a rescaling of the layers leaves alone.",
+    )
+
+
+def _ends(card):
+    values = np.array(list(_values(card).values()))
+    return np.stack([values.min(axis=1), values.mean(axis=1), values.max(axis=1)])
+
+
+def _settings(card):
+    shared = next(iter(card.values()))[0].settings
+    return report.Section(
+        "Settings",
+        f"On {shared['examples']:,} examples (m-sharpness leaves out what fills no "
+        f"sub-batch), in {shared['dtype']}. Numbers of two networks compare only where "
+        "loss, examples, type and settings are the same.",
+        report.Table(
+            ("measure", "settings"),
+            [(sharpness.TITLES[name], _text(card[name][0])) for name in card],
+        ),
+    )
+
+
+def _text(row):
+    own = {
+        n: v for n, v in row.settings.items() if n not in ("key", "dtype", "examples")
+    }
+    return ", ".join(f"{name} {value}" for name, value in own.items()) or "none"

@@ -69,11 +69,6 @@ SMALL = {
         "batch_updates": 8,
         "evaluate_every": 8,
     },
-    "measure": {
-        "seeds": (0, 1),
-        "updates": 20,
-        "measures": ("hessian_max", "fisher_rao"),
-    },
     "more_data": {
         "seeds": (0, 1),
         "large_batch": 64,

@@ -13,6 +13,8 @@ import typing
 from collections.abc import Callable
 from typing import Annotated, Any
 
+from lec7.runs import exits
+
 
 @dataclasses.dataclass(frozen=True)
 class Range:
@@ -20,6 +22,8 @@ class Range:
 
     expected: str
     holds: Callable[[Any], bool]
+    words: tuple[str, ...] = ()
+    """Of which the value has some; a message names the nearest."""
 
 
 def _each(holds: Callable[[Any], bool]) -> Callable[[Any], bool]:
@@ -62,7 +66,7 @@ class Some:
             return len(set(given)) == len(given) > 0 and set(given) <= set(words)
 
         expected = f"different ones of {', '.join(words)}"
-        return Annotated[tuple[str, ...], Range(expected, holds)]
+        return Annotated[tuple[str, ...], Range(expected, holds, words)]
 
 
 class Checked:
@@ -80,4 +84,13 @@ class Checked:
             for limit in getattr(hint, "__metadata__", ()):
                 value = getattr(self, name)
                 if not limit.holds(value):
-                    raise ValueError(f"{name} is {value}; expected {limit.expected}")
+                    raise ValueError(
+                        f"{name} is {value}; expected {limit.expected}"
+                        f"{_nearest(value, limit.words)}"
+                    )
+
+
+def _nearest(value: Any, words: tuple[str, ...]) -> str:
+    wrong = [word for word in value if word not in words] if words else []
+    known = {word: word for word in words}
+    return exits.did_you_mean(wrong[0], known) if wrong else ""

@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from experiments import measure
-from experiments._measure import cards, problems
-from lec7 import report, runs, train
+from experiments import measure_problem as problems
+from lec7 import report, runs, sharpness, train
 
 MODULE = """
 import jax.numpy as jnp
@@ -103,6 +103,8 @@ def test_a_missing_checkpoint_ends_the_run_as_one(checkpoint):
         ({"problem": "mini/ma:f", "checkpoint": "x"}, "expected MODULE:FUNCTION"),
         ({"problem": "minima:f"}, "checkpoint is empty; expected the path"),
         ({"factor": 0.0}, "factor is 0.0; expected more than 0"),
+        ({"measures": ("hessian_tarce",)}, "did you mean hessian_trace?"),
+        ({"measures": ("keskar", "keskar")}, "expected different ones of keskar, "),
     ],
 )
 def test_a_configuration_that_cannot_be_is_refused(settings, message):
@@ -114,7 +116,7 @@ def test_a_configuration_that_cannot_be_is_refused(settings, message):
     ("layers", "activation", "message"),
     [
         (("a",), jnp.abs, "there are 1 layers with a kernel"),
-        (("a", "b"), jnp.tanh, "the loss goes from .* so this is no ReLU network"),
+        (("a", "b"), jnp.tanh, "the loss goes from .* so this is not a ReLU network"),
     ],
 )
 def test_what_cannot_be_rescaled_is_said(layers, activation, message):
@@ -126,7 +128,7 @@ def test_what_cannot_be_rescaled_is_said(layers, activation, message):
     params = {name: {"kernel": 0.5 * jnp.eye(2)} for name in layers}
     problem = problems.Problem(loss_fn, params, [jnp.ones((2, 2))])
     with pytest.raises(ValueError, match=message):
-        cards.rescaled(problem, 10.0)
+        measure.rescaled(problem, 10.0)
 
 
 def test_a_measure_that_refuses_the_problem_is_named(checkpoint):
@@ -136,4 +138,40 @@ def test_a_measure_that_refuses_the_problem_is_named(checkpoint):
     context = runs.Context(checkpoint.parent, (), report.Progress())
     problem = problems.build(config.problem, checkpoint)
     with pytest.raises(runs.UsageError, match="m_sharpness refuses it: m must lie"):
-        cards.take(config, context, problem, "card")
+        measure.take_card(config, context, problem, "card")
+
+
+CONFIG = measure.Config(**measure.SMALL)
+
+
+def card(**values):
+    """A card of two keys, on which one measure is invariant."""
+    settings = {"key": [0, 0], "dtype": "float32", "examples": 16, "rho": 0.05}
+    return {
+        name: tuple(
+            sharpness.Row(name, value * key, 0.0, settings, 2.0, name == "fisher_rao")
+            for key in (1.0, 1.1)
+        )
+        for name, value in values.items()
+    }
+
+
+@pytest.mark.parametrize(
+    ("raw", "own", "verdict"),
+    [(28.0, 1 + 1e-5, "supported"), (0.9, 1.1, "contradicted")],
+)
+def test_a_rescaling_moves_what_is_raw_and_leaves_what_is_invariant(raw, own, verdict):
+    before = card(hessian_max=2.0, fisher_rao=3.0)
+    after = card(hessian_max=2 * raw, fisher_rao=3 * own)
+    told = measure.analyse(CONFIG, measure.Findings("path", before, after, ""))
+    kinds = {"Dinh.invariant": "identity", "Dinh.raw": "empirical"}
+    assert {claim.id: claim.kind for claim in told.claims} == kinds
+    assert {claim.verdict for claim in told.claims} == {verdict}
+
+
+def test_a_card_that_cannot_be_taken_again_has_no_claims():
+    found = measure.Findings("path", card(frobenius=2.0), None, "there is one layer")
+    told = measure.analyse(CONFIG, found)
+    assert told.claims == []
+    assert "Frobenius norm of the Hessian 2.1" in told.summary
+    assert told.summary.endswith("The layers were not rescaled: there is one layer.")

@@ -43,28 +43,19 @@ def problem(checkpoint: pathlib.Path) -> tuple[Any, Any, list[data.Split]]:
 
 
 def demonstrate(context: runs.Context, *, updates: int) -> pathlib.Path:
-    """Train such a network.
-
-    Args:
-      context: where and on what to run.
-      updates: of the training.
-
-    Returns:
-      The folder of its checkpoints.
-    """
+    """Train such a network, and return the folder of its checkpoints."""
     with context.progress.task("training", updates) as task:
-        train.train_population(
+        train.train(
             MODEL,
             update_rules.momentum(0.05),
-            losses.cross_entropy,
             data.standardise(data.load("digits")),
-            initialise=lambda key: models.initialise(MODEL, key, SHAPE),
-            seeds=(0,),
+            steps=updates,
             batch_size=64,
-            plan=train.Plan(max_steps=updates, evaluate_every=max(1, updates // 10)),
+            initialise=lambda key: models.initialise(MODEL, key, SHAPE),
+            evaluate_every=max(1, updates // 10),
             devices=context.devices,
             folder=context.folder,
             name=NAME,
-            report=task.update,
+            progress=task.update,
         )
     return context.folder / "checkpoints" / NAME

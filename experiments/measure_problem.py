@@ -24,14 +24,11 @@ class Problem(NamedTuple):
 
 
 def find(name: str) -> Callable[[pathlib.Path], Any]:
-    """Return the function that a name stands for.
-
-    Args:
-      name: MODULE:FUNCTION; modules are found from the current folder too.
+    """Return the function MODULE:FUNCTION; the current folder has modules too.
 
     Raises:
       UsageError: there is no such module, or no such function in it.
-      ModuleNotFoundError: the module imports one that there is not.
+      ModuleNotFoundError: the module imports one that does not exist.
     """
     place, _, function = name.partition(":")
     if os.getcwd() not in sys.path:
@@ -40,7 +37,7 @@ def find(name: str) -> Callable[[pathlib.Path], Any]:
         module = importlib.import_module(place)
     except ModuleNotFoundError as error:
         if not f"{place}.".startswith(f"{error.name}."):
-            raise  # the module is there, and lacks another one
+            raise  # the module exists, and lacks another one
         raise runs.UsageError(
             f"--config.problem={name}: there is no module {place}; expected one that "
             f"can be imported from {os.getcwd()} or from Python's path"
@@ -57,16 +54,11 @@ def find(name: str) -> Callable[[pathlib.Path], Any]:
 
 
 def build(name: str, checkpoint: pathlib.Path) -> Problem:
-    """Return the problem of a name and a checkpoint.
-
-    Args:
-      name: MODULE:FUNCTION.
-      checkpoint: file or folder that the function reads.
+    """Return what the function MODULE:FUNCTION makes of a checkpoint.
 
     Raises:
       CheckpointError: there is no such file or folder.
-      UsageError: there is no such function, or it returns something else than a
-        problem.
+      UsageError: there is no such function, or it does not return a problem.
     """
     function = find(name)
     if not checkpoint.exists():
