@@ -1,12 +1,41 @@
-"""Keys for the noise of single examples.
+"""Keys of random draws: seed -> step -> stream, and inside a layer -> example.
 
-An example's noise is keyed by its position in the global batch. So the noise of a batch
-does not depend on how many devices share it, and no two devices draw the same.
+A stream is keyed by its position in `STREAMS`, to which names are only ever appended:
+a new source of noise leaves the draws of every other one as they were. An example's
+noise is keyed by its position in the global batch. So no device enters: the noise of a
+run does not depend on how many share a batch, and no two of them draw the same.
 """
 
 import jax
 import jax.numpy as jnp
 from jax import lax
+
+STREAMS = (
+    "dropout",
+    "drop_connect",
+    "fractional_pool",
+    "stochastic_depth",
+    "augment",
+)
+
+
+def step_keys(key: jax.Array, step: jax.Array | int) -> dict[str, jax.Array]:
+    """Return the key of every stream at one step.
+
+    Args:
+      key: the member's training key, typed, [].
+      step: number of updates made before this one, [].
+
+    Returns:
+      A typed key [] for each name of `STREAMS`.
+
+    Example:
+      >>> keys = step_keys(jax.random.key(0), step=3)
+      >>> sorted(keys) == sorted(STREAMS)
+      True
+    """
+    at_step = jax.random.fold_in(key, step)
+    return {name: jax.random.fold_in(at_step, i) for i, name in enumerate(STREAMS)}
 
 
 def example_keys(

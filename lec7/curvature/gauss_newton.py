@@ -8,7 +8,7 @@ import chex
 import jax
 import optax
 
-from lec7.curvature import averages, operators
+from lec7.curvature import batch_means, operators
 
 
 def ggn(
@@ -56,8 +56,10 @@ def ggn(
       Schraudolph 2002, Fast curvature matrix-vector products for second-order gradient
       descent, Neural Computation 14.
     """
-    inner = jax.tree_util.Partial(_loss_hessian, averages.as_partial(loss_on_outputs))
-    product = sandwich(averages.as_partial(model_fn), inner)
+    inner = jax.tree_util.Partial(
+        _loss_hessian, batch_means.as_partial(loss_on_outputs)
+    )
+    product = sandwich(batch_means.as_partial(model_fn), inner)
     return operators.build(product, params, batches, devices=devices, check=check)
 
 
@@ -114,7 +116,7 @@ def fisher(
             f"distribution must be one of {[*_INFORMATION]}, got {distribution!r}"
         )
     inner = jax.tree_util.Partial(_INFORMATION[distribution])
-    product = sandwich(averages.as_partial(model_fn), inner)
+    product = sandwich(batch_means.as_partial(model_fn), inner)
     return operators.build(product, params, batches, devices=devices, check=check)
 
 

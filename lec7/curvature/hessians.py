@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.curvature import averages, operators
+from lec7.curvature import batch_means, operators
 
 
 def hessian(
@@ -71,7 +71,7 @@ def hessian(
     if mode not in _HESSIAN_PRODUCTS:
         raise ValueError(f"mode must be one of {[*_HESSIAN_PRODUCTS]}, got {mode!r}")
     product = jax.tree_util.Partial(
-        _HESSIAN_PRODUCTS[mode], averages.as_partial(loss_fn)
+        _HESSIAN_PRODUCTS[mode], batch_means.as_partial(loss_fn)
     )
     return operators.build(product, params, batches, devices=devices, check=check)
 

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from lec7.curvature import averages, checks, placement
+from lec7.curvature import batch_means, placement, symmetry
 
 DENSE_LIMIT = 4096  # parameters; the matrix is then 64 MiB in float32
 
@@ -49,7 +49,7 @@ class Operator:
           A pytree like params.
         """
         require_like(v, self.params, "v")
-        return averages.mean(self.product, self.batches, self.params, v)
+        return batch_means.mean(self.product, self.batches, self.params, v)
 
     def to_dense(self) -> jax.Array:
         """Form the matrix [P, P] by P products, in the order of `ravel_pytree`.
@@ -92,9 +92,9 @@ def build(
     Raises:
       ValueError: as for `hessian`.
     """
-    op = Operator(product, _floating(params), averages.spread(batches, devices))
+    op = Operator(product, _floating(params), batch_means.spread(batches, devices))
     if check:
-        checks.verify(op)
+        symmetry.verify(op)
     return op
 
 
@@ -167,4 +167,4 @@ def _floating(params: chex.ArrayTree) -> chex.ArrayTree:
                 f"{jnp.result_type(leaf)}, and curvature needs real floating-point "
                 "parameters: bind other arrays to loss_fn by jax.tree_util.Partial"
             )
-    return averages.to_device(params)
+    return batch_means.to_device(params)

@@ -19,7 +19,7 @@ import threading
 import typing
 from collections.abc import Generator
 
-from lec7.data import catalogue, errors
+from lec7.data import builders, errors
 
 if typing.TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -65,12 +65,12 @@ def prepared(
       UnknownDatasetError: if there is no such data set.
     """
     folder = data_folder(data_dir)
-    builder = catalogue.find(name, folder)
+    builder = builders.find(name, folder)
     if not builder.data_path.exists():
         with _exclusively(folder / f".{builder.name}.lock"):
             if not builder.data_path.exists():
                 _prepare(builder, timeout)
-        builder = catalogue.find(name, folder)
+        builder = builders.find(name, folder)
     if not builder.info.splits:
         message = errors.damage(builder.data_path, "dataset_info.json names no split")
         raise errors.DataError(message)
@@ -93,7 +93,7 @@ def _exclusively(path: pathlib.Path) -> Generator[None, None, None]:
 
 
 def _prepare(builder: tfds.core.DatasetBuilder, timeout: float) -> None:
-    if isinstance(builder, catalogue.own_builders()):
+    if isinstance(builder, builders.own_builders()):
         chatter = io.StringIO()
         with contextlib.redirect_stdout(chatter), contextlib.redirect_stderr(chatter):
             builder.download_and_prepare(file_format=FORMAT)

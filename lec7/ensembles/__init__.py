@@ -1,9 +1,10 @@
 """Averaging at test time: over noise, over views of an example, and over networks."""
 
-from lec7.ensembles.averages import average_members, average_views
-from lec7.ensembles.combinations import (
+from lec7.ensembles.averages import (
     average_log_probabilities,
+    average_members,
     average_probabilities,
+    average_views,
     member_logits,
 )
 from lec7.ensembles.diversity import (

@@ -3,11 +3,11 @@
 from lec7.landscape.bezier import BezierPath, bezier_losses, bezier_path
 from lec7.landscape.directions import normalise, orthogonalise, random_direction
 from lec7.landscape.eigenvectors import HessianDirections, hessian_directions
+from lec7.landscape.lines import barrier, interpolate, rise_above_chord
 from lec7.landscape.optimiser_state import state_direction
-from lec7.landscape.paths import barrier, interpolate, rise_above_chord
 from lec7.landscape.permutations import dense_axes, match_permutations, permute
+from lec7.landscape.running_statistics import keep_statistics, nonnegative_variances
 from lec7.landscape.slices import slice_1d, slice_2d
-from lec7.landscape.statistics import keep_statistics, nonnegative_variances
 from lec7.landscape.trajectory import (
     PrincipalDirections,
     Projection,

@@ -10,8 +10,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lec7.curvature import averages
-from lec7.landscape import grid, statistics
+from lec7.curvature import batch_means
+from lec7.landscape import grid, running_statistics
 
 
 class BezierPath(NamedTuple):
@@ -85,7 +85,7 @@ def bezier_path(
     if steps < 1:
         raise ValueError(f"steps must be at least 1, got {steps}")
     grid.check_alike({"params_a": params_a, "params_b": params_b})
-    fn, frozen = averages.as_partial(loss_fn), averages.freeze(batches)
+    fn, frozen = batch_means.as_partial(loss_fn), batch_means.freeze(batches)
     path = BezierPath(
         params_a, grid.combine((params_a, params_b), [0.5, 0.5]), params_b
     )
@@ -101,7 +101,7 @@ def bezier_losses(
     batches: Sequence[chex.ArrayTree],
     *,
     positions: Sequence[float] | np.ndarray | None = None,
-    prepare: Callable[[Any], Any] = statistics.nonnegative_variances,
+    prepare: Callable[[Any], Any] = running_statistics.nonnegative_variances,
 ) -> Any:
     """Evaluate the mean loss along a curve.
 

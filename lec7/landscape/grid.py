@@ -8,7 +8,7 @@ import chex
 import jax
 import numpy as np
 
-from lec7.curvature import averages
+from lec7.curvature import batch_means
 from lec7.landscape import chunks
 
 
@@ -26,7 +26,7 @@ def losses(
 
     The points are walked on the host, as batches are: on a CPU that takes 1 to 1.3
     times as long as `lax.map` over points, but it shares the compilation of
-    `averages.mean_loss`, and prepares a point once, not once a batch.
+    `batch_means.mean_loss`, and prepares a point once, not once a batch.
 
     Args:
       loss_fn: params, batch -> mean over the batch, a scalar or a pytree of scalars.
@@ -41,11 +41,13 @@ def losses(
       Means over all examples [A], NumPy; a pytree of them if `loss_fn` returns one.
     """
     check_alike(trees)
-    fn, frozen = averages.as_partial(loss_fn), averages.freeze(batches)
+    fn, frozen = batch_means.as_partial(loss_fn), batch_means.freeze(batches)
 
     def at(row: np.ndarray) -> Any:
         point = combine(tuple(trees.values()), row)
-        return averages.mean(fn, frozen, point if prepare is None else prepare(point))
+        return batch_means.mean(
+            fn, frozen, point if prepare is None else prepare(point)
+        )
 
     def evaluate(start: int, stop: int) -> Any:
         means = [at(row) for row in coefficients[start:stop]]

@@ -35,7 +35,7 @@ def slice_1d(
       batches: pytrees whose leaves have the examples in their first axis.
       alphas: [A], increasing; Li et al. draw 51 points in [-1, 1].
       prepare: point -> what `loss_fn` takes, called once a point: the policy for
-        BatchNorm, see `lec7.landscape.statistics`.
+        BatchNorm, see `lec7.landscape.running_statistics`.
       path: of a file that is replaced after every point. The same call goes on from
         there, and ends in the same bits as if it had never stopped.
 

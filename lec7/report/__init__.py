@@ -22,7 +22,7 @@ from lec7.report.formats import (
 from lec7.report.intervals import geometric_interval, mean_interval
 from lec7.report.landscapes import Contours, Landscape, draw_contours, draw_relief
 from lec7.report.page import Provenance, Report, Section, write_report
-from lec7.report.paths import Plane
+from lec7.report.planes import Plane
 from lec7.report.progress import Progress
 from lec7.report.replays import Replay, save_replay
 from lec7.report.surfaces import Surface, save_surface

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lec7.report import figures, files, paths, style, trajectories
+from lec7.report import figures, files, planes, style, trajectories
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -43,7 +43,7 @@ class Animation:
         panels = self.still.panels
         record = self.still.save_as(folder, self.name, self.caption)
         record = dataclasses.replace(record, gif=record.png.with_suffix(".gif"))
-        steps = choose_steps(max(map(paths.last_step, panels.values())), self.frames)
+        steps = choose_steps(max(map(planes.last_step, panels.values())), self.frames)
         files.write_atomically(record.gif, _encode(_draw_pictures(panels, steps)))
         return record
 
@@ -115,7 +115,7 @@ def _draw_pictures(panels: trajectories.Panels, steps: np.ndarray) -> list["Imag
     moving = [
         (panel, points, _line(panel, looks[name]))
         for panel, shown in zip(axes, panels.values(), strict=True)
-        for name, several in paths.in_sight(shown).items()
+        for name, several in planes.in_sight(shown).items()
         for points in several
     ]
     clock = axes[0].text(

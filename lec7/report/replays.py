@@ -17,7 +17,7 @@ from lec7.report import (
     figures,
     landscapes,
     markup,
-    paths,
+    planes,
     player,
     style,
     trajectories,
@@ -132,12 +132,12 @@ def scripts() -> list[Element]:
     return [markup.script(canvas.CANVAS + player.PLAYER, kind="module")]
 
 
-def _describe_ground(shown: paths.Plane) -> dict[str, Any]:
+def _describe_ground(shown: planes.Plane) -> dict[str, Any]:
     """Return a surface as contour lines, over a shading in bytes from its top row."""
     from matplotlib.figure import Figure
 
     (loss,) = shown.landscape.losses.values()
-    low, high = paths.corners(shown.landscape)
+    low, high = planes.corners(shown.landscape)
     levels = np.log10(landscapes.loss_levels(shown.landscape))
     heights = np.ma.masked_invalid(landscapes.log_loss(loss))
     grid = (shown.landscape.x, shown.landscape.y, heights.T)
@@ -164,14 +164,14 @@ def _describe_ground(shown: paths.Plane) -> dict[str, Any]:
 
 
 def _describe_rules(
-    shown: paths.Plane,
+    shown: planes.Plane,
     looks: Mapping[str, trajectories.Look],
     kinds: Mapping[str, str],
 ) -> dict[str, Any]:
     """Return what every rule does at the steps that are replayed."""
-    last = paths.last_step(shown)
+    last = planes.last_step(shown)
     every = math.ceil(last / _MOST_STEPS)
-    seen = paths.in_sight(shown)
+    seen = planes.in_sight(shown)
     rules = [
         _describe_rule(name, path, seen[name][0], looks[name], kinds, every)
         for name, path in shown.paths.items()
@@ -188,7 +188,7 @@ def _describe_rule(
     every: int,
 ) -> dict[str, Any]:
     """Return what one rule does, as long as it is in sight."""
-    length = paths.points_of(path).shape[-2]
+    length = planes.points_of(path).shape[-2]
     losses = _first(name, "losses", getattr(path, "losses", None), (length,))
     state = {
         key: _first(name, key, values, (length, 2))

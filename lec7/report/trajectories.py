@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from lec7.report import figures, formats, landscapes, paths, style
+from lec7.report import figures, formats, landscapes, planes, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
-Panels = Mapping[str, paths.Plane]
+Panels = Mapping[str, planes.Plane]
 
 _DASHES = ("solid", (0, (5, 2)), (0, (1, 1)))
 _MARKERS = ("o", "s", "^", "D", "v", "P", "X")
@@ -107,7 +107,7 @@ def draw_trajectories(panels: Panels) -> "Figure":
     looks = assign_looks(panels)
     figure, axes = draw_grounds(panels)
     for panel, shown in zip(axes, panels.values(), strict=True):
-        for name, several in paths.in_sight(shown).items():
+        for name, several in planes.in_sight(shown).items():
             for points in several:
                 _draw_path(panel, points, looks[name], alone=len(several) == 1)
     draw_legend(figure, panels, looks)
@@ -129,7 +129,7 @@ def numbers(panels: Panels) -> dict[str, np.ndarray]:
         (data[f"{title}, loss"],) = shown.landscape.losses.values()
         data[f"{title}, minima"] = np.reshape(shown.minima, (-1, 2))
         for rule, path in shown.paths.items():
-            data[f"{title}, {rule}"] = paths.points_of(path)
+            data[f"{title}, {rule}"] = planes.points_of(path)
             beside = {"losses": getattr(path, "losses", None)}
             for key, values in (beside | getattr(path, "state", {})).items():
                 if values is not None:
@@ -174,7 +174,7 @@ def draw_grounds(panels: Panels, *, size: float = 5.8) -> tuple["Figure", list["
         for x, y in np.reshape(shown.minima, (-1, 2)):
             panel.plot(x, y, **_MINIMUM, zorder=4)
         starts = [
-            paths.points_of(path)[..., 0, :].reshape(-1, 2)
+            planes.points_of(path)[..., 0, :].reshape(-1, 2)
             for path in shown.paths.values()
         ]
         starts = np.unique(np.concatenate(starts), axis=0)
@@ -209,7 +209,7 @@ def draw_contours(axes: "Axes", landscape: landscapes.Landscape) -> None:
         fontsize=11,
         colors=style.INK,
     )
-    low, high = paths.corners(landscape)
+    low, high = planes.corners(landscape)
     axes.set(xlim=(low[0], high[0]), ylim=(low[1], high[1]))
     axes.set(xlabel=landscape.x_label, ylabel=landscape.y_label)
     axes.set_box_aspect(1)

@@ -1,6 +1,7 @@
 """Runs: experiments found and configured, one folder for each, devices, exit codes."""
 
 from lec7.runs import findings
+from lec7.runs.attempts import add_seconds, attempt, last_attempt, seconds
 from lec7.runs.catalogue import Headline, headline, load, names
 from lec7.runs.command_line import settings
 from lec7.runs.compilation_cache import cached_compilation
@@ -30,7 +31,6 @@ from lec7.runs.folder import default_folder, examine, lock, read_run
 from lec7.runs.listing import description, overview
 from lec7.runs.provenance import environment, source_state, state_text, summary
 from lec7.runs.ranges import require_at_least, require_positive, require_seeds
-from lec7.runs.record import add_seconds, attempt, last_attempt, seconds
 from lec7.runs.schema import Field, described, fields
 
 __all__ = [

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lec7.curvature import averages
+from lec7.curvature import batch_means
 from lec7.sharpness import ball, gaussian, measure
 
 
@@ -84,7 +84,7 @@ def adaptive_worst_case(
     measure.require_counts(steps=steps, starts=starts)
     if norm not in ball.ONTO:
         raise ValueError(f"norm must be one of {[*ball.ONTO]}, got {norm!r}")
-    frozen = averages.freeze(batches)
+    frozen = batch_means.freeze(batches)
     scaled, origin = _in_own_units(loss_fn, params, per, eta)
     rises = [
         ball.rise(
@@ -167,7 +167,9 @@ def _in_own_units(
     if not eta >= 0:
         raise ValueError(f"eta must not be negative, got {eta}")
     sizes, origin = _units(params, per, eta)
-    scaled = jax.tree_util.Partial(_scaled, averages.as_partial(loss_fn), params, sizes)
+    scaled = jax.tree_util.Partial(
+        _scaled, batch_means.as_partial(loss_fn), params, sizes
+    )
     return scaled, origin
 
 

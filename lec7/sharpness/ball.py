@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lec7.curvature import averages
+from lec7.curvature import batch_means
 from lec7.sharpness import measure
 
 
@@ -68,7 +68,7 @@ def sam_sharpness(
     """
     measure.require_positive(rho=rho)
     measure.require_counts(steps=steps)
-    frozen = averages.freeze(batches)
+    frozen = batch_means.freeze(batches)
     count = measure.examples(frozen)
     if m is not None and not 1 <= m <= count:
         raise ValueError(f"m must lie between 1 and the {count} examples, got {m}")

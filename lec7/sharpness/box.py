@@ -10,7 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from scipy import optimize, sparse
 
-from lec7.curvature import averages
+from lec7.curvature import batch_means
 from lec7.sharpness import measure
 
 STEEPNESS = 1e8  # the loss is multiplied by this for the search alone
@@ -81,7 +81,7 @@ def keskar(
     """
     flat, unravel = ravel_pytree(params)
     _check(flat.size, epsilon, subspace, iterations, starts)
-    frozen = averages.freeze(batches)
+    frozen = batch_means.freeze(batches)
     centre = np.asarray(flat, np.float64)
     basis = _basis(key, flat.size, subspace)
     radius = epsilon * (np.abs(basis.T @ centre) + 1)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import chex
 import jax
 
-from lec7.curvature import averages
+from lec7.curvature import batch_means
 from lec7.sharpness import (
     adaptive,
     ball,
@@ -125,7 +125,7 @@ def report_card(
       >>> [(row.name, row.invariant) for row in rows]
       [('hessian_max', False), ('adaptive_average_case', True), ('fisher_rao', True)]
     """
-    frozen = averages.freeze(batches)
+    frozen = batch_means.freeze(batches)
     measures = MEASURES if measures is None else measures
     return [
         Row(name, *take(loss_fn, params, frozen, key=key))

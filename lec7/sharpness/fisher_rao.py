@@ -7,7 +7,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from lec7.curvature import averages
+from lec7.curvature import batch_means
 from lec7.sharpness import measure
 
 
@@ -51,10 +51,10 @@ def fisher_rao(
       Liang et al. 2019, Fisher-Rao metric, geometry, and complexity of neural networks,
       arXiv:1711.01530, theorem 3.1.
     """
-    frozen = averages.freeze(batches)
-    fn = jax.tree_util.Partial(_mean_square_slope, averages.as_partial(loss_fn))
+    frozen = batch_means.freeze(batches)
+    fn = jax.tree_util.Partial(_mean_square_slope, batch_means.as_partial(loss_fn))
     return measure.Measure(
-        value=float(averages.mean(fn, frozen, params)),
+        value=float(batch_means.mean(fn, frozen, params)),
         standard_error=0.0,
         settings=measure.provenance(key, params, measure.examples(frozen)),
         cost=2 * measure.LOSS,

@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lec7.curvature import averages
+from lec7.curvature import batch_means
 from lec7.sharpness import measure
 
 
@@ -202,7 +202,7 @@ def _noisy(
 ) -> tuple[tuple, np.ndarray]:
     measure.require_positive(rho=rho)
     measure.require_counts(draws=draws)
-    frozen = averages.freeze(batches)
+    frozen = batch_means.freeze(batches)
     spread = constant(params, rho)
     losses = noisy_losses(loss_fn, params, frozen, key=key, spread=spread, draws=draws)
     return frozen, losses

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lec7.curvature import averages
+from lec7.curvature import batch_means
 from lec7.sharpness import measure
 
 
@@ -57,9 +57,9 @@ def gradient_noise_scale(
     References:
       McCandlish et al. 2018, arXiv:1812.06162, eq. 2.9.
     """
-    frozen = averages.freeze(batches)
-    fn = jax.tree_util.Partial(_moments, averages.as_partial(loss_fn))
-    gradient, mean_square = averages.mean(fn, frozen, params)
+    frozen = batch_means.freeze(batches)
+    fn = jax.tree_util.Partial(_moments, batch_means.as_partial(loss_fn))
+    gradient, mean_square = batch_means.mean(fn, frozen, params)
     square = float(_square(gradient))
     with np.errstate(divide="ignore"):
         scale = np.divide(float(mean_square) - square, square)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from lec7.curvature import averages
+from lec7.curvature import batch_means
 
 LOSS = 1 / 3  # gradients; the price of a loss alone
 PRODUCT = 2.0  # gradients; the price of a product with the Hessian
@@ -48,7 +48,7 @@ def value(
       params: pytree of floating-point arrays.
       batches: frozen batches.
     """
-    return averages.mean(averages.as_partial(loss_fn), batches, params)
+    return batch_means.mean(batch_means.as_partial(loss_fn), batches, params)
 
 
 def value_and_gradient(
@@ -70,8 +70,8 @@ def value_and_gradient(
     Returns:
       The loss, a scalar, and its gradient, a pytree like `params`.
     """
-    fn = jax.tree_util.Partial(_value_and_grad, averages.as_partial(loss_fn))
-    return averages.mean(fn, batches, params)
+    fn = jax.tree_util.Partial(_value_and_grad, batch_means.as_partial(loss_fn))
+    return batch_means.mean(fn, batches, params)
 
 
 def examples(batches: Sequence[chex.ArrayTree]) -> int:

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import optimize
 
-from lec7.curvature import averages
+from lec7.curvature import batch_means
 from lec7.sharpness import gaussian, measure
 
 _ENDS = {-20: float("inf"), 10: 0.0}  # log2 of the extreme sigmas -> value beyond
@@ -79,7 +79,7 @@ def pac_bayes_sigma(
     """
     measure.require_positive(rise=rise, tolerance=tolerance)
     measure.require_counts(draws=draws)
-    frozen = averages.freeze(batches)
+    frozen = batch_means.freeze(batches)
     base = float(measure.value(loss_fn, params, frozen))
 
     @functools.cache

@@ -1,5 +1,7 @@
 """Training: one pure step, its wrappers, and the loop on the host."""
 
+from lec7.randomness import STREAMS, step_keys
+from lec7.train.batch_norm import refit_batch_stats
 from lec7.train.checkpoint import CheckpointError, restore_latest, save
 from lec7.train.evaluate import batch_metrics, make_evaluate
 from lec7.train.feed import Feed, from_arrays, from_stream
@@ -10,9 +12,7 @@ from lec7.train.rate_range import RateRange, learning_rate_range
 from lec7.train.record import CEILING, Record
 from lec7.train.snapshots import read_snapshots
 from lec7.train.state import TrainState, initial_population
-from lec7.train.statistics import refit_batch_stats
 from lec7.train.step import DEVICE_AXIS, make_advance, make_step
-from lec7.train.streams import STREAMS, step_keys
 
 __all__ = [
     "CEILING",

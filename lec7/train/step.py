@@ -24,7 +24,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 from lec7 import losses, randomness
 from lec7.data.augment import transforms
 from lec7.train import state as states
-from lec7.train import streams, sub_batches
+from lec7.train import sub_batches
 
 DEVICE_AXIS = "devices"
 ACCURACY = types.MappingProxyType({"accuracy": losses.accuracy})
@@ -133,7 +133,7 @@ def _augmented(step: Step, augment: transforms.Augment, axis_name: str | None) -
 
     def augmented(state, batch):
         images, labels = batch
-        key = streams.step_keys(state.key, state.step)["augment"]
+        key = randomness.step_keys(state.key, state.step)["augment"]
         keys = randomness.example_keys(key, len(labels), axis_name)
         return step(state, augment(keys, images, labels))
 
@@ -163,7 +163,7 @@ def _shared(average):
 
 def _objective(model, loss, metrics, state):
     """Return (params, (images, labels)) -> mean loss, (metrics, statistics)."""
-    noise = streams.step_keys(state.key, state.step)
+    noise = randomness.step_keys(state.key, state.step)
 
     def objective(params, examples):
         images, labels = examples

@@ -6,7 +6,6 @@ import jax
 import numpy as np
 import optax
 import pytest
-
 from experiments._edge_of_stability import claims, rules, study, valley
 
 DECAY, RATE = 0.9, 0.1

@@ -5,10 +5,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from experiments._sharp_vs_flat import connections, rescaling, sharpness, spectra
 
 from experiments import _measured
 from experiments._more_data import study as more_data
-from experiments._sharp_vs_flat import connections, rescaling, sharpness, spectra
 from lec7 import curvature, data, models, report, runs
 
 

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from lec7.report import canvas, landscapes, page, paths, player, replays, stylesheet
+from lec7.report import canvas, landscapes, page, planes, player, replays, stylesheet
 
 X, Y = np.linspace(-2, 2, 31), np.linspace(-1, 3, 25)
 AGES = np.arange(21)
@@ -35,7 +35,7 @@ def velocity(points, sign):
 def surface(**several):
     """Return rules on a bowl, whose height is 0.01 + x^2 + 5 y^2."""
     bowl = 0.01 + X[:, None] ** 2 + 5 * Y**2
-    return paths.Plane(
+    return planes.Plane(
         landscape=landscapes.Landscape(x=X, y=Y, losses={"": bowl}, x_label="x"),
         paths=several or {NASTY: path()},
         minima=[(0.0, 0.0)],
@@ -92,7 +92,7 @@ def test_contours_and_shading_are_those_of_the_surface():
     ramp = landscapes.Landscape(
         x=X, y=Y, losses={"": np.exp(X[:, None] + 2 * Y)}, y_label="y"
     )
-    sloping = paths.Plane(landscape=ramp, paths={"SGD": path()})
+    sloping = planes.Plane(landscape=ramp, paths={"SGD": path()})
     scene, ramp = scenes(bowl=surface(), ramp=sloping)
     assert len(ramp["contours"]) > 4
     for x, y in ramp["contours"]:

@@ -10,7 +10,7 @@ from lec7.report import (
     exhibits,
     landscapes,
     markup,
-    paths,
+    planes,
     style,
     trajectories,
 )
@@ -33,7 +33,7 @@ class Path(NamedTuple):
 
 def shown(**several):
     several = several or {"SGD": STRAIGHT, "Adam": SPIRAL}
-    return paths.Plane(landscape=BOWL, paths=several, minima=[(0.0, 0.0)])
+    return planes.Plane(landscape=BOWL, paths=several, minima=[(0.0, 0.0)])
 
 
 def drawn_lines(axes):
@@ -111,7 +111,7 @@ def test_several_starts_are_drawn_each():
 @pytest.mark.parametrize("beyond", [1e3, 1e300, np.inf, np.nan])
 def test_a_lost_path_is_cut_where_it_is_lost(beyond):
     points = np.concatenate([STRAIGHT[:3], [[beyond, 0.0], [0.5, 0.5]]])
-    (seen,) = paths.in_sight(shown(SGD=points))["SGD"]
+    (seen,) = planes.in_sight(shown(SGD=points))["SGD"]
     np.testing.assert_array_equal(seen[:3], STRAIGHT[:3])
     assert len(seen) == (4 if np.isfinite(beyond) else 3)
     assert np.all(np.abs(seen) <= 12)
@@ -121,7 +121,7 @@ def test_a_lost_path_is_cut_where_it_is_lost(beyond):
 
 
 def test_the_first_step_out_of_sight_keeps_its_direction():
-    (seen,) = paths.in_sight(shown(SGD=AWAY))["SGD"]
+    (seen,) = planes.in_sight(shown(SGD=AWAY))["SGD"]
     assert 2 <= len(seen) < len(AWAY)
     step, whole = seen[-1] - seen[-2], AWAY[len(seen) - 1] - AWAY[len(seen) - 2]
     np.testing.assert_allclose(step[0] * whole[1], step[1] * whole[0])
@@ -161,7 +161,7 @@ def test_numbers_of_trajectories_come_back(tmp_path):
 )
 def test_what_is_no_path_on_the_plane_is_refused(several, message):
     with pytest.raises(ValueError, match=message):
-        paths.Plane(landscape=BOWL, paths=several)
+        planes.Plane(landscape=BOWL, paths=several)
 
 
 def test_a_landscape_of_several_surfaces_is_refused():
@@ -169,9 +169,9 @@ def test_a_landscape_of_several_surfaces_is_refused():
         x=X, y=Y, losses=dict.fromkeys("ab", BOWL.losses["bowl"])
     )
     with pytest.raises(ValueError, match=r"surfaces \['a', 'b'\]; expected one"):
-        paths.Plane(landscape=two, paths={"SGD": SPIRAL})
+        planes.Plane(landscape=two, paths={"SGD": SPIRAL})
     with pytest.raises(ValueError, match=r"minima have shape \(2,\)"):
-        paths.Plane(landscape=BOWL, paths={"SGD": SPIRAL}, minima=(0.0, 0.0))
+        planes.Plane(landscape=BOWL, paths={"SGD": SPIRAL}, minima=(0.0, 0.0))
 
 
 @pytest.mark.parametrize(("last", "frames"), [(1, 2), (12, 80), (80, 80), (5000, 100)])

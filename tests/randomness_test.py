@@ -3,8 +3,7 @@
 import jax
 import numpy as np
 
-from lec7 import train
-from lec7.train import streams
+from lec7 import randomness, train
 
 
 def bits(key):
@@ -13,7 +12,7 @@ def bits(key):
 
 def test_a_new_stream_leaves_the_draws_of_the_others(monkeypatch):
     before = train.step_keys(jax.random.key(0), 5)
-    monkeypatch.setattr(streams, "STREAMS", (*streams.STREAMS, "a_new_one"))
+    monkeypatch.setattr(randomness, "STREAMS", (*randomness.STREAMS, "a_new_one"))
     after = train.step_keys(jax.random.key(0), 5)
     assert len(after) == len(before) + 1
     for name, key in before.items():

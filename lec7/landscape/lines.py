@@ -7,7 +7,7 @@ import chex
 import jax
 import numpy as np
 
-from lec7.landscape import grid, statistics
+from lec7.landscape import grid, running_statistics
 
 
 def interpolate(
@@ -17,7 +17,7 @@ def interpolate(
     batches: Sequence[chex.ArrayTree],
     *,
     alphas: Sequence[float] | np.ndarray | None = None,
-    prepare: Callable[[Any], Any] = statistics.nonnegative_variances,
+    prepare: Callable[[Any], Any] = running_statistics.nonnegative_variances,
 ) -> Any:
     """Evaluate the mean loss on the straight line through two points.
 
@@ -33,7 +33,7 @@ def interpolate(
       batches: pytrees whose leaves have the examples in their first axis.
       alphas: [A], increasing; None for the 25 points in [-1, 2] of Keskar et al.
       prepare: point -> what `loss_fn` takes, called once a point: the policy for
-        BatchNorm, see `lec7.landscape.statistics`.
+        BatchNorm, see `lec7.landscape.running_statistics`.
 
     Returns:
       Losses [A], NumPy; a pytree of them if `loss_fn` returns one.
@@ -66,7 +66,7 @@ def barrier(
     batches: Sequence[chex.ArrayTree],
     *,
     points: int = 25,
-    prepare: Callable[[Any], Any] = statistics.nonnegative_variances,
+    prepare: Callable[[Any], Any] = running_statistics.nonnegative_variances,
 ) -> float:
     """Return how far the loss rises above the chord between two points.
 
