@@ -1,5 +1,6 @@
 """HTML as a tree, so that no text can be taken for markup."""
 
+import importlib.resources
 import re
 from xml.etree import ElementTree
 from xml.etree.ElementTree import Element
@@ -35,6 +36,19 @@ def tag(name: str, /, *children: Element | str, **attributes: str | None) -> Ele
     return element
 
 
+def asset(name: str) -> str:
+    """Return the text of a file that stands beside this one, on lines of its own.
+
+    Args:
+      name: of the file.
+
+    Returns:
+      JavaScript or CSS.
+    """
+    file = importlib.resources.files(__package__) / name
+    return "\n" + file.read_text(encoding="utf-8")
+
+
 def script(text: str, *, kind: str = "text/javascript") -> Element:
     r"""Make a script.
 
@@ -58,7 +72,7 @@ def prose(text: str) -> list[Element]:
     r"""Make paragraphs.
 
     Args:
-      text: paragraphs apart by an empty line; what is between backticks is code.
+      text: paragraphs separated by an empty line; what is between backticks is code.
 
     Returns:
       The paragraphs.

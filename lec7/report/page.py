@@ -15,7 +15,6 @@ from lec7.report import (
     formats,
     markup,
     replays,
-    stylesheet,
     surfaces,
     tables,
 )
@@ -157,7 +156,7 @@ def render_page(
         markup.tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         markup.tag("meta", name="viewport", content=_VIEWPORT),
         markup.tag("title", report.title),
-        markup.tag("style", stylesheet.STYLESHEET),
+        markup.tag("style", markup.asset("page.css")),
     )
     players = {figure.player for figure in saved}
     body = markup.tag(

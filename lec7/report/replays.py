@@ -13,12 +13,10 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lec7.report import (
-    canvas,
     figures,
     landscapes,
     markup,
     planes,
-    player,
     style,
     trajectories,
 )
@@ -129,7 +127,8 @@ def scripts() -> list[Element]:
     Returns:
       What is to stand at the end of the page.
     """
-    return [markup.script(canvas.CANVAS + player.PLAYER, kind="module")]
+    code = markup.asset("canvas.js") + markup.asset("player.js")
+    return [markup.script(code, kind="module")]
 
 
 def _describe_ground(shown: planes.Plane) -> dict[str, Any]:

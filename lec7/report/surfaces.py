@@ -12,36 +12,6 @@ from numpy.typing import ArrayLike
 from lec7.report import figures, formats, landscapes, markup
 
 # Draws the scenes in place of their still picture; the one under the pointer leads.
-_SCRIPT = """
-function turn(figure) {
-  const scenes = JSON.parse(figure.querySelector("script").textContent);
-  const row = figure.querySelector(".stages");
-  const stages = scenes.map(() => row.appendChild(document.createElement("div")));
-  let leader = null;
-  stages.forEach((stage, place) => {
-    const {title, trace, axes} = scenes[place];
-    const layout = {
-      title: {...title, y: 0.95}, scene: axes, font: {size: 12},
-      margin: {l: 0, r: 0, t: 40, b: 0}, paper_bgcolor: "white",
-    };
-    const config = {displayModeBar: false, responsive: true, scrollZoom: false};
-    Plotly.newPlot(stage, [trace], layout, config);
-    stage.addEventListener("pointerenter", () => { leader = stage; });
-    for (const event of ["plotly_relayouting", "plotly_relayout"])
-      stage.on(event, ({"scene.camera": camera}) => {
-        if (camera && stage === leader)
-          for (const other of stages)
-            if (other !== stage) Plotly.relayout(other, {"scene.camera": camera});
-      });
-  });
-}
-if (document.createElement("canvas").getContext("webgl"))
-  for (const figure of document.querySelectorAll(".surface")) {
-    figure.classList.add("turning");
-    turn(figure);
-  }
-"""
-
 _EYE = {"x": 1.0, "y": -1.75, "z": 1.1}
 
 
@@ -139,7 +109,7 @@ def scripts() -> list[Element]:
     """
     from plotly.offline import get_plotlyjs
 
-    return [markup.script(get_plotlyjs()), markup.script(_SCRIPT)]
+    return [markup.script(get_plotlyjs()), markup.script(markup.asset("surface.js"))]
 
 
 def _title(text: str) -> dict:

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from lec7.report import canvas, landscapes, page, planes, player, replays, stylesheet
+from lec7.report import landscapes, markup, page, planes, replays
 
 X, Y = np.linspace(-2, 2, 31), np.linspace(-1, 3, 25)
 AGES = np.arange(21)
@@ -16,6 +16,8 @@ POINTS = 0.8 ** AGES[:, None] * np.stack([1.5 * np.cos(AGES), 2 * np.cos(AGES)],
 AWAY = POINTS[0] * (-3.0) ** AGES[:, None]
 NASTY = '</script><script>alert(1)</script> "Adam" <!-- \U0001f600'
 PROVENANCE = page.Provenance(command="x", config=[], environment={}, seconds={})
+STYLESHEET = markup.asset("page.css")
+PLAYER = markup.asset("canvas.js") + markup.asset("player.js")
 
 
 class Path(NamedTuple):
@@ -183,7 +185,7 @@ def test_a_path_that_cannot_be_replayed_is_refused(tmp_path, rule, message):
 def test_without_javascript_a_page_shows_the_still_picture(text, replay):
     picture = base64.b64encode(replay.png.read_bytes()).decode()
     assert f'<img src="data:image/png;base64,{picture}" alt="Rules.">' in text
-    assert "\n.stages, .player, .hint { display: none; }" in stylesheet.STYLESHEET
+    assert "\n.stages, .player, .hint { display: none; }" in STYLESHEET
     assert '<figure id="figure-replay" class="replay">' in text
 
 
@@ -197,27 +199,25 @@ def test_a_replay_is_strict_data_in_a_page_that_it_cannot_leave(text, replay):
 
 
 def test_the_player_loads_nothing(text):
-    code = canvas.CANVAS + player.PLAYER
+    code = PLAYER
     assert not re.search(r"https?:|import|fetch|XMLHttp|innerHTML|eval|url\(", code)
     assert "</script" not in code
     assert "script-src 'unsafe-inline'" in text
 
 
 def test_less_motion_and_print_have_rules_of_their_own():
-    reduced, printed = re.split(
-        r"\n@media (?=print|\(prefers-red)", stylesheet.STYLESHEET
-    )[1:]
+    reduced, printed = re.split(r"\n@media (?=print|\(prefers-red)", STYLESHEET)[1:]
     assert "(prefers-reduced-motion: reduce)" in reduced
     assert ".moving > img:last-of-type { display: none; }" in reduced
     assert ".running .player { display: none; }" in printed
-    assert "prefers-reduced-motion" in player.PLAYER
+    assert "prefers-reduced-motion" in PLAYER
 
 
 @pytest.mark.skipif(shutil.which("node") is None, reason="node runs the player's maths")
 def test_the_player_writes_numbers_and_chooses_ticks():
     program = f"""
         globalThis.document = {{querySelectorAll: () => []}};
-        {canvas.CANVAS}{player.PLAYER}
+        {PLAYER}
         console.log(JSON.stringify([
           [null, 0, 1 / 3, -42, 1e-7, -2.5e12].map(format),
           ticks([-1.5, 1.5], false), ticks([2e-5, 30], true), ticks([2, 6], true),

@@ -1,6 +1,3 @@
-"""What the player of replays draws on its canvases, in JavaScript."""
-
-CANVAS = """
 function make(name, properties, ...children) {
   const made = Object.assign(document.createElement(name), properties);
   made.append(...children);
@@ -213,4 +210,3 @@ function drawChart(canvas, scene, rules, step, {key, label, range, log}) {
   pen.stroke();
   pen.restore();
 }
-"""

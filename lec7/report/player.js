@@ -1,6 +1,3 @@
-"""The player of replays, in JavaScript without any library."""
-
-PLAYER = """
 // Axes that hold every value met on the plane; a value below zero has no logarithm.
 function fit(scene, key, label) {
   const [x, y] = [0, 1].map(k => [scene.low[k], scene.high[k]]);
@@ -196,4 +193,3 @@ function setUp(figure) {
 }
 
 for (const figure of document.querySelectorAll(".replay")) setUp(figure);
-"""
