@@ -5,7 +5,13 @@ import pathlib
 import re
 from collections.abc import Iterable, Mapping
 
-_PLAIN = re.compile(r"\w[\w .+-]{0,99}")
+_PLAIN = re.compile(r"\w[\w .,=+-]{0,99}")
+
+
+class NotOursError(OSError):
+    """Something stands where lec7 writes that lec7 did not write."""
+
+    exit_code = 6
 
 
 def require_name(name: str, what: str = "name") -> str:
@@ -21,7 +27,7 @@ def require_name(name: str, what: str = "name") -> str:
     if not _PLAIN.fullmatch(name) or name != name.strip(" ."):
         raise ValueError(
             f"{what} is {name!r}; expected one plain name of at most 100 letters, "
-            "digits, spaces and . _ + -, which begins with a letter or a digit"
+            "digits, spaces and . , _ = + -, which begins with a letter or a digit"
         )
     return name
 
@@ -56,11 +62,12 @@ def write_folder(folder: pathlib.Path, content: Mapping[str, bytes]) -> None:
       content: name -> bytes of every file.
 
     Raises:
-      OSError: the disk is full, the folder may not be written, or one in its place
-        holds other files; that one is left as it is.
+      OSError: the disk is full, or the folder may not be written.
+      NotOursError: one in its place holds other files; it is left as it is.
     """
     recover(folder)
     unfinished, replaced = _beside(folder, "unfinished"), _beside(folder, "replaced")
+    _require_ours(folder, content)
     for leftover in (unfinished, replaced):
         remove_folder(leftover, content)
     unfinished.mkdir(parents=True)
@@ -89,27 +96,33 @@ def remove_folder(folder: pathlib.Path, names: Iterable[str]) -> None:
       names: of the files.
 
     Raises:
-      NotADirectoryError: it is a link or a file.
-      FileExistsError: it holds something else; nothing has been removed.
+      NotOursError: it is a link or a file, or holds something else; nothing has been
+        removed.
+    """
+    names = set(names)
+    _require_ours(folder, names)
+    if folder.exists():
+        for name in names:
+            (folder / name).unlink(missing_ok=True)
+        folder.rmdir()
+
+
+def _require_ours(folder: pathlib.Path, names: Iterable[str]) -> None:
+    """Refuse what is neither absent nor a folder of some of the named files.
+
+    Raises:
+      NotOursError: it is something else.
     """
     if not os.path.lexists(folder):
         return
     if folder.is_symlink() or not folder.is_dir():
-        raise NotADirectoryError(f"{folder} is not a folder; it is left as it is")
-    names = set(names)
-    others = sorted(
-        path.name
-        for path in folder.iterdir()
-        if path.name not in names or (path.is_dir() and not path.is_symlink())
-    )
-    if others:
-        raise FileExistsError(
-            f"{folder} holds {others[0]!r}, which lec7 did not write; it is left as it "
-            "is: move it elsewhere"
-        )
-    for name in names:
-        (folder / name).unlink(missing_ok=True)
-    folder.rmdir()
+        raise NotOursError(f"{folder} is not a folder; it is left as it is")
+    for path in sorted(folder.iterdir()):
+        if path.name not in names or (path.is_dir() and not path.is_symlink()):
+            raise NotOursError(
+                f"{folder} holds {path.name!r}, which lec7 did not write; it is left "
+                "as it is: move it elsewhere"
+            )
 
 
 def _beside(folder: pathlib.Path, suffix: str) -> pathlib.Path:

@@ -51,6 +51,11 @@ def test_the_library_does_not_know_its_experiments(path):
     assert not roots & {"experiments", "launch"}
 
 
+def test_a_file_of_the_library_has_its_name_to_itself():
+    names = [path.stem for path in MODULES if path.stem != "__init__"]
+    assert sorted(names) == sorted(set(names))
+
+
 def test_pmap_is_called_in_the_train_step_alone():
     calls = {
         str(path.relative_to(ROOT / "lec7"))

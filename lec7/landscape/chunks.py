@@ -7,7 +7,6 @@ replaced in one step, so it is never half written.
 
 import hashlib
 import io
-import os
 import pathlib
 from collections.abc import Callable
 from typing import Any
@@ -15,6 +14,8 @@ from typing import Any
 import chex
 import jax
 import numpy as np
+
+from lec7 import files
 
 _CHECKSUM = hashlib.sha256().digest_size  # bytes
 
@@ -111,7 +112,4 @@ def _write(path: pathlib.Path, digest: str, leaves: list[np.ndarray]) -> None:
     file = io.BytesIO()
     np.savez(file, digest, *leaves)
     payload = file.getvalue()
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_bytes(hashlib.sha256(payload).digest() + payload)
-    os.replace(partial, path)
+    files.write(path, hashlib.sha256(payload).digest() + payload)

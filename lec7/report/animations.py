@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from lec7.report import figures, files, planes, style, trajectories
+from lec7 import files
+from lec7.report import figures, planes, style, trajectories
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -44,7 +45,7 @@ class Animation:
         record = self.still.save_as(folder, self.name, self.caption)
         record = dataclasses.replace(record, gif=record.png.with_suffix(".gif"))
         steps = choose_steps(max(map(planes.last_step, panels.values())), self.frames)
-        files.write_atomically(record.gif, _encode(_draw_pictures(panels, steps)))
+        files.write(record.gif, _encode(_draw_pictures(panels, steps)))
         return record
 
 

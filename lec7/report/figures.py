@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lec7.report import files, style
+from lec7 import files
+from lec7.report import style
 
 if TYPE_CHECKING:
     import matplotlib.figure
@@ -116,7 +117,7 @@ def save_figure(
     """
     if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9_-]*", name):
         raise ValueError(
-            f"figure name {name!r} is not made of letters, digits, '-' and '_'"
+            f"a figure's name is {name!r}; expected letters, digits, '-' and '_'"
         )
     arrays = {key: np.asarray(value) for key, value in data.items()}
     for key, array in arrays.items():
@@ -127,9 +128,9 @@ def save_figure(
         name, caption, *(stem.with_suffix(end) for end in (".png", ".svg", ".npz"))
     )
     pictures = figure if isinstance(figure, Pictures) else encode(figure)
-    files.write_atomically(record.png, pictures.png)
-    files.write_atomically(record.svg, pictures.svg)
+    files.write(record.png, pictures.png)
+    files.write(record.svg, pictures.svg)
     numbers = io.BytesIO()
     np.savez_compressed(numbers, **arrays)
-    files.write_atomically(record.npz, numbers.getvalue())
+    files.write(record.npz, numbers.getvalue())
     return record

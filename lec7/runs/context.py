@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, TypeVar
 
+from lec7 import files
 from lec7.runs import findings
 
 Found = TypeVar("Found")
@@ -36,7 +37,8 @@ class Context:
           kind: its type, as the field of the findings has it.
           measure: makes it.
         """
-        path = self.folder / "parts" / f"{name.replace(' ', '_')}.npz"
+        file = files.require_name(name, "a part's name").replace(" ", "_")
+        path = self.folder / "parts" / f"{file}.npz"
         if not path.exists():
             findings.save(path, measure(), kind, **self.identity)
         return findings.load(path, kind, **self.identity)

@@ -1,9 +1,10 @@
 """JSON files that are whole or absent, whenever the process is killed."""
 
 import json
-import os
 import pathlib
 from typing import Any
+
+from lec7 import files
 
 
 def read(path: pathlib.Path) -> Any | None:
@@ -24,15 +25,4 @@ def write(path: pathlib.Path, value: Any) -> None:
     Raises:
       OSError: the disk is full, or the folder may not be written.
     """
-    replace(path, f"{json.dumps(value, allow_nan=False, indent=2)}\n".encode())
-
-
-def replace(path: pathlib.Path, content: bytes) -> pathlib.Path:
-    """Replace a file in one step, and return its path."""
-    temporary = path.with_name(f".{path.name}.new")
-    with temporary.open("wb") as file:
-        file.write(content)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
-    return path
+    files.write(path, f"{json.dumps(value, allow_nan=False, indent=2)}\n".encode())

@@ -2,16 +2,15 @@
 
 A checkpoint is a folder `<step>/` that holds `state.msgpack` (Flax's serialisation,
 deterministic to the byte) and `manifest.json` with its length and SHA-256. It is
-written under another name and renamed when both files are on the disk, so a killed
-process leaves either the whole checkpoint or none. Restoring takes the newest valid.
+renamed to its place when both files are on the disk, so a killed process leaves the
+whole checkpoint or none. Restoring takes the newest valid one.
 """
 
+import contextlib
 import hashlib
 import json
-import os
 import pathlib
 import re
-import shutil
 import warnings
 from typing import Any
 
@@ -19,8 +18,11 @@ import jax
 import numpy as np
 from flax import serialization
 
+from lec7 import files
+
 STATE_FILE = "state.msgpack"
 MANIFEST_FILE = "manifest.json"
+_FILES = (STATE_FILE, MANIFEST_FILE)
 
 
 class CheckpointError(Exception):
@@ -39,7 +41,8 @@ def save(folder: pathlib.Path, state: Any, *, step: int, keep: int | None = 2) -
       keep: number of checkpoints to keep, >= 1, or None for all.
 
     Raises:
-      OSError: the disk is full, or the folder may not be written.
+      OSError: the disk is full, the folder may not be written, or one in the place of
+        the checkpoint holds other files.
     """
     payload = serialization.to_bytes(_without_typed_keys(state))
     manifest = {
@@ -47,20 +50,11 @@ def save(folder: pathlib.Path, state: Any, *, step: int, keep: int | None = 2) -
         "bytes": len(payload),
         "sha256": hashlib.sha256(payload).hexdigest(),
     }
-    folder.mkdir(parents=True, exist_ok=True)
-    unfinished = folder / f"{step:08d}.unfinished"
-    shutil.rmtree(unfinished, ignore_errors=True)
-    unfinished.mkdir()
-    _write(unfinished / STATE_FILE, payload)
-    _write(unfinished / MANIFEST_FILE, json.dumps(manifest, indent=1).encode())
-    _sync_folder(unfinished)
-    target = folder / f"{step:08d}"
-    shutil.rmtree(target, ignore_errors=True)
-    unfinished.rename(target)
-    _sync_folder(folder)
-    if keep is not None:
-        for old in _steps(folder)[keep:]:
-            shutil.rmtree(old)
+    content = (payload, json.dumps(manifest, indent=1).encode())
+    files.write_folder(folder / f"{step:08d}", dict(zip(_FILES, content, strict=True)))
+    for old in [] if keep is None else _steps(folder)[keep:]:
+        with contextlib.suppress(files.NotOursError):  # and which may stay
+            files.remove_folder(old, _FILES)
 
 
 def restore_latest(folder: pathlib.Path, like: Any) -> Any | None:
@@ -103,6 +97,7 @@ def restore(folder: pathlib.Path, like: Any, *, step: int) -> Any:
       CheckpointError: it is missing or damaged, or a leaf has another shape or dtype.
     """
     path = folder / f"{step:08d}"
+    files.recover(path)
     payload = _verified(path)
     if payload is None:
         raise CheckpointError(
@@ -125,7 +120,9 @@ def _verified(path: pathlib.Path) -> bytes | None:
         payload = (path / STATE_FILE).read_bytes()
         manifest = json.loads((path / MANIFEST_FILE).read_bytes())
         expected = (manifest["step"], manifest["bytes"], manifest["sha256"])
-    except (FileNotFoundError, ValueError, KeyError, TypeError):
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        return None
+    except (ValueError, KeyError, TypeError):
         return None
     found = (int(path.name), len(payload), hashlib.sha256(payload).hexdigest())
     return payload if found == expected else None
@@ -134,7 +131,7 @@ def _verified(path: pathlib.Path) -> bytes | None:
 def _set_aside(damaged: list[pathlib.Path]) -> None:
     for path in damaged:
         aside = path.with_name(f"{path.name}.damaged")
-        shutil.rmtree(aside, ignore_errors=True)
+        files.remove_folder(aside, _FILES)
         path.rename(aside)
         warnings.warn(f"a damaged checkpoint was set aside as {aside}", stacklevel=3)
 
@@ -174,18 +171,3 @@ def _typed_again(like: Any, leaf: np.ndarray) -> Any:
     if not _is_key(like):
         return leaf
     return jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(like))
-
-
-def _write(path: pathlib.Path, payload: bytes) -> None:
-    with path.open("wb") as file:
-        file.write(payload)
-        file.flush()
-        os.fsync(file.fileno())
-
-
-def _sync_folder(path: pathlib.Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -1,7 +1,6 @@
 """The history of a training as TensorBoard events."""
 
 import pathlib
-import shutil
 from collections.abc import Mapping
 
 import numpy as np
@@ -11,12 +10,13 @@ def write_events(folder: pathlib.Path, history: Mapping[str, np.ndarray]) -> Non
     """Write the mean of every metric over the members that still train.
 
     Args:
-      folder: of this training's events; what it held before is replaced.
+      folder: of this training's events; those it held before are replaced.
       history: name -> [T, M], NaN where a member has stopped, and `NAME_step` -> [T].
     """
     import tensorboardX  # takes half a second to import
 
-    shutil.rmtree(folder, ignore_errors=True)
+    for earlier in folder.glob("events.out.tfevents.*"):
+        earlier.unlink()
     with tensorboardX.SummaryWriter(str(folder)) as writer:
         for name, values in history.items():
             if f"{name}_step" not in history:

@@ -15,6 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lec7 import files
 from lec7.train import checkpoint, events, feed, metrics, snapshots
 from lec7.train import state as states
 from lec7.train import step as steps
@@ -84,7 +85,7 @@ def fit(
       folder: the run's folder; takes `metrics.jsonl`, `checkpoints/<name>/<step>/`,
         TensorBoard's `events/<name>/`, and `snapshots/<name>/<step>/`, which
         `snapshots.read_snapshots` reads.
-      name: the name of this training in both.
+      name: of this training in these.
       report: called after every dispatch with the steps made and, by name, what was
         measured, the mean over the members.
 
@@ -93,9 +94,11 @@ def fit(
       name -> [T', M] and `NAME_step` -> [T'].
 
     Raises:
+      ValueError: the name is not one plain component of a path.
       DivergedError: the loss of a member that has not stopped is not finite.
       CheckpointError: see `checkpoint.restore_latest`; or metrics are missing.
     """
+    files.require_name(name, "the training's name")
     folder.mkdir(parents=True, exist_ok=True)
     checkpoints = folder / "checkpoints" / name
     log = metrics.MetricsLog(folder / "metrics.jsonl", name)

@@ -12,6 +12,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from lec7 import files
 from lec7.train import checkpoint
 from lec7.train import state as states
 
@@ -26,7 +27,11 @@ def take(folder: pathlib.Path, name: str, state: states.TrainState, step: int) -
       name: of the training in it.
       state: of the population.
       step: updates made.
+
+    Raises:
+      ValueError: the name is not one plain component of a path.
     """
+    files.require_name(name, "the training's name")
     variables = jax.device_get(state.variables)
     checkpoint.save(folder / FOLDER / name, variables, step=step, keep=None)
 

@@ -48,7 +48,7 @@ def test_equal_states_are_equal_bytes(tmp_path):
 
 def test_a_folder_without_checkpoints_restores_nothing(tmp_path):
     assert train.restore_latest(tmp_path / "none", make_state()) is None
-    (tmp_path / "00000009.unfinished").mkdir()
+    (tmp_path / ".00000009.unfinished").mkdir()
     assert train.restore_latest(tmp_path, make_state()) is None
 
 
@@ -56,6 +56,22 @@ def test_only_the_newest_are_kept(tmp_path):
     for step in (1, 2, 10, 11):
         train.save(tmp_path, make_state(), step=step)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["00000010", "00000011"]
+
+
+def test_what_else_is_in_a_checkpoint_is_not_removed(tmp_path):
+    train.save(tmp_path, make_state(), step=1)
+    (tmp_path / "00000001" / "thesis.tex").write_text("mine")
+    for step in (2, 3, 4):
+        train.save(tmp_path, make_state(), step=step)
+    assert (tmp_path / "00000001" / "thesis.tex").read_text() == "mine"
+    assert not (tmp_path / "00000002").exists()
+
+
+def test_a_file_in_the_place_of_a_checkpoint_is_set_aside(tmp_path):
+    train.save(tmp_path, make_state(), step=1)
+    (tmp_path / "00000099").write_text("no folder")
+    with pytest.warns(UserWarning, match="set aside"):
+        assert_same(train.restore_latest(tmp_path, make_state(0.0)), make_state())
 
 
 def flip_a_bit(path, offset):

@@ -8,7 +8,7 @@ import chex
 import numpy as np
 import pytest
 
-from lec7 import train, transfer
+from lec7 import files, train, transfer
 
 CARD = transfer.Card(
     dataset="digits",
@@ -112,7 +112,7 @@ def test_a_link_and_a_file_are_left_as_they_are(zoo, tmp_path_factory):
 def test_what_stands_in_the_way_of_a_leftover_is_left_as_it_is(zoo):
     (zoo / ".small.unfinished").mkdir()
     (zoo / ".small.unfinished" / "thesis.tex").touch()
-    with pytest.raises(FileExistsError, match="which lec7 did not write"):
+    with pytest.raises(files.NotOursError, match="which lec7 did not write"):
         transfer.save_network("small", network())
     assert (zoo / ".small.unfinished" / "thesis.tex").exists()
 
