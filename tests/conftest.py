@@ -6,6 +6,7 @@ import jax
 import pytest
 
 DEVICES = 4
+WORKER = 1.5e9  # bytes that a worker of pytest-xdist may come to need
 
 # With fewer threads than this the collectives of a loop that does not wait deadlock.
 os.environ.setdefault("PJRT_NPROC", str(2 * DEVICES))
@@ -14,6 +15,19 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", DEVICES)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+def pytest_xdist_auto_num_workers():
+    """Return as many workers as processors, fewer where memory is short."""
+    memory = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    return max(1, min(os.cpu_count(), int(memory / WORKER)))
+
+
+@pytest.fixture(autouse=True, scope="module")
+def forget_programs():
+    """Free the programs of a module of tests, which no other one runs."""
+    yield
+    jax.clear_caches()
 
 
 @pytest.fixture

@@ -7,10 +7,10 @@ import pathlib
 import jax
 import numpy as np
 import pytest
-from small_experiments import COMPILES_LONG, SMALL
 
 import launch
 from lec7 import report, runs
+from tests.small_experiments import COMPILES_LONG, SMALL
 
 ROOT = pathlib.Path(__file__).parent.parent
 EXPERIMENTS = ROOT / "experiments"

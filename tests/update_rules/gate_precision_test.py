@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import optax
 import pytest
-from gated_rules import RATE, RULES, build, every_rule, parameters
+
+from tests.update_rules.gated_rules import RATE, RULES, build, every_rule, parameters
 
 DTYPES = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from gated_rules import (
+
+from tests.update_rules.gated_rules import (
     RATE,
     RULES,
     build,

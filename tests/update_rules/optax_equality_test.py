@@ -4,9 +4,9 @@ import chex
 import jax
 import optax
 import pytest
-from small_network import STEPS, gradient, parameters
 
 from lec7 import update_rules
+from tests.update_rules.small_network import STEPS, gradient, parameters
 
 
 def decaying(step):

@@ -8,9 +8,9 @@ import numpy as np
 import optax
 import pytest
 from jax.flatten_util import ravel_pytree
-from small_network import STEPS, flat, gradient, parameters
 
 from lec7 import update_rules
+from tests.update_rules.small_network import STEPS, flat, gradient, parameters
 
 DECAY = 0.05
 RATE = 0.02

@@ -5,9 +5,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from small_losses import float64_problem, split
 
 from lec7 import curvature
+from tests.curvature.small_losses import float64_problem, split
 
 EXAMPLES = np.random.default_rng(0).normal(size=(23, 3))
 

@@ -6,9 +6,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
-from small_losses import float64_problem, split
 
 from lec7 import curvature
+from tests.curvature.small_losses import float64_problem, split
 
 KEY = jax.random.key(3)
 

@@ -8,10 +8,10 @@ import numpy as np
 import optax
 import pytest
 from jax.flatten_util import ravel_pytree
-from small_losses import float64_problem, problem, split
 
 from lec7 import curvature
 from lec7.curvature import operators
+from tests.curvature.small_losses import float64_problem, problem, split
 
 MODES = {
     "forward_over_reverse": 1e-12,

@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.flatten_util import ravel_pytree
-from small_losses import (
+
+from lec7 import curvature
+from tests.curvature.small_losses import (
     CLASSES,
     cross_entropy,
     float64_network,
@@ -18,8 +20,6 @@ from small_losses import (
     slopes,
     split,
 )
-
-from lec7 import curvature
 
 NETWORKS = ("mlp", "conv_net")
 
