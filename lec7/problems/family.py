@@ -1,0 +1,68 @@
+"""Losses of one form, each with parameters and a start of its own."""
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+class Family(NamedTuple):
+    """N losses of D parameters, and where a descent on each begins."""
+
+    function: Callable[..., jax.Array]
+    """What tells a loss from the others, and a point [D] -> its value []; the point
+    alone where nothing does."""
+    members: chex.ArrayTree | None
+    """What tells the losses apart: arrays with a leading axis [N], or None."""
+    starts: np.ndarray
+    """[N, D]."""
+
+    def at(self, points: ArrayLike) -> np.ndarray:
+        """Evaluate every loss at a point of its own, in float64.
+
+        Args:
+          points: [N, D].
+
+        Returns:
+          Values [N].
+
+        Example:
+          >>> bends = np.array([1.0, 3.0])
+          >>> family = Family(lambda a, z: a * z[0] ** 2, bends, np.ones((2, 1)))
+          >>> family.at([[1.0], [2.0]])
+          array([ 1., 12.])
+        """
+        with jax.enable_x64():
+            points = jnp.asarray(points, float)
+            return np.asarray(jax.vmap(self.loss)(self.members, points))
+
+    def loss(self, member: chex.ArrayTree | None, point: jax.Array) -> jax.Array:
+        """Return the value of one loss at a point.
+
+        Args:
+          member: what tells the loss from the others; None where nothing does.
+          point: [D].
+
+        Returns:
+          Its value [].
+        """
+        given = () if self.members is None else (member,)
+        return self.function(*given, point)
+
+    def repeat(self, times: int) -> "Family":
+        """Return every loss several times.
+
+        Args:
+          times: R.
+
+        Returns:
+          R N losses, those that are equal beside each other.
+        """
+        members, starts = jax.tree.map(
+            lambda leaf: np.repeat(leaf, times, axis=0), (self.members, self.starts)
+        )
+        return Family(self.function, members, starts)
