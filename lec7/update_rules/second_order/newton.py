@@ -4,12 +4,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.update_rules import (
-    hyperparameters,
-    parameter_vector,
-    precision,
-    value_functions,
-)
+from lec7.update_rules import hyperparameters, precision
+from lec7.update_rules.second_order import parameter_vector, value_functions
 
 
 def scale_by_newton(

@@ -4,7 +4,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.update_rules import exponential_average, hyperparameters, parameter_average
+from lec7.update_rules import exponential_average, hyperparameters
+from lec7.update_rules.averaging import parameter_average
 
 
 def polyak_average(

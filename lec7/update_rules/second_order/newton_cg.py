@@ -7,11 +7,10 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.update_rules import (
-    hyperparameters,
+from lec7.update_rules import hyperparameters, precision
+from lec7.update_rules.second_order import (
     line_search,
     parameter_vector,
-    precision,
     value_functions,
 )
 

@@ -2,7 +2,7 @@
 
 import optax
 
-from lec7.update_rules import parameter_average
+from lec7.update_rules.averaging import parameter_average
 
 
 def polyak_ruppert() -> optax.GradientTransformationExtraArgs:

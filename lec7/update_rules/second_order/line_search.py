@@ -11,7 +11,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.update_rules import precision, value_functions
+from lec7.update_rules import precision
+from lec7.update_rules.second_order import value_functions
 
 
 def strong_wolfe(*, max_steps: int = 20) -> optax.GradientTransformationExtraArgs:

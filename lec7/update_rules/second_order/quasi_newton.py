@@ -12,7 +12,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.update_rules import parameter_vector, precision, value_functions
+from lec7.update_rules import precision
+from lec7.update_rules.second_order import parameter_vector, value_functions
 
 
 class QuasiNewtonState(NamedTuple):

@@ -7,7 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.update_rules import line_search, quasi_newton
+from lec7.update_rules.second_order import line_search, quasi_newton
 
 
 class Pairs(NamedTuple):

@@ -3,7 +3,8 @@
 import jax.numpy as jnp
 import optax
 
-from lec7.update_rules import hyperparameters, parameter_average
+from lec7.update_rules import hyperparameters
+from lec7.update_rules.averaging import parameter_average
 
 
 def stochastic_weight_average(

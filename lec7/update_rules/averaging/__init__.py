@@ -1,0 +1,1 @@
+"""Averages of the parameters, kept beside any update rule."""

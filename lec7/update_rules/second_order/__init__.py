@@ -1,0 +1,1 @@
+"""Second-order rules: quasi-Newton, Newton, and the line search they share."""
