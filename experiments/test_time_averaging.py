@@ -2,10 +2,10 @@
 
 Networks are trained with one source of noise each: dropout, channel dropout,
 DropConnect, fractional max pooling, stochastic depth and BatchNorm's batches. At test
-the deterministic rule of each paper is compared with averages over T noisy passes. Of a
-network with one narrow layer all sub-networks are listed, so that the average for which
-the rule stands is known exactly. And networks trained with crops, with and without
-mirror images, are tested on ten crops.
+the deterministic rule of each paper is compared with averages over T noisy passes. All
+sub-networks of a network with one narrow layer are listed, so the average for which the
+rule stands is known exactly. Networks trained with crops, with and without mirror
+images, are tested on ten crops.
 
 Run: python launch.py --experiment=test_time_averaging
 
@@ -23,202 +23,175 @@ Data: digits, or any TFDS name
 
 import dataclasses
 import functools
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from experiments._test_time_averaging import (
-    claims,
-    networks,
-    paper_claims,
-    passes,
-    sections,
-    study,
-    subnetworks,
-    views,
-)
-from lec7 import data, report, runs
+from experiments import test_time_averaging_layers as layers
+from experiments import test_time_averaging_masks as masks
+from experiments import test_time_averaging_views as views
+from experiments import training
+from lec7 import data, report, runs, schedules, update_rules
 from lec7.data import augment
 
 NEURONS = 1000  # random neurons with two inputs
+PASSES = runs.Range(
+    f"a power of two, at least {2 * layers.GROUPS}",
+    lambda count: count >= 2 * layers.GROUPS and not count & (count - 1),
+)
+SMALL = {
+    "noise": ("fractional pooling",),
+    "seeds": (0, 1),
+    "width": 8,
+    "units": 2,
+    "updates": 4,
+    "passes": 16,
+    "examples": 20,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """Which networks are trained, for how long, and how many passes they make."""
 
     dataset: str = "digits"  # a data set of lec7 or of TFDS
-    noise: tuple[str, ...] = networks.NOISE  # sources of noise, some of the default
-    seeds: tuple[int, ...] = tuple(range(5))  # networks of each kind, at least 2
-    width: int = 64  # hidden units; channels are a quarter and half of it
-    units: int = 12  # of the layer all of whose 2^units masks are listed
-    batch_size: int = 32  # examples an update
-    updates: int = 512  # of every network
-    rate: float = 0.003  # first learning rate, of Adam under a cosine
-    passes: int = 128  # noisy passes of every network, a power of two
-    examples: int = 1000  # test images at most, the first ones
-
-    def __post_init__(self):
-        """Check the ranges.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
-        unknown = set(self.noise) - set(networks.NOISE)
-        if unknown or not self.noise:
-            raise ValueError(
-                f"noise is {self.noise}; expected one or more of {networks.NOISE}"
-            )
-        runs.require_seeds(self.seeds)
-        runs.require_at_least(self, 1, "units", "batch_size", "updates", "examples")
-        runs.require_at_least(self, 4, "width")
-        runs.require_positive(self, "rate")
-        least = 2 * passes.GROUPS
-        if self.passes < least or self.passes & (self.passes - 1):
-            raise ValueError(
-                f"passes is {self.passes}; expected a power of two, at least {least}"
-            )
+    # sources of noise, each with a network of its own
+    noise: runs.Some[layers.NOISE] = layers.NOISE
+    seeds: runs.Seeds = tuple(range(5))  # networks of each kind, at least 2
+    # hidden units; channels are a quarter and half of it
+    width: Annotated[int, runs.at_least(4)] = 64
+    units: runs.Count = 12  # of the layer all of whose 2^units masks are listed
+    batch_size: runs.Count = 32  # examples an update
+    updates: runs.Count = 512  # of every network
+    rate: runs.Positive = 0.003  # first learning rate, of Adam under a cosine
+    passes: Annotated[int, PASSES] = 128  # noisy passes of every network
+    examples: runs.Count = 1000  # test images at most, the first ones
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Train with noise, average it out, and decide the claims.
+class Findings(NamedTuple):
+    """All that was measured."""
 
-    Args:
-      config: what and how much.
-      context: where and on what to run.
+    layers: Mapping[str, layers.Layer]
+    """Source of noise -> its rule and averages over passes."""
+    plain_means: np.ndarray
+    """`distance` of DropConnect with every weight at its mean, [M] or empty."""
+    masks: Mapping[str, masks.Enumeration]
+    """Trained `with dropout` and `without`."""
+    neurons: Mapping[str, np.ndarray]
+    """`linear` and `ReLU` -> whether the rule is exact, bool [n]."""
+    views: Mapping[str, Mapping[str, layers.Scores]]
+    """How batches were augmented -> name of the views -> scores."""
+    padding: int
+    """Width of the border that crops are taken from, pixels."""
 
-    Returns:
-      Claims, figures and text.
 
-    Raises:
-      UsageError: the batch size is not a multiple of the number of devices, or images
-        are not square.
-    """
-    if config.batch_size % len(context.devices):
-        raise runs.UsageError(
-            f"batch_size {config.batch_size} cannot be divided over --devices="
-            f"{len(context.devices)}: expected a multiple"
-        )
-    with context.phase("data"):
-        dataset = data.standardise(data.load(config.dataset))
-    height, width, _ = dataset.train.images.shape[1:]
+def run(config: Config, context: runs.Context) -> Findings:
+    """Train with noise, and average it out."""
+    study = training.Study(config, context, ("batch_size",))
+    height, width, _ = study.dataset.train.images.shape[1:]
     if height != width:
         raise runs.UsageError(
             f"images of {config.dataset} have {height} x {width} pixels: expected "
             "squares, as crops are"
         )
     padding = max(1, height // 8)
+    fit = functools.partial(_fit, study, config)
     with context.phase("training"):
-        trained = _train(config, context, dataset, padding)
+        noisy = layers.networks(config.width)
+        noisy = {name: fit(noisy[name], f"noise {name}") for name in config.noise}
+        narrow = {
+            name: fit(masks.network(config.units, config.width, rate), f"masks {name}")
+            for name, rate in (("with dropout", layers.DROP), ("without", 0.0))
+        }
+        crop = augment.random_crop(height, padding=padding)
+        cropped = {
+            name: fit(layers.plain(config.width), f"views {name}", augment=augmentation)
+            for name, augmentation in {
+                "crops and flips": augment.compose(crop, augment.horizontal_flip()),
+                "crops": augment.compose(crop),
+            }.items()
+        }
+    split = data.Split(*(leaf[: config.examples] for leaf in study.dataset.test))
     with context.phase("measuring"):
-        measured = _measure(config, context, dataset, trained, padding)
-    with context.phase("report"):
-        decided = claims.decide(measured) + paper_claims.decide(measured)
-        return report.Report(
-            title="Averaging at test time",
-            question=__doc__.partition("\n")[0],
-            summary=sections.summary(measured, decided),
-            claims=decided,
-            sections=[
-                sections.layers(context.folder, measured),
-                sections.noise(context.folder, measured),
-                sections.subnetworks(context.folder, measured),
-                views.section(context.folder, measured, padding),
-            ],
+        with context.progress.task("passes", len(noisy), unit="layer") as task:
+            measured, plain_means = {}, np.empty(0)
+            for done, (name, found) in enumerate(noisy.items(), start=1):
+                several = layers.passes(config, name, found, split, study.dataset.train)
+                measured[name] = layers.measure(found, several, split)
+                if name == "DropConnect":
+                    plain = layers.by_plain_means(found, split.images)
+                    plain_means = layers.distances(plain, several)
+                task.update(done)
+        return Findings(
+            layers=measured,
+            plain_means=plain_means,
+            masks={name: masks.measure(of, split) for name, of in narrow.items()},
+            neurons=masks.neurons(NEURONS, seed=config.seeds[0]),
+            views={
+                name: views.measure(f, split, padding) for name, f in cropped.items()
+            },
+            padding=padding,
         )
 
 
-def _train(
-    config: Config, context: runs.Context, dataset: data.Dataset, padding: int
-) -> dict[str, dict[str, networks.Networks]]:
-    """Return networks by what is measured of them, and by how they were trained."""
-    classes, width = dataset.num_classes, config.width
-    crop = augment.random_crop(dataset.train.images.shape[1], padding=padding)
-    augmentations = {
-        "crops and flips": augment.compose(crop, augment.horizontal_flip()),
-        "crops": augment.compose(crop),
-    }
-    plain = networks.plain_network(classes, width)
-    noisy = networks.noisy_networks(classes, width)
-    models = {
-        "noise": {name: noisy[name] for name in config.noise},
-        "masks": {
-            "with dropout": networks.Narrow(
-                classes, config.units, width, networks.DROP
-            ),
-            "without": networks.Narrow(classes, config.units, width, 0.0),
-        },
-        "views": dict.fromkeys(augmentations, plain),
-    }
-    return {
-        part: {
-            name: networks.train_networks(
-                context,
-                dataset,
-                model,
-                f"{part} {name}",
-                seeds=config.seeds,
-                batch_size=config.batch_size,
-                updates=config.updates,
-                rate=config.rate,
-                augmentation=augmentations.get(name),
-            )
-            for name, model in several.items()
-        }
-        for part, several in models.items()
-    }
+def _fit(study, config, build, name, **given):
+    """Train a network from every seed, by Adam under a cosine."""
+    population = study.population(
+        build,
+        update_rules.adam(schedules.cosine_decay(config.rate, steps=config.updates)),
+        name=name,
+        batch_size=config.batch_size,
+        updates=config.updates,
+        evaluate_every=-(-config.updates // 4),
+        **given,
+    )
+    model = study.network(build).clone(axis_name=None)
+    members = [population.member(index) for index in range(len(config.seeds))]
+    return layers.Networks(model, members)
 
 
-def _measure(
-    config: Config,
-    context: runs.Context,
-    dataset: data.Dataset,
-    trained: dict[str, dict[str, networks.Networks]],
-    padding: int,
-) -> study.Study:
-    """Return what the networks make of the test images."""
-    split = data.Split(*(leaf[: config.examples] for leaf in dataset.test))
-    layers, plain_means = {}, np.empty(0)
-    with context.progress.task("passes", len(trained["noise"]), unit="layer") as task:
-        for done, (name, found) in enumerate(trained["noise"].items(), start=1):
-            several = _noisy_passes(config, name, found, split.images, dataset.train)
-            rules = study.by_rule(found, split.images)
-            layers[name] = study.layer(rules, several, split.labels)
-            if name == "DropConnect":
-                plain = study.by_plain_means(found, split.images)
-                plain_means = study.distances(plain, several)
-            task.update(done)
-    return study.Study(
-        layers=layers,
-        plain_means=plain_means,
-        subnetworks={
-            name: [
-                subnetworks.enumerate_all(found.model, variables, split)
-                for variables in found.members
-            ]
-            for name, found in trained["masks"].items()
-        },
-        neurons=subnetworks.neurons(NEURONS, seed=config.seeds[0]),
-        views={
-            name: study.views(found, split, padding)
-            for name, found in trained["views"].items()
-        },
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide the claims, and show what was found."""
+    claims = report.family(
+        [
+            *masks.ensemble_claims(found.masks),
+            *layers.noise_claims(found.layers),
+            *masks.scaling_claims(found.masks, found.neurons),
+            *views.claims(found.views),
+            *layers.pooling_claims(found.layers),
+            *layers.paper_claims(found.layers),
+            masks.baldi_claim(found.masks),
+            *layers.wan_claims(found.layers, found.plain_means),
+        ]
+    )
+    return report.Report(
+        title="Averaging at test time",
+        question=__doc__.partition("\n")[0],
+        summary=_summary(found, report.effects(claims)),
+        claims=claims,
+        sections=[
+            *layers.sections(found.layers),
+            masks.section(found.masks),
+            views.section(found.views, found.padding),
+        ],
     )
 
 
-def _noisy_passes(
-    config: Config,
-    name: str,
-    found: networks.Networks,
-    images: np.ndarray,
-    train: data.Split,
-) -> list[np.ndarray]:
-    """Return the probabilities of all passes of each network, M arrays [N, B, K]."""
-    make = passes.monte_carlo_passes
-    if name == "BatchNorm":
-        make = functools.partial(
-            passes.batch_statistics_passes, split=train, batch_size=config.batch_size
-        )
-    return [
-        make(found.model, variables, images, count=config.passes, seed=seed)
-        for variables, seed in zip(found.members, config.seeds, strict=True)
-    ]
+def _summary(found, effects):
+    gaps = ", ".join(
+        f"{report.format_number(float(np.mean(difference)), digits=2)} with {name}"
+        for name, layer in found.layers.items()
+        for difference in [layer.rule.accuracy - layer.averaged().accuracy]
+    )
+    count = next(iter(found.layers.values())).count
+    return (
+        "Test accuracy by one pass of the rule, less that of the average over "
+        f"{count} noisy passes, in points: {gaps}. Averaging all "
+        f"{found.masks['with dropout'].count:,} sub-networks of a network with one "
+        f"narrow layer gains {effects['L54.ensemble']} points over one of them; the "
+        f"rule differs from the average by {effects['L54.rule']} points. Ten crops "
+        f"gain {effects['L62.accuracy']} points over the image after training with "
+        "crops and mirror images, and five crops "
+        f"{effects['L62.crops.accuracy']} points after training with crops alone."
+    )

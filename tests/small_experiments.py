@@ -174,15 +174,6 @@ SMALL = {
         "side": 3,
         "resolution": 5,
     },
-    "test_time_averaging": {
-        "noise": ("fractional pooling",),
-        "seeds": (0, 1),
-        "width": 8,
-        "units": 2,
-        "updates": 4,
-        "passes": 16,
-        "examples": 20,
-    },
     "transfer": {
         "source": "digits",
         "target": ("digits",),

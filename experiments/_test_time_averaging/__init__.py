@@ -1,1 +1,0 @@
-"""The parts of the experiment `test_time_averaging`."""
