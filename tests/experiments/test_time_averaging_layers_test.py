@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from experiments._test_time_averaging import networks, passes, study
+from experiments import test_time_averaging_layers as noisy
 from lec7 import data, models
 
 SHAPE, CLASSES = (4, 4, 1), 3
@@ -26,56 +26,64 @@ def examples(count=16):
     return data.Split(images.astype(np.float32), labels(count).astype(np.int32))
 
 
+def curve(several, right):
+    """Return the numbers of one network."""
+    counts = 2 ** np.arange(len(several).bit_length())
+    rows = [row[None] for row in noisy.curve(several, right)]
+    zeros = np.zeros(1)
+    return noisy.Layer(noisy.Scores(zeros, zeros), counts, *rows, distance=zeros)
+
+
 def initial(model, seed=0):
     return models.initialise(model, jax.random.key(seed), SHAPE)
 
 
 def test_a_curve_equals_loops_over_groups_of_passes():
     several, right = probabilities(32), labels()
-    curve = passes.curve(several, right)
-    np.testing.assert_array_equal(curve.passes, [1, 2, 4, 8, 16, 32])
-    for place, count in enumerate(curve.passes):
+    found = curve(several, right)
+    np.testing.assert_array_equal(found.passes, [1, 2, 4, 8, 16, 32])
+    for place, count in enumerate(found.passes):
         groups = [several[i : i + count].mean(0) for i in range(0, 32, count)]
         hits = [p[i].argmax() == y for p in groups for i, y in enumerate(right)]
         lost = [-math.log(p[i, y]) for p in groups for i, y in enumerate(right)]
-        np.testing.assert_allclose(curve.accuracy[place], 100 * np.mean(hits))
-        np.testing.assert_allclose(curve.loss[place], np.mean(lost))
-        known = len(groups) >= passes.GROUPS
+        np.testing.assert_allclose(found.accuracy[0, place], 100 * np.mean(hits))
+        np.testing.assert_allclose(found.loss[0, place], np.mean(lost))
+        known = len(groups) >= noisy.GROUPS
         noise = np.var(groups, axis=0, ddof=1).mean() if known else np.nan
-        np.testing.assert_allclose(curve.noise[place], noise)
+        np.testing.assert_allclose(found.noise[0, place], noise)
 
 
 def test_the_noise_of_independent_passes_falls_as_one_over_their_number():
-    curve = passes.curve(probabilities(256, images=400), labels(400))
+    found = curve(probabilities(256, images=400), labels(400))
     variance = (1 / CLASSES) * (1 - 1 / CLASSES) / (CLASSES + 1)
-    np.testing.assert_allclose(curve.noise[0], variance, rtol=0.02)
-    np.testing.assert_allclose(curve.exponent(), -1, atol=0.02)
+    np.testing.assert_allclose(found.noise[0, 0], variance, rtol=0.02)
+    np.testing.assert_allclose(found.exponents[0], -1, atol=0.02)
 
 
 def test_the_noise_of_equal_passes_is_zero():
     same = np.repeat(probabilities(1), 32, axis=0)
-    curve = passes.curve(same, labels())
-    np.testing.assert_allclose(curve.noise[:3], 0, atol=1e-30)
-    assert np.ptp(curve.accuracy) == 0
+    found = curve(same, labels())
+    np.testing.assert_allclose(found.noise[0, :3], 0, atol=1e-30)
+    assert np.ptp(found.accuracy) == 0
 
 
 def test_a_certain_error_costs_a_finite_loss():
-    assert np.isfinite(passes.loss(np.array([[1.0, 0.0]]), np.array([1])))
+    assert np.isfinite(noisy.loss(np.array([[1.0, 0.0]]), np.array([1])))
 
 
 def test_passes_without_noise_are_the_rule():
     model, split = models.MLP(num_classes=CLASSES, widths=(4,)), examples()
-    found = networks.Networks(model, [initial(model), initial(model, 1)])
+    found = noisy.Networks(model, [initial(model), initial(model, 1)])
     several = [
-        passes.monte_carlo_passes(model, m, split.images, count=3, seed=0)
+        noisy.monte_carlo_passes(model, m, split.images, count=3, seed=0)
         for m in found.members
     ]
-    rules = study.by_rule(found, split.images)
-    np.testing.assert_allclose(study.distances(rules, several), 0, atol=1e-6)
-    noisy = passes.monte_carlo_passes(
+    rules = noisy.by_rule(found, split.images)
+    np.testing.assert_allclose(noisy.distances(rules, several), 0, atol=1e-6)
+    drawn = noisy.monte_carlo_passes(
         model.clone(dropout=0.5), found.members[0], split.images, count=2, seed=0
     )
-    assert np.abs(noisy[0] - noisy[1]).max() > 0.01
+    assert np.abs(drawn[0] - drawn[1]).max() > 0.01
 
 
 def test_a_pass_of_batch_norm_is_the_training_pass_of_its_batch():
@@ -83,7 +91,7 @@ def test_a_pass_of_batch_norm_is_the_training_pass_of_its_batch():
     split, variables = examples(), initial(model)
     row = data.batch_indices(3 * 2 + 1, 0, 1, batch_size=8, num_examples=16)[0]
     images = split.images[row]
-    several = passes.batch_statistics_passes(
+    several = noisy.batch_statistics_passes(
         model, variables, images, split=split, batch_size=8, count=2, seed=3
     )
     logits, _ = model.apply(variables, images, train=True, mutable=["batch_stats"])
@@ -94,7 +102,7 @@ def test_a_pass_of_batch_norm_is_the_training_pass_of_its_batch():
 def test_the_distance_is_the_total_variation_from_the_average():
     rules = np.array([[[1.0, 0.0], [0.5, 0.5]]])
     several = [np.array([[[0.8, 0.2], [0.5, 0.5]], [[0.6, 0.4], [0.5, 0.5]]])]
-    np.testing.assert_allclose(study.distances(rules, several), [0.15])
+    np.testing.assert_allclose(noisy.distances(rules, several), [0.15])
 
 
 def test_plain_means_halve_the_weights_of_the_hidden_layers():
@@ -104,7 +112,7 @@ def test_plain_means_halve_the_weights_of_the_hidden_layers():
     split, variables = examples(), initial(model)
     hidden = variables["params"]["classifier"]["Dense_0"]
     hidden["bias"] = jnp.ones_like(hidden["bias"])
-    found = study.by_plain_means(networks.Networks(model, [variables]), split.images)
+    found = noisy.by_plain_means(noisy.Networks(model, [variables]), split.images)
     half = {name: leaf / 2 for name, leaf in hidden.items()}
     variables["params"]["classifier"]["Dense_0"] = half
     plain = model.clone(drop_connect=0.0)
@@ -112,29 +120,5 @@ def test_plain_means_halve_the_weights_of_the_hidden_layers():
     np.testing.assert_allclose(found[0], jax.nn.softmax(logits), atol=1e-6)
 
 
-def test_views_of_an_image_are_averaged_as_probabilities():
-    model, split = models.MLP(num_classes=CLASSES, widths=()), examples()
-    variables = initial(model)
-    found = study.views(networks.Networks(model, [variables]), split, padding=1)
-
-    def score(*views):
-        logits = [model.apply(variables, view, train=False) for view in views]
-        mean = np.mean([jax.nn.softmax(f) for f in logits], axis=0)
-        return passes.accuracy(mean, split.labels), passes.loss(mean, split.labels)
-
-    padded = np.pad(split.images, ((0, 0), (1, 1), (1, 1), (0, 0)))
-    corners = [(0, 0), (0, 2), (2, 0), (2, 2), (1, 1)]
-    crops = [padded[:, y : y + 4, x : x + 4] for y, x in corners]
-    mirrored = [np.flip(crop, 2) for crop in crops]
-    for name, views in {
-        "image": [split.images],
-        "image and mirror": [split.images, np.flip(split.images, 2)],
-        "five crops": crops,
-        "ten crops": crops + mirrored,
-    }.items():
-        one = [score_of[0] for score_of in found[name]]
-        np.testing.assert_allclose(one, score(*views), rtol=1e-5)
-
-
 def test_every_source_of_noise_has_a_network():
-    assert tuple(networks.noisy_networks(CLASSES, 16)) == networks.NOISE
+    assert tuple(noisy.networks(16)) == noisy.NOISE

@@ -5,8 +5,10 @@ import math
 
 import jax
 import numpy as np
+import pytest
 
-from experiments._test_time_averaging import claims, networks, subnetworks
+from experiments import test_time_averaging_layers as noisy
+from experiments import test_time_averaging_masks as masked
 from lec7 import data, models
 
 UNITS, CLASSES = 3, 4
@@ -18,12 +20,12 @@ def softmax(logits):
 
 
 def test_an_enumeration_equals_loops_over_the_masks():
-    model = networks.Narrow(CLASSES, UNITS, 5, networks.DROP, axis_name=None)
+    model = masked.Narrow(CLASSES, UNITS, 5, noisy.DROP, axis_name=None)
     variables = models.initialise(model, jax.random.key(0), (3, 3, 1))
     draw = np.random.default_rng(0)
     labels = draw.integers(CLASSES, size=20).astype(np.int32)
     images = draw.normal(size=(20, 3, 3, 1)).astype(np.float32)
-    found = subnetworks.enumerate_all(model, variables, data.Split(images, labels))
+    found = masked.enumerate_all(model, variables, data.Split(images, labels))
 
     layers = jax.tree.map(lambda leaf: np.asarray(leaf, np.float64), variables)[
         "params"
@@ -63,13 +65,13 @@ def test_an_enumeration_equals_loops_over_the_masks():
 
 
 def test_a_narrow_network_trains_with_the_masks_that_are_listed():
-    model = networks.Narrow(CLASSES, UNITS, 5, networks.DROP, axis_name=None)
+    model = masked.Narrow(CLASSES, UNITS, 5, noisy.DROP, axis_name=None)
     variables = models.initialise(model, jax.random.key(0), (2, 2, 1))
     image = np.ones((1, 2, 2, 1), np.float32)
     h = model.apply(variables, image, method="hidden")
     listed = [
         model.apply(variables, 2 * h * mask[None], method="rest")[1][0]
-        for mask in subnetworks.all_masks(UNITS)
+        for mask in masked.all_masks(UNITS)
     ]
     for seed in range(5):
         rngs = {"dropout": jax.random.key(seed)}
@@ -78,11 +80,44 @@ def test_a_narrow_network_trains_with_the_masks_that_are_listed():
 
 
 def test_scaling_is_exact_for_linear_neurons_and_for_half_of_those_with_a_relu():
-    found = subnetworks.neurons(2000, seed=0)
+    found = masked.neurons(2000, seed=0)
     assert found["linear"].all()
     assert abs(found["ReLU"].mean() - 0.5) < 5 * math.sqrt(0.25 / 2000)
 
 
 def test_the_layer_of_the_lecture_has_more_than_ten_to_the_1233_masks():
-    assert int(claims.MASKED * math.log10(2)) == 1233
-    assert len(str(2**claims.MASKED)) == 1234
+    assert int(masked.MASKED * math.log10(2)) == 1233
+    assert len(str(2**masked.MASKED)) == 1234
+
+
+def enumerated(error):
+    """Return sub-networks of three networks, whose rule is off by an error."""
+    ones = np.array([1.0, 1.1, 0.9])
+    same = {"all": 90 * ones, "geometric": 90 * ones, "rule": (90 + error) * ones}
+    return masked.Enumeration(
+        accuracies=80 * ones[:, None] + np.zeros(8),
+        accuracy=same,
+        loss=same,
+        linear_error=1e-15 * ones,
+        rectified_error=error * ones,
+        distances={"all": error * ones, "geometric": error * ones / 2},
+    )
+
+
+@pytest.mark.parametrize(
+    ("error", "verdicts"),
+    [
+        (0.05, ("supported", "supported", "supported", "supported")),
+        (0.001, ("supported", "contradicted", "contradicted", "supported")),
+        (2.0, ("contradicted", "supported", "supported", "contradicted")),
+    ],
+)
+def test_verdicts_on_the_rule_follow_its_error(error, verdicts):
+    found = {"with dropout": enumerated(error), "without": enumerated(0.0)}
+    exact = {"linear": np.ones(1000, bool), "ReLU": np.arange(1000) < 500}
+    claims = masked.ensemble_claims(found) + masked.scaling_claims(found, exact)
+    decided = {claim.id: claim.verdict for claim in claims}
+    asked = ("L54.rule", "L56.rectified", "L56.network", "L56.approximate")
+    assert tuple(decided[id] for id in asked) == verdicts
+    assert decided["L54.ensemble"] == "supported"
+    assert decided["L56.neuron"] == decided["L56.exact"] == "supported"
