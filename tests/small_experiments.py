@@ -1,20 +1,6 @@
 """Settings that make every experiment run in seconds."""
 
 SMALL = {
-    "batch_size": {
-        "seeds": (0, 1),
-        "width": 8,
-        "rates": (0.03, 0.3),
-        "target": 1.8,
-        "updates": 64,
-        "epochs": 1,
-        "evaluate_every": 16,
-        "draws": 8,
-        "repeats": 2,
-        "examples": 20,
-        "starts": 4,
-        "local_updates": 20,
-    },
     "bias_correction": {
         "seeds": (0, 1),
         "width": 8,

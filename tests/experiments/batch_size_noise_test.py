@@ -1,4 +1,4 @@
-"""The noise of a mini-batch, and what an epoch costs, against exact counts."""
+"""The noise of a mini-batch against exact covariances."""
 
 import itertools
 
@@ -7,8 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments._batch_size import epoch_costs, gradient_noise, local_minima
-from lec7 import data, update_rules
+from experiments import batch_size_noise as noise
+from lec7 import data
 
 
 def gradients(examples=8, parameters=3):
@@ -28,7 +28,7 @@ def test_a_mini_batch_is_unbiased_and_its_covariance_is_that_of_a_finite_populat
     covariance = np.cov(np.asarray(means).T, bias=True)
     expected = np.cov(g.T, bias=True) / size * (8 - size) / 7
     np.testing.assert_allclose(covariance, expected, atol=1e-12)
-    power = gradient_noise.predicted(gradient_noise.trace(g), [size], 8)
+    power = noise.predicted(noise.trace(g), [size], 8)
     np.testing.assert_allclose(np.trace(covariance), power[0], atol=1e-12)
 
 
@@ -42,8 +42,8 @@ def test_the_batches_of_an_epoch_average_to_the_gradient_of_all_examples():
 
 def test_the_noise_of_the_batches_of_a_training_is_what_the_formula_says():
     g, sizes = gradients(64, 5), (1, 4, 16, 64)
-    measured = gradient_noise.measured(g, sizes, draws=8192, seed=0)
-    expected = gradient_noise.predicted(gradient_noise.trace(g), sizes, 64)
+    measured = noise.measured(g, sizes, draws=8192, seed=0)
+    expected = noise.predicted(noise.trace(g), sizes, 64)
     # Relative standard deviation of a mean of 8,192, or 2,048 epochs, below 1 %.
     np.testing.assert_allclose(measured, expected, rtol=0.04, atol=1e-20)
 
@@ -59,44 +59,7 @@ def test_the_gradients_of_single_examples_average_to_that_of_all():
         inside = batch.images.reshape(-1, 4) @ params["w"] + params["b"]
         return jnp.mean((inside - batch.labels) ** 2)
 
-    each = np.asarray(gradient_noise.example_gradients(loss_fn)(params, split))
+    each = np.asarray(noise.example_gradients(loss_fn)(params, split))
     whole = jax.flatten_util.ravel_pytree(jax.grad(loss_fn)(params, split))[0]
     assert each.shape == (6, 5)
     np.testing.assert_allclose(each.mean(axis=0), whole, rtol=1e-5)
-
-
-@pytest.mark.parametrize(("size", "updates"), [(1, 100), (32, 4), (50, 2), (100, 1)])
-def test_one_hundred_examples_make_one_hundred_updates_or_one(size, updates):
-    for seed in range(3):
-        assert (
-            epoch_costs.updates_an_epoch(seed, batch_size=size, examples=100) == updates
-        )
-
-
-def test_the_mean_loss_of_the_samples_is_the_one_whose_valley_is_found():
-    problem = local_minima.samples(0, 50)
-    valley = local_minima.global_basin(problem)
-    assert valley.low < local_minima.FREQUENCY < valley.high
-    heights = local_minima.mean_loss(problem, local_minima.GRID)
-    assert valley.minimum == heights.min()
-    expected = float(local_minima.loss(jnp.float32(2.5), problem))
-    actual = local_minima.mean_loss(problem, np.array([2.5]))[0]
-    assert actual == pytest.approx(expected, rel=1e-5)
-
-
-def test_all_examples_stay_in_the_valley_that_single_ones_leave():
-    problem = local_minima.samples(1, 50)
-    valley = local_minima.global_basin(problem)
-    starts = np.linspace(6.5, 9, 8)
-    assert not valley.holds(starts).any()
-    descend = local_minima.make_descend(update_rules.sgd(0.4))
-    ends = {}
-    for size in (1, 50):
-        batches = local_minima.draw_batches(
-            1, len(starts), 1000, batch_size=size, examples=50
-        )
-        path = descend(jax.tree.map(jnp.float32, problem), jnp.float32(starts), batches)
-        assert path.shape == (8, 1001)
-        ends[size] = np.asarray(path[:, -1])
-    assert not valley.holds(ends[50]).any()
-    assert valley.holds(ends[1]).any()

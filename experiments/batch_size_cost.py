@@ -1,7 +1,7 @@
 """What an epoch costs: updates and seconds."""
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -9,19 +9,12 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from lec7 import data, losses, models, train
+from experiments import training
+from lec7 import data, losses, report, train
 
 
 def updates_an_epoch(seed: int, *, batch_size: int, examples: int) -> int:
-    """Count the updates until every example has been used.
-
-    Args:
-      seed: of the training.
-      batch_size: examples an update.
-      examples: in the training set.
-
-    Returns:
-      The number of batches, in the order in which the training takes them.
+    """Count the updates of a training until every example has been used.
 
     Example:
       >>> [updates_an_epoch(0, batch_size=size, examples=100) for size in (1, 32, 100)]
@@ -53,58 +46,35 @@ class Timed(NamedTuple):
         return self.update(batch_size) * self.examples / batch_size
 
 
-def time_updates(
+def measure(
+    study: training.Study,
     model: nn.Module,
     rule: optax.GradientTransformation,
-    split: data.Split,
     batch_sizes: Sequence[int],
     *,
     seed: int,
     repeats: int,
-    device: jax.Device,
 ) -> Timed:
-    """Time the compiled training of one network, compilation apart.
+    """Time the compiled training of one network, without its compilation.
 
     A repeat times every batch size in turn, so that whatever else the machine does
     meets them all; each for an epoch, or for 16 updates where that is more.
-
-    Args:
-      model: Flax model with `axis_name=DEVICE_AXIS`.
-      rule: the update rule.
-      split: the training set, N examples.
-      batch_sizes: [S].
-      seed: of the network and its batches.
-      repeats: R.
-      device: where to run.
-
-    Returns:
-      The seconds.
     """
-    trainings = [
-        _training(model, rule, split, size, seed, device) for size in batch_sizes
-    ]
+    trainings = [_training(study, model, rule, size, seed) for size in batch_sizes]
     seconds = [[run() for run in trainings] for _ in range(repeats)]
-    return Timed(np.asarray(batch_sizes), np.asarray(seconds), len(split.labels))
+    examples = len(study.dataset.train.labels)
+    return Timed(np.asarray(batch_sizes), np.asarray(seconds), examples)
 
 
-def _training(
-    model: nn.Module,
-    rule: optax.GradientTransformation,
-    split: data.Split,
-    batch_size: int,
-    seed: int,
-    device: jax.Device,
-) -> Callable[[], float]:
+def _training(study, model, rule, batch_size, seed) -> Callable[[], float]:
     """Return a function that makes some updates and returns the seconds of one."""
+    split, device = study.dataset.train, study.devices[0]
     feed = train.from_arrays(*split, seeds=(seed,), batch_size=batch_size)
     step = train.make_step(
         model, rule, losses.cross_entropy, axis_name=train.DEVICE_AXIS
     )
     advance = train.make_advance(step, feed.fetch, (device,))
-    shape = split.images.shape[1:]
-    state = train.initial_population(
-        lambda key: models.initialise(model, key, shape), rule, (seed,)
-    )
+    state = train.initial_population(study.initialise(model), rule, (seed,))
     updates = max(len(split.labels) // batch_size, 16)
     given = jax.device_put((feed.data, feed.slots(0, updates)[None]), device)
     active = np.ones(1, bool)
@@ -117,3 +87,47 @@ def _training(
         return (time.perf_counter() - start) / updates
 
     return run
+
+
+def section(
+    timed: Timed, sizes: Mapping[str, int], counts: Mapping[str, np.ndarray], of: int
+) -> report.Section:
+    """Show what an update and an epoch cost.
+
+    Args:
+      timed: the seconds.
+      sizes: group -> batch size.
+      counts: group -> updates an epoch, one a seed.
+      of: examples of the counted epoch.
+    """
+    curves = {
+        "an epoch": np.stack([timed.epoch(size) for size in timed.sizes], axis=1),
+        "an update": timed.seconds,
+    }
+    header = ("batch", f"updates an epoch of {of}", f"of {timed.examples:,} examples")
+    return report.Section(
+        "What an epoch costs",
+        report.Table(
+            (*header, "µs an update", "ms an epoch"),
+            [
+                (
+                    name,
+                    int(counts[name][0]),
+                    -(-timed.examples // size),
+                    float(1e6 * np.median(timed.update(size))),
+                    float(1e3 * np.median(timed.epoch(size))),
+                )
+                for name, size in sizes.items()
+            ],
+            f"Median of {len(timed.seconds)} timings.",
+        ),
+        report.Curves(
+            "cost",
+            {name: (timed.sizes, 1e3 * y) for name, y in curves.items()},
+            ("batch size (examples)", "time (milliseconds)"),
+            log="xy",
+            caption="Time of one network for an update and for an epoch of "
+            f"{timed.examples:,} examples, without compilation.",
+            band="Median of the repeats, in a band from the lowest to the highest.",
+        ),
+    )
