@@ -61,7 +61,7 @@ class Card(NamedTuple):
 
 
 def train_both(
-    config: Any, study: training.Study, *, decayed: int = 0
+    config: Any, study: training.Study, *, decayed: int = 0, suffix: str = ""
 ) -> dict[str, train.Population]:
     """Train with small and with large batches, to one training loss.
 
@@ -70,6 +70,7 @@ def train_both(
         `stop_loss`, `max_steps` and `weight_decay`.
       study: has the data set and the seeds.
       decayed: of the seeds, how many are trained with weight decay too; they come last.
+      suffix: of the trainings' names in the run's folder.
     """
     seeds = (*config.seeds, *config.seeds[:decayed])
     rates = np.zeros(len(seeds))
@@ -84,7 +85,7 @@ def train_both(
         group: study.population(
             functools.partial(MODELS[config.model], batch_norm=config.batch_norm),
             optax.inject_hyperparams(rule)(weight_decay=0.0),
-            name=group,
+            name=group + suffix,
             seeds=seeds,
             hyperparams={"weight_decay": rates},
             batch_size=getattr(config, group.replace(" ", "_")),
@@ -142,14 +143,19 @@ class Probe:
         return found
 
     def card(
-        self, networks: Sequence[Variables], name: str, measures: Mapping[str, Callable]
+        self,
+        networks: Sequence[Variables],
+        name: str,
+        measures: Mapping[str, Callable],
+        *,
+        split: str = "train",
     ) -> Card:
         """Take the report card of M networks, of the first M seeds."""
 
         def take(seed, variables):
             key = jax.random.key(seed)
             return sharpness.report_card(
-                *self.at(variables), key=key, measures=measures
+                *self.at(variables, split), key=key, measures=measures
             )
 
         rows = list(zip(*self.each(name, networks, take), strict=True))
@@ -168,7 +174,12 @@ class Probe:
         )
 
     def slices(
-        self, networks: Sequence[Variables], steps: np.ndarray, *, norm: str = "filter"
+        self,
+        networks: Sequence[Variables],
+        steps: np.ndarray,
+        *,
+        split: str = "train",
+        norm: str = "filter",
     ) -> np.ndarray:
         """Return the loss [M, A] along one random direction through each minimum.
 
@@ -176,7 +187,7 @@ class Probe:
         """
 
         def slice_through(seed, variables):
-            loss, params, batches = self.at(variables)
+            loss, params, batches = self.at(variables, split)
             direction = landscape.random_direction(
                 jax.random.key(seed), params, norm=norm
             )
@@ -186,15 +197,29 @@ class Probe:
         return np.stack([slice_through(*pair) for pair in pairs])
 
 
-def probe(config: Any, context: runs.Context, study: training.Study) -> Probe:
-    """Return the probe of a configuration's network, on some of its examples."""
-    first = slice(config.measured_examples)
+def probe(
+    config: Any,
+    context: runs.Context,
+    study: training.Study,
+    splits: Mapping[str, data.Split] | None = None,
+) -> Probe:
+    """Return the probe of a configuration's network, on some of its examples.
+
+    Args:
+      config: has `model`, `batch_norm`, `seeds` and, without splits,
+        `measured_examples`.
+      context: of the run.
+      study: has the data set.
+      splits: name -> examples; the first ones to train and to test with unless given.
+    """
+    if splits is None:
+        first = slice(config.measured_examples)
+        splits = {
+            name: data.Split(*(leaf[first] for leaf in getattr(study.dataset, name)))
+            for name in ("train", "test")
+        }
     batches = {
-        name: data.chunks(
-            data.Split(*(leaf[first] for leaf in getattr(study.dataset, name))),
-            CHUNKS[config.model],
-        )
-        for name in ("train", "test")
+        name: data.chunks(split, CHUNKS[config.model]) for name, split in splits.items()
     }
     model = study.network(
         functools.partial(MODELS[config.model], batch_norm=config.batch_norm)
@@ -294,6 +319,26 @@ def generalisation_section(
             tuple(records),
             caption="Errors, losses and gaps of the trained networks.",
         ),
+    )
+
+
+def comparison(
+    name: str,
+    measures: Mapping[str, Sequence[np.ndarray]],
+    groups: Sequence[str],
+    heading: str,
+    text: str,
+    *,
+    caption: str,
+) -> report.Section:
+    """Show measures of several populations seed by seed, as a table and a figure."""
+    return report.Section(
+        heading,
+        text,
+        report.Table(
+            ("measure", *groups), [(title, *rows) for title, rows in measures.items()]
+        ),
+        report.Paired(name, measures, groups, caption=caption, log=True),
     )
 
 

@@ -21,97 +21,388 @@ Data: digits, or any TFDS name
 """
 
 import dataclasses
-from typing import Literal
+import functools
+from collections.abc import Mapping
+from typing import Annotated, Literal, NamedTuple
 
-from experiments import _measured, _minima, _side_by_side
-from experiments._more_data import claims, sections, study
-from lec7 import data, report, runs
+import jax
+import numpy as np
+import optax
+
+from experiments import minima, training
+from lec7 import curvature, data, landscape, report, runs, sharpness, train
+
+SMALL_BATCH, LARGE_BATCH = GROUPS = minima.GROUPS
+HALF, ALL = PARTS = ("half", "all")
+EIGENVALUE = "top eigenvalue of the Hessian"
+MEASURES = {
+    EIGENVALUE: sharpness.hessian_max,
+    "trace of the Hessian": sharpness.hessian_trace,
+    "adaptive worst case, L2 (nats)": sharpness.adaptive_worst_case,
+}
+SPAN = 1.0  # half-width of the slices, in lengths of a filter
+ON, OF = (
+    tuple(f"{group}, {word} {part}" for group in ("small", "large") for part in PARTS)
+    for word in ("on", "of")
+)
+SMALL = {
+    "seeds": (0, 1),
+    "large_batch": 64,
+    "stop_loss": 0.3,
+    "max_steps": 64,
+    "probes": 4,
+    "descent": 2,
+    "resolution": 3,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """What is trained, and how closely it is looked at."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
-    seeds: tuple[int, ...] = tuple(range(10))  # networks of a population, at least 2
+    seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
     model: Literal["mlp", "convnet"] = "mlp"  # network
     batch_norm: bool = False  # whether hidden layers are normalised
     # update rule
     rule: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"] = "sgd"
-    learning_rate: float = 0.2  # step size, of both batch sizes
-    small_batch: int = 16  # examples an update
-    large_batch: int = 512  # examples an update
-    stop_loss: float = 0.003  # training loss at which a network is done, nats
-    max_steps: int = 4_000  # updates at the most
-    evaluate_every: int = 32  # updates between two looks at the training loss
-    measured_examples: int = 4_096  # of each half that the minima are looked at on
-    probes: int = 30  # Hessian products for a trace
-    descent: int = 50  # updates of the further descent
-    resolution: int = 21  # points along a slice and along a side of a surface
+    learning_rate: runs.Positive = 0.2  # step size, of both batch sizes
+    small_batch: runs.Count = 16  # examples an update
+    large_batch: runs.Count = 512  # examples an update
+    stop_loss: runs.Positive = 0.003  # training loss when a network is done, nats
+    max_steps: runs.Count = 4_000  # updates at the most
+    evaluate_every: runs.Count = 32  # updates between two looks at the training loss
+    measured_examples: runs.Count = 4_096  # of each half, where minima are looked at
+    probes: Annotated[int, runs.at_least(4)] = 30  # Hessian products for a trace
+    descent: runs.Count = 50  # updates of the further descent
+    # points along a slice and along a side of a surface
+    resolution: Annotated[int, runs.at_least(3)] = 21
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
-          ValueError: a value is out of its range.
+          ValueError: the large batch is not the larger.
         """
-        runs.require_seeds(self.seeds)
-        runs.require_positive(self, "learning_rate", "stop_loss")
-        counts = ("small_batch", "max_steps", "evaluate_every", "measured_examples")
-        runs.require_at_least(self, 1, *counts, "descent")
-        runs.require_at_least(self, 3, "resolution")
-        runs.require_at_least(self, 4, "probes")
-        _minima.require_batches(self)
+        super().__post_init__()
+        if self.large_batch <= self.small_batch:
+            raise ValueError(
+                f"large_batch is {self.large_batch}; expected more than small_batch, "
+                f"which is {self.small_batch}"
+            )
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Train on half of the data and on all of it, look at the minima, and decide.
+class Look(NamedTuple):
+    """M networks on one part of the data."""
 
-    Args:
-      config: what to train.
-      context: where and on what to run.
+    loss: np.ndarray  # [M]
+    gradient: np.ndarray  # [M], its length
+    descended: np.ndarray  # [M], the loss after further descent on this part
+    sharpness: Mapping[str, np.ndarray]  # title of a measure -> [M]
+    slices: np.ndarray  # [M, A]
 
-    Returns:
-      Claims, figures and text.
+    @property
+    def removed(self) -> np.ndarray:
+        """Share of the loss that further descent removes, [M]."""
+        return 1 - self.descended / self.loss
 
-    Raises:
-      UsageError: a batch size is not a multiple of the number of devices, or there is
-        nothing to halve.
-    """
-    _minima.require_devices(config, len(context.devices))
-    with context.phase("data"):
-        whole = data.standardise(data.load(config.dataset))
-        half = study.halved(whole)
-    model = _minima.network(config, whole)
+
+class Findings(NamedTuple):
+    """What was found; outer keys are the names of the batch sizes."""
+
+    records: Mapping[str, train.Record]
+    """Batch size and part of the data, such as `small batch, half` -> training."""
+    looks: Mapping[str, Mapping[str, Look]]
+    """At minima of half of the data, by the part that they are looked at on."""
+    found_with_all: Mapping[str, Mapping[str, np.ndarray]]
+    """Sharpness [M] of the minima of all of the data, by the title of the measure."""
+    steps: np.ndarray
+    """[A], along the slices."""
+    surfaces: Mapping[str, np.ndarray]
+    """Losses [A, A] around the first seed's large-batch minimum, by part."""
+
+
+def run(config: Config, context: runs.Context) -> Findings:
+    """Train on half of the data and on all of it, and look at the minima."""
+    half, whole = (
+        training.Study(config, context, ("small_batch", "large_batch")) for _ in PARTS
+    )
+    middle = len(whole.dataset.train.labels) // 2
+    if not middle:
+        raise runs.UsageError(
+            f"--config.dataset={config.dataset} has {len(whole.dataset.train.labels)} "
+            "training examples; expected two or more, to halve them"
+        )
+    splits = _parts(whole.dataset.train, middle, config.measured_examples)
+    half.keep(middle)
     with context.phase("training"):
         of_half, of_all = (
-            _minima.train_both(config, context, model, dataset, suffix=f" of {part}")[0]
-            for part, dataset in zip(study.PARTS, (half, whole), strict=True)
+            minima.train_both(config, study, suffix=f" of {part}")
+            for part, study in zip(PARTS, (half, whole), strict=True)
         )
+    probe = minima.probe(config, context, whole, splits)
+    steps = np.linspace(-SPAN, SPAN, config.resolution)
     with context.phase("minima"):
-        parts = study.parts(whole, config.measured_examples)
-        made = _measured.make(config, context, model, parts)
-        found = study.look(made, of_half, of_all)
-    with context.phase("report"):
-        decided = claims.decide(found)
-        reached = _minima.reached(config, [*of_half.values(), *of_all.values()])
-        return report.Report(
-            title="Twice the data",
-            question=__doc__.partition("\n")[0],
-            summary=f"{reached} {sections.summary(found, decided)}",
-            claims=decided,
-            sections=[
-                _side_by_side.training(
-                    context.folder,
-                    {
-                        f"{group}, {part}": population
-                        for part, populations in zip(
-                            study.PARTS, (of_half, of_all), strict=True
-                        )
-                        for group, population in populations.items()
-                    },
-                    stop_loss=config.stop_loss,
-                ),
-                *sections.sections(context.folder, found, descent=config.descent),
-            ],
-        )
+        looks = {
+            group: {part: _look(config, probe, of, part, steps) for part in PARTS}
+            for group, of in of_half.items()
+        }
+        found_with_all = {
+            group: _card(config, probe, minima.members(of), ALL)
+            for group, of in of_all.items()
+        }
+        sharp = of_half[LARGE_BATCH].member(0)
+        surfaces = {
+            f"on {part}": _surface(context, probe, sharp, part, steps) for part in PARTS
+        }
+    return Findings(
+        records={
+            f"{group}, {part}": population.record
+            for part, populations in zip(PARTS, (of_half, of_all), strict=True)
+            for group, population in populations.items()
+        },
+        looks=looks,
+        found_with_all=found_with_all,
+        steps=steps,
+        surfaces=surfaces,
+    )
+
+
+def _parts(split, middle, most):
+    """Return the first half and both halves, of at most so many examples each."""
+    halves = [
+        data.Split(*(leaf[start:stop] for leaf in split))
+        for start, stop in ((0, min(middle, most)), (middle, middle + most))
+    ]
+    both = data.Split(*map(np.concatenate, zip(*halves, strict=True)))
+    return {HALF: halves[0], ALL: both}
+
+
+def _look(config, probe, population, part, steps):
+    networks = minima.members(population)
+    gradients = [curvature.gradient(*probe.at(each, part)) for each in networks]
+    losses = [curvature.mean_loss(*probe.at(each, part)) for each in networks]
+    descended = [_descend(config, *probe.at(each, part)) for each in networks]
+    return Look(
+        loss=np.array(losses, np.float64),
+        gradient=np.array([optax.tree.norm(g) for g in gradients], np.float64),
+        descended=np.array(descended, np.float64),
+        sharpness=_card(config, probe, networks, part),
+        slices=probe.slices(networks, steps, split=part),
+    )
+
+
+def _descend(config, loss, params, batches):
+    """Return the loss after further descent on all examples at once."""
+    for _ in range(config.descent):
+        gradient = curvature.gradient(loss, params, batches)
+        params = optax.tree.add_scale(params, -config.learning_rate, gradient)
+    return float(curvature.mean_loss(loss, params, batches))
+
+
+def _card(config, probe, networks, part):
+    trace = functools.partial(sharpness.hessian_trace, probes=config.probes)
+    measures = MEASURES | {"trace of the Hessian": trace}
+    return probe.card(networks, f"sharpness, {part}", measures, split=part).values
+
+
+def _surface(context, probe, network, part, steps):
+    loss, params, batches = probe.at(network, part)
+    keys = jax.random.split(jax.random.key(probe.seeds[0]))
+    x, y = (landscape.random_direction(key, params) for key in keys)
+    y = landscape.orthogonalise(y, x)
+    place = context.folder / "surfaces" / part
+    return landscape.slice_2d(
+        loss, params, x, y, batches, alphas=steps, betas=steps, path=place
+    )
+
+
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide the claims, and show the same points on half of the data and on all."""
+    claims = report.family(
+        [
+            _sharp_minima_go(found.looks),
+            *(claim for group in GROUPS for claim in _changes(found.looks, group)),
+            *_found_claims(found),
+        ]
+    )
+    reached = minima.reached(config, list(found.records.values()))
+    return report.Report(
+        title="Twice the data",
+        question=__doc__.partition("\n")[0],
+        summary=f"{reached} {_summary(found, claims)}",
+        claims=claims,
+        sections=[
+            minima.training_section(found.records, config.stop_loss),
+            _on_all(config, found.looks),
+            _around(found),
+            _found(found),
+        ],
+    )
+
+
+def _sharp_minima_go(looks):
+    say = report.Claims(source="lecture, 0:32:17", figure="on_all")
+    large, small = (
+        looks[group][ALL].loss - looks[group][HALF].loss
+        for group in (LARGE_BATCH, SMALL_BATCH)
+    )
+    return say.paired(
+        "L21",
+        "With twice the data sharp minima go before flat ones: the loss at the large "
+        "batch's minimum of half the data rises more than at the small's.",
+        "nats of rise, large − small batch",
+        (large, small),
+        above=0,
+    )
+
+
+def _changes(looks, group):
+    """Return the claims on what twice the data change at one group's minima."""
+    say = report.Claims(source="lecture, 0:32:17", figure="on_all")
+    there, here, short = looks[group][ALL], looks[group][HALF], group.partition(" ")[0]
+    start = "With twice the data the landscape changes: at a minimum of half the data"
+    return [
+        say.ratio(
+            f"L21.loss.{short}",
+            f"{start} the loss on all of it is higher ({group}).",
+            "ratio, all / half",
+            (there.loss, here.loss),
+            above=1,
+        ),
+        say.ratio(
+            f"L21.gradient.{short}",
+            f"{start} the gradient on all of it is longer ({group}).",
+            "ratio, all / half",
+            (there.gradient, here.gradient),
+            above=1,
+        ),
+        say.mean(
+            f"L21.minimum.{short}",
+            "A minimum of half the data is not a minimum of all of it: further descent "
+            f"on all of it removes more than half of the loss there ({group}).",
+            "share of the loss",
+            there.removed,
+            above=0.5,
+        ),
+        say.ratio(
+            f"L21.sharpness.{short}",
+            "With twice the data the same point is less sharp: top eigenvalue of the "
+            f"Hessian ({group}).",
+            "ratio, all / half",
+            (there.sharpness[EIGENVALUE], here.sharpness[EIGENVALUE]),
+            below=1,
+        ),
+    ]
+
+
+def _found_claims(found):
+    say = report.Claims(source="lecture, 0:32:17", figure="found")
+    of_all = {group: found.found_with_all[group][EIGENVALUE] for group in GROUPS}
+    of_half = {
+        group: found.looks[group][HALF].sharpness[EIGENVALUE] for group in GROUPS
+    }
+    return [
+        say.ratio(
+            "L21.found",
+            "Sharp minima go: trained on twice the data, the large batch finds flatter "
+            "ones, by the top eigenvalue on its own training data.",
+            "ratio, trained on all / on half",
+            (of_all[LARGE_BATCH], of_half[LARGE_BATCH]),
+            below=1,
+        ),
+        say.ratio(
+            "L21.contrast",
+            "Sharp minima go: on twice the data large and small batch find minima that "
+            "differ less, by the ratio of their top eigenvalues.",
+            "ratio of ratios, trained on all / on half",
+            tuple(of[LARGE_BATCH] / of[SMALL_BATCH] for of in (of_all, of_half)),
+            below=1,
+        ),
+    ]
+
+
+def _summary(found, claims):
+    verdicts = {claim.id: claim.verdict for claim in claims}
+    told = " ".join(
+        f"At the {group} minimum of half the data the loss is "
+        f"{report.format_spread(looks[HALF].loss)} nats on that half and "
+        f"{report.format_spread(looks[ALL].loss)} on all of it."
+        for group, looks in found.looks.items()
+    )
+    return (
+        f"{told} That sharp minima go before flat ones is {verdicts['L21']}; that "
+        "twice the data lead the large batch to flatter minima is "
+        f"{verdicts['L21.found']}, and that its minima then differ less from the small "
+        f"batch's is {verdicts['L21.contrast']}."
+    )
+
+
+def _on_all(config, of):
+    looks = [of[group][part] for group in GROUPS for part in PARTS]
+    measures = {
+        "loss (nats)": [look.loss for look in looks],
+        "length of the gradient": [look.gradient for look in looks],
+        "share of the loss that descent removes": [look.removed for look in looks],
+        **{title: [look.sharpness[title] for look in looks] for title in MEASURES},
+    }
+    return minima.comparison(
+        "on_all",
+        measures,
+        ON,
+        "The same points on half of the data and on all of it",
+        "Networks were trained on the first half of the training set to a minimum, and "
+        "are looked at where they stopped, on that half and on the whole set. Further "
+        f"descent is {config.descent} updates with all examples at once, on the part "
+        "of the data that is looked at. At a minimum it removes nothing; on the half "
+        "it shows how far training was from its end. That a point is not a minimum "
+        "where more than half of the loss goes is our reading.",
+        caption="Both minima of half the data, on half of the data and on all of it.",
+    )
+
+
+def _around(found):
+    looks = [look for by_part in found.looks.values() for look in by_part.values()]
+    slices = zip(ON, looks, strict=True)
+    return report.Section(
+        "Around the minima",
+        minima.slices_figure(
+            "slices",
+            {name: (found.steps, look.slices) for name, look in slices},
+            "Loss along a filter-normalised random direction through the small and the "
+            "large batch's minima of half the data, in lengths of a filter, one a seed "
+            "and the same draw for all.",
+        ),
+        report.Contours(
+            "contours",
+            report.Landscape(x=found.steps, y=found.steps, losses=found.surfaces),
+            caption="Loss around the large batch's minimum of half the data, of the "
+            "first seed and at the origin, on the plane of two filter-normalised "
+            "random directions, in lengths of a filter. Both panels share one scale.",
+        ),
+    )
+
+
+def _found(found):
+    measures = {
+        title: [
+            values
+            for group in GROUPS
+            for values in (
+                found.looks[group][HALF].sharpness[title],
+                found.found_with_all[group][title],
+            )
+        ]
+        for title in MEASURES
+    }
+    return minima.comparison(
+        "found",
+        measures,
+        OF,
+        "Minima found with half of the data and with all of it",
+        "The same networks, trained from the same starts to the same loss on the whole "
+        "training set, with the same batch sizes, so that a batch is half as large a "
+        "share of it. Sharpness is of the loss on the data that a network was trained "
+        "on.",
+        caption="Sharpness of the minima of half of the data and of all of it.",
+    )

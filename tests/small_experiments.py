@@ -55,15 +55,6 @@ SMALL = {
         "batch_updates": 8,
         "evaluate_every": 8,
     },
-    "more_data": {
-        "seeds": (0, 1),
-        "large_batch": 64,
-        "stop_loss": 0.3,
-        "max_steps": 64,
-        "probes": 4,
-        "descent": 2,
-        "resolution": 3,
-    },
     "pretrain": {
         "dataset": "digits",
         "name": "network",
