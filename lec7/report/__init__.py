@@ -19,7 +19,7 @@ from lec7.report.formats import (
     format_number,
     format_spread,
 )
-from lec7.report.intervals import geometric_interval, mean_interval
+from lec7.report.intervals import geometric_interval, mean_interval, shares
 from lec7.report.landscapes import Contours, Landscape, draw_contours, draw_relief
 from lec7.report.page import Provenance, Report, Section, write_report
 from lec7.report.planes import Plane
@@ -82,6 +82,7 @@ __all__ = [
     "save_replay",
     "save_surface",
     "save_trajectories",
+    "shares",
     "write_claims",
     "write_report",
 ]

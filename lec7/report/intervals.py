@@ -10,6 +10,7 @@ leaves (1 - confidence) / 2 above it.
 """
 
 import math
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -107,6 +108,27 @@ def share_interval(hits: int, trials: int) -> tuple[float, float]:
     low = betaincinv(hits, trials - hits + 1, tail) if hits else 0.0
     high = betaincinv(hits + 1, trials - hits, 1 - tail) if hits < trials else 1.0
     return float(low), float(high)
+
+
+def shares(hits: Sequence[ArrayLike]) -> np.ndarray:
+    """Shares of hits between the ends of their intervals, as curves are drawn.
+
+    Args:
+      hits: for each of T places, whether each of its trials had the outcome.
+
+    Returns:
+      Low end, share and high end [3, T].
+
+    Example:
+      >>> shares([[False] * 100, [True, True]]).round(3)
+      array([[0.   , 0.158],
+             [0.   , 1.   ],
+             [0.036, 1.   ]])
+    """
+    rows = [np.asarray(row, bool) for row in hits]
+    ends = [share_interval(int(row.sum()), row.size) for row in rows]
+    low, high = np.transpose(ends)
+    return np.stack([low, [row.mean() for row in rows], high])
 
 
 def _is_constant(values: np.ndarray) -> bool:

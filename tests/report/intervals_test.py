@@ -82,3 +82,17 @@ def test_confidence_is_a_probability(confidence):
 def test_values_are_one_row():
     with pytest.raises(ValueError, match="one value a seed"):
         intervals.mean_interval(np.ones((2, 2)))
+
+
+@pytest.mark.parametrize(("hits", "trials"), [(0, 5), (1, 7), (42, 100), (9, 9)])
+def test_the_interval_of_a_share_is_that_of_clopper_and_pearson(hits, trials):
+    exact = stats.binomtest(hits, trials).proportion_ci(method="exact")
+    np.testing.assert_allclose(
+        intervals.share_interval(hits, trials), exact, atol=1e-12
+    )
+
+
+def test_shares_lie_between_the_ends_of_their_intervals():
+    low, share, high = intervals.shares([[True, False, False], [True, True]])
+    np.testing.assert_allclose(share, [1 / 3, 1])
+    assert np.all((low <= share) & (share <= high))

@@ -89,3 +89,20 @@ def test_two_claims_of_one_id_are_no_family():
     claim = decided("mean", A, above=0)
     with pytest.raises(ValueError, match="2 claims have the id 'L00'"):
         report.family([claim, claim])
+
+
+@pytest.mark.parametrize(
+    ("hits", "above", "verdict"),
+    [
+        (100 * [True], 0.95, "supported"),
+        (10 * [True], 0.95, "inconclusive"),
+        (100 * [False], 0.95, "contradicted"),
+        (1 * [True] + 99 * [False], 0.0, "supported"),
+        (100 * [False], 0.0, "inconclusive"),
+    ],
+)
+def test_a_share_is_claimed_as_far_as_the_trials_bear_it(hits, above, verdict):
+    claim = decided("share", hits, above=above)
+    assert claim.verdict == verdict
+    assert claim.effect == np.mean(hits)
+    assert claim.seeds == len(hits)
