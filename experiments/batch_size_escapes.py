@@ -1,10 +1,4 @@
-"""Which batches shake a descent out of a local minimum: the frequency of a noisy sine.
-
-  l_i(w) = (sin(w t_i) - y_i)^2 / 2,   y_i = sin(w* t_i) + noise,   i = 1 .. N
-
-The mean over the examples has its global minimum near w* and a local one at every side
-lobe. A single example has other minima, which is what may shake a descent out.
-"""
+"""Which batches shake a descent on a noisy sine's frequency out of a local minimum."""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
@@ -15,37 +9,13 @@ import numpy as np
 import optax
 
 from lec7 import data, report, update_rules
+from lec7.problems import noisy_sine
 
-FREQUENCY = 4.0  # w*, radians a second
-HALF_TIME = 2.0  # times are uniform up to here on both sides of zero, seconds
-NOISE = 0.3  # standard deviation of the observations
 GRID = np.linspace(0.0, 12.0, 1201)  # frequencies on which minima are told apart
 SIZES = (1, 2, 4, 16)  # batch sizes, beside all examples
 LOCAL = 7.8  # frequency near a local minimum, where the descents begin that are drawn
 TOLERANCE = 0.01  # loss above the lowest at which the minimum is found
 FREQUENCIES = "frequency w (radians a second)"
-
-
-class Samples(NamedTuple):
-    """N observations; a pytree whose leading axis is the example."""
-
-    times: np.ndarray
-    """t, [N]."""
-    values: np.ndarray
-    """y, [N]."""
-
-
-class Basin(NamedTuple):
-    """The global minimum, and how far its valley reaches."""
-
-    low: float
-    high: float
-    minimum: float
-    """Of the mean loss."""
-
-    def holds(self, w: np.ndarray) -> np.ndarray:
-        """Return whether a frequency lies in the valley."""
-        return (self.low < w) & (w < self.high)
 
 
 class Descents(NamedTuple):
@@ -59,43 +29,13 @@ class Descents(NamedTuple):
     """Share of all starts that ended at the global minimum, [M, S]."""
     paths: Mapping[str, np.ndarray]
     """Batch size -> one descent of the first problem, [T + 1]."""
-    problem: Samples
+    problem: noisy_sine.Samples
     """The first one."""
-
-
-def samples(seed: int, examples: int) -> Samples:
-    """Draw the N observations of one problem."""
-    generator = np.random.default_rng(seed)
-    times = generator.uniform(-HALF_TIME, HALF_TIME, examples)
-    noise = NOISE * generator.normal(size=examples)
-    return Samples(times, np.sin(FREQUENCY * times) + noise)
-
-
-def loss(w: jax.Array, batch: Samples) -> jax.Array:
-    """Return the mean loss of a batch at a frequency []."""
-    return jnp.mean((jnp.sin(w * batch.times) - batch.values) ** 2) / 2
-
-
-def mean_loss(problem: Samples, w: np.ndarray) -> np.ndarray:
-    """Return the loss over all examples at frequencies [A]."""
-    each = np.sin(np.asarray(w)[:, None] * problem.times) - problem.values
-    return np.mean(each**2, axis=1) / 2
-
-
-def global_basin(problem: Samples) -> Basin:
-    """Return the valley of the lowest minimum on `GRID`."""
-    heights = mean_loss(problem, GRID)
-    bottom = int(np.argmin(heights))
-    inner = heights[1:-1]
-    tops = 1 + np.flatnonzero((inner > heights[:-2]) & (inner >= heights[2:]))
-    low = max(GRID[tops[tops < bottom]], default=-np.inf)
-    high = min(GRID[tops[tops > bottom]], default=np.inf)
-    return Basin(float(low), float(high), float(heights[bottom]))
 
 
 def make_descend(
     rule: optax.GradientTransformation,
-) -> Callable[[Samples, np.ndarray, np.ndarray], jax.Array]:
+) -> Callable[[noisy_sine.Samples, np.ndarray, np.ndarray], jax.Array]:
     """Return the compiled function that follows a rule.
 
     It takes a problem, starts [A] and the examples of every update [A, T, B], and
@@ -106,7 +46,7 @@ def make_descend(
         def step(carry, chosen):
             w, state = carry
             batch = jax.tree.map(lambda leaf: leaf[chosen], problem)
-            changes, state = rule.update(jax.grad(loss)(w, batch), state, w)
+            changes, state = rule.update(jax.grad(noisy_sine.loss)(w, batch), state, w)
             w = optax.apply_updates(w, changes)
             return (w, state), w
 
@@ -148,7 +88,7 @@ def measure(
     """
     sizes = (*SIZES, examples)
     places = np.linspace(GRID[0], GRID[-1], starts + 2)[1:-1]
-    problems = [samples(seed, examples) for seed in seeds]
+    problems = [noisy_sine.draw(seed, examples) for seed in seeds]
     descend = make_descend(update_rules.sgd(rate))
 
     def ways(seed, problem, size):
@@ -175,9 +115,9 @@ def measure(
 
 def _ends(problem, ends, starts):
     """Return the shares that escaped and that found, [2, S], for ends [S, A]."""
-    valley = global_basin(problem)
+    valley = noisy_sine.global_basin(problem, GRID)
     outside = ~valley.holds(starts)
-    heights = np.asarray([mean_loss(problem, row) for row in ends])
+    heights = np.asarray([noisy_sine.mean_loss(problem, row) for row in ends])
     return np.asarray(
         [
             valley.holds(ends)[:, outside].mean(axis=1),
@@ -221,10 +161,10 @@ def claims(descents: Descents, source: str) -> list[report.Claim]:
 def section(descents: Descents, rate: float) -> report.Section:
     """Show the loss, the ways of some descents and how many find the minimum."""
     problem = descents.problem
-    bumps = {"all examples": mean_loss(problem, GRID)}
+    bumps = {"all examples": noisy_sine.mean_loss(problem, GRID)}
     for place in range(3):
-        alone = Samples(*(leaf[place : place + 1] for leaf in problem))
-        bumps[f"example {place + 1} alone"] = mean_loss(alone, GRID)
+        alone = noisy_sine.Samples(*(leaf[place : place + 1] for leaf in problem))
+        bumps[f"example {place + 1} alone"] = noisy_sine.mean_loss(alone, GRID)
     shares = {
         "out of a local minimum's valley": descents.escaped,
         "at the global minimum, of all": descents.found,
@@ -250,7 +190,7 @@ def section(descents: Descents, rate: float) -> report.Section:
             {name: (np.arange(y.size), y) for name, y in descents.paths.items()},
             ("updates", FREQUENCIES),
             caption="Descents from one start outside the valley of the global minimum, "
-            f"which is near {FREQUENCY:g}.",
+            f"which is near {noisy_sine.FREQUENCY:g}.",
         ),
         report.Curves(
             "escapes",

@@ -1,10 +1,10 @@
 """Losses of few parameters, and one way to descend them and to tune the rate.
 
 A `Problem` is one loss of two parameters, a `Family` many losses of one form; a module
-named for a family (`shells`) draws it.
+named for a family (`shells`) draws it. `noisy_sine` is a loss made of examples.
 """
 
-from lec7.problems import shells
+from lec7.problems import noisy_sine, shells
 from lec7.problems.descent import MakeRule, Path, Tuned, descend, draw_noise, tune
 from lec7.problems.family import Family
 from lec7.problems.path_measures import (
@@ -54,6 +54,7 @@ __all__ = [
     "descend",
     "draw_noise",
     "left_to_go",
+    "noisy_sine",
     "overshoot",
     "rotated_ellipse",
     "shells",

@@ -8,6 +8,7 @@ from experiments import batch_size_cost as cost
 from experiments import batch_size_escapes as escapes
 from experiments import batch_size_noise as noise
 from lec7 import train
+from lec7.problems import noisy_sine
 
 CONFIG = batch_size.Config(**batch_size.SMALL | {"seeds": (0, 1, 2)})
 SEEDS = np.array([1.0, 1.02, 0.97])
@@ -35,7 +36,7 @@ def findings(*, updates=(100, 50, 40), seconds=(1.0, 2.0, 3.0), power=1.0, out=0
         power * GROUPS[1][:, None] ** 0.2 * formula, formula, SEEDS, SEEDS
     )
     ends = np.outer(SEEDS, [out, 0.1])
-    problem = escapes.samples(0, CONFIG.examples)
+    problem = noisy_sine.draw(0, CONFIG.examples)
     repeats = GROUPS.T * seconds
     counts = dict(zip(SIZES, (20, 1, 1), strict=True))
     return batch_size.Findings(
