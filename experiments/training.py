@@ -153,6 +153,7 @@ class Study:
         name: str,
         batch_size: int,
         updates: int,
+        dataset: Any = None,
         **given: Any,
     ) -> train.Population:
         """Train one population.
@@ -163,6 +164,7 @@ class Study:
           name: of this training in the run's folder.
           batch_size: examples an update.
           updates: at the most.
+          dataset: what `train.train` takes, unless that of the study.
           **given: what else `train.train` takes.
         """
         context, model = self._context, self.network(build)
@@ -170,7 +172,7 @@ class Study:
             return train.train(
                 model,
                 rule,
-                self.dataset,
+                self.dataset if dataset is None else dataset,
                 batch_size=batch_size,
                 steps=updates,
                 devices=context.devices,

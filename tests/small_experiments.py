@@ -132,15 +132,6 @@ SMALL = {
         "stop_loss": 1.0,
         "max_steps": 64,
     },
-    "sharpness_aware": {
-        "seeds": (0, 1),
-        "shares": (0.0, 0.4),
-        "width": 4,
-        "updates": 4,
-        "looks": 2,
-        "radii": (0.1, 0.2),
-        "adaptive_radii": (1.0, 2.0),
-    },
     "stationary_points": {
         "seeds": (0,),
         "each": 2,

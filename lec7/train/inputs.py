@@ -86,8 +86,8 @@ def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples
     """Return where batches come from.
 
     Args:
-      dataset: a `data.Dataset`, inputs and labels, a mapping of splits, or a stream
-        whose element t is the batch of step t.
+      dataset: a `data.Dataset`, inputs and labels, a mapping of splits, whose "train"
+        may be a `feed.Feed`, or a stream whose element t is the batch of step t.
       seeds: of the members.
       batch_size: B.
 
@@ -101,17 +101,24 @@ def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples
         dataset = {"train": dataset}
     if not isinstance(dataset, Mapping):
         return _streamed(dataset, len(seeds), batch_size)
-    splits = {name: tuple(map(np.asarray, split)) for name, split in dataset.items()}
-    if "train" not in splits:
+    if "train" not in dataset:
         raise ValueError(
-            f"dataset has the splits {', '.join(splits) or 'none'}; expected train"
+            f"dataset has the splits {', '.join(dataset) or 'none'}; expected train"
         )
+    batches = dataset["train"]
+    splits = {
+        name: tuple(map(np.asarray, split))
+        for name, split in dataset.items()
+        if not isinstance(split, feed.Feed)
+    }
     for name, (x, y) in splits.items():
         if len(x) != len(y) or not len(x):
             raise ValueError(
                 f"{name} has {len(x)} inputs and {len(y)} labels; expected as many "
                 "of both, and at least one"
             )
+    if isinstance(batches, feed.Feed):
+        return _fed(batches, splits)
     train = splits["train"]
     shapes = tuple(
         jax.ShapeDtypeStruct((batch_size, *leaf.shape[1:]), jnp.asarray(leaf[:1]).dtype)
@@ -119,6 +126,16 @@ def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples
     )
     batches = feed.from_arrays(*train, seeds=seeds, batch_size=batch_size)
     return Examples(splits, shapes, batches, _digest(train))
+
+
+def _fed(
+    batches: feed.Feed, splits: Mapping[str, tuple[np.ndarray, np.ndarray]]
+) -> Examples:
+    slot = jax.tree.map(lambda leaf: leaf[0], batches.slots(0, 1))
+    shapes = jax.eval_shape(batches.fetch, batches.data, slot)
+    members = tuple(jax.ShapeDtypeStruct(s.shape[1:], s.dtype) for s in shapes)
+    digest = _digest([*jax.tree.leaves(batches.data), *jax.tree.leaves(slot)])
+    return Examples(splits, members, batches, digest)
 
 
 def _streamed(stream: Any, members: int, batch_size: int) -> Examples:

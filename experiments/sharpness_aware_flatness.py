@@ -1,0 +1,90 @@
+"""The flatness of the minima that the rules end in."""
+
+import itertools
+from collections.abc import Mapping, Sequence
+
+import jax
+import numpy as np
+
+from lec7 import data, losses, report, sharpness, train
+
+MEASURES = {
+    "top eigenvalue": "top eigenvalue of the Hessian",
+    "SAM sharpness": "SAM sharpness (nats)",
+}
+
+Measured = Mapping[str, Mapping[str, np.ndarray]]
+
+
+def measure(config, context, study, build, minima) -> Measured:
+    """Return measure -> rule -> sharpness [M] of the networks."""
+    metrics = train.batch_metrics(study.network(build), losses.cross_entropy)
+    batches = data.chunks(study.dataset.train, 1024)
+
+    def loss_fn(params, batch):
+        return metrics({"params": params}, batch)["loss"]
+
+    found = {name: {rule: [] for rule in minima} for name in MEASURES}
+    pairs = list(itertools.product(minima, enumerate(config.seeds)))
+    with context.progress.task("sharpness", len(pairs), unit="network") as task:
+        for done, (rule, (place, seed)) in enumerate(pairs, start=1):
+            params = jax.tree.map(lambda leaf, at=place: leaf[at], minima[rule])
+            key = jax.random.key(seed)
+            top = sharpness.hessian_max(loss_fn, params, batches, key=key)
+            rise = sharpness.sam_sharpness(
+                loss_fn, params, batches, key=key, rho=config.rho, steps=10
+            )
+            for name, value in zip(MEASURES, (top, rise), strict=True):
+                found[name][rule].append(value.value)
+            task.update(done)
+    return {
+        name: {rule: np.array(values) for rule, values in by_rule.items()}
+        for name, by_rule in found.items()
+    }
+
+
+def claims(measured: Measured, rule: str, source: str) -> list[report.Claim]:
+    """Decide whether a rule ends in a flatter minimum than SGD."""
+    say = report.Claims(source=source, figure="sharpness")
+    return [
+        say.ratio(
+            f"{rule}.{measure.replace(' ', '_')}",
+            f"{rule} ends in a flatter minimum than SGD: {measure}.",
+            f"ratio, {rule} / SGD",
+            (values[rule], values["SGD"]),
+            below=1,
+        )
+        for measure, values in measured.items()
+    ]
+
+
+def section(
+    measured: Measured, shown: Sequence[str], listed: Sequence[str], rho: float
+) -> report.Section:
+    """Show the sharpness of the minima: rules of the figure, and of the table."""
+    return report.Section(
+        "Flatness",
+        "Both measures grow and shrink with the scale of the weights, and near the end "
+        "of a training with cross-entropy they fall with the loss itself, so that SGD "
+        "with twice the updates is flatter too.",
+        report.Table(
+            ("rule", *MEASURES.values()),
+            [
+                (rule, *(values[rule] for values in measured.values()))
+                for rule in listed
+            ],
+        ),
+        report.Paired(
+            "sharpness",
+            {
+                MEASURES[name]: np.stack([values[rule] for rule in shown])
+                for name, values in measured.items()
+            },
+            shown,
+            log=True,
+            caption="Sharpness of the minima without wrong labels, on logarithmic "
+            "axes: the largest eigenvalue of the Hessian of the training loss, and the "
+            f"highest rise of that loss within a ball of radius {rho:g}, by ten "
+            "ascents.",
+        ),
+    )
