@@ -1,6 +1,6 @@
 """The part of an operator that belongs to some of the parameters."""
 
-import re
+import itertools
 from collections.abc import Mapping
 from typing import Any
 
@@ -8,6 +8,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from lec7 import parameter_paths
 from lec7.curvature import operators
 
 
@@ -25,7 +26,7 @@ def block(op: operators.Operator, pattern: str) -> operators.Operator:
       The operator on mappings from path to array.
 
     Raises:
-      ValueError: no path matches.
+      ValueError: no path matches, or the pattern is not a regular expression.
 
     Example:
       >>> import jax.numpy as jnp
@@ -38,9 +39,8 @@ def block(op: operators.Operator, pattern: str) -> operators.Operator:
       (2, [[2.0, 2.0], [2.0, 2.0]])
     """
     leaves = _by_path(op.params)
-    chosen = {path: leaf for path, leaf in leaves.items() if re.search(pattern, path)}
-    if not chosen:
-        raise ValueError(f"no path matches {pattern!r}: the paths are {[*leaves]}")
+    matches = parameter_paths.search(pattern, leaves)
+    chosen = dict(itertools.compress(leaves.items(), matches))
     product = jax.tree_util.Partial(_product, op.product, op.params)
     return operators.Operator(product, chosen, op.batches)
 
@@ -54,10 +54,8 @@ def _product(
 
 
 def _by_path(tree: chex.ArrayTree) -> dict[str, jax.Array]:
-    return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): leaf
-        for path, leaf in jax.tree.leaves_with_path(tree)
-    }
+    paths, leaves, _ = parameter_paths.flatten(tree)
+    return dict(zip(paths, leaves, strict=True))
 
 
 def _replace(tree: chex.ArrayTree, leaves: Mapping[str, jax.Array]) -> chex.ArrayTree:

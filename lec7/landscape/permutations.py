@@ -18,6 +18,7 @@ import jax
 import numpy as np
 from scipy import optimize
 
+from lec7 import parameter_paths
 from lec7.landscape import grid
 
 Axes = Mapping[str, tuple[str | None, ...]]
@@ -70,7 +71,7 @@ def permute(
     sizes(params, axes)
 
     def reorder(path: tuple, leaf: jax.Array) -> jax.Array:
-        for axis, name in enumerate(axes.get(_name(path), ())):
+        for axis, name in enumerate(axes.get(parameter_paths.written(path), ())):
             if name in permutations:
                 leaf = leaf.take(permutations[name], axis=axis)
         return leaf
@@ -145,7 +146,10 @@ def sizes(params: chex.ArrayTree, axes: Axes) -> dict[str, int]:
       ValueError: a leaf is missing, an axis too, or two axes that share a permutation
         differ in size.
     """
-    shapes = {_name(p): leaf.shape for p, leaf in jax.tree.leaves_with_path(params)}
+    shapes = {
+        parameter_paths.written(p): leaf.shape
+        for p, leaf in jax.tree.leaves_with_path(params)
+    }
     found: dict[str, int] = {}
     for leaf, names in axes.items():
         if leaf not in shapes:
@@ -188,12 +192,9 @@ def _overlap(
 
 def _leaves(params: chex.ArrayTree, axes: Axes) -> dict[str, np.ndarray]:
     """Return the leaves that have permutations, float64."""
+    paths, leaves, _ = parameter_paths.flatten(params)
     return {
-        _name(path): np.asarray(leaf, np.float64)
-        for path, leaf in jax.tree.leaves_with_path(params)
-        if _name(path) in axes
+        path: np.asarray(leaf, np.float64)
+        for path, leaf in zip(paths, leaves, strict=True)
+        if path in axes
     }
-
-
-def _name(path: tuple) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator="/")

@@ -13,6 +13,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from lec7 import parameter_paths
+
 # Standard deviation of a standard normal that is cut off at two of its own.
 TRUNCATED_STD = 0.87962566103423978
 
@@ -59,11 +61,8 @@ def initialise(
     """
     example = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
     shapes = jax.eval_shape(lambda x: model.init(key, x, train=False), example)
-    leaves, structure = jax.tree_util.tree_flatten_with_path(shapes)
-    leaves = [
-        (jax.tree_util.keystr(path, simple=True, separator="/"), leaf)
-        for path, leaf in leaves
-    ]
+    paths, leaves, structure = parameter_paths.flatten(shapes)
+    leaves = list(zip(paths, leaves, strict=True))
     sizes = [leaf.size if path.endswith("/kernel") else 0 for path, leaf in leaves]
     draw = jax.random.truncated_normal(key, -2, 2, (sum(sizes),), jnp.float32)
     pieces = jnp.split(draw, np.cumsum(sizes)[:-1])

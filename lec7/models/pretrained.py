@@ -2,8 +2,7 @@
 
 import os
 import pathlib
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -11,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import traverse_util
 
+from lec7 import parameter_paths
 from lec7.models import torch_state_dict, weight_files
 
 
@@ -64,13 +64,15 @@ def load_pretrained(
       member: which network of a checkpoint that holds a population.
 
     Raises:
-      ValueError: `skip` is no regular expression, or matches no leaf of the model.
+      ValueError: `skip` is not a regular expression, or matches no leaf of the model.
       WeightsError: the file cannot be read, no name in it fits, a shape is not the
         model's, or there is no such member.
     """
     path = pathlib.Path(path)
     leaves = traverse_util.flatten_dict(dict(variables), sep="/")
-    skipped = _search(skip, leaves)
+    skipped = [False] * len(leaves)
+    if skip is not None:
+        skipped = parameter_paths.search(skip, leaves, "skip")
     if path.is_dir():
         tensors = _from_checkpoint(path, leaves, member)
     else:
@@ -82,8 +84,8 @@ def load_pretrained(
         )
     loaded = {
         leaf: _value(leaf, leaves[leaf], tensors[leaf], path)
-        for leaf in leaves
-        if leaf in tensors and not skipped(leaf)
+        for leaf, skip_it in zip(leaves, skipped, strict=True)
+        if leaf in tensors and not skip_it
     }
     return Pretrained(
         {**variables, **traverse_util.unflatten_dict({**leaves, **loaded}, sep="/")},
@@ -91,34 +93,6 @@ def load_pretrained(
         kept=tuple(leaf for leaf in leaves if leaf not in loaded),
         unused=tuple(tensors[leaf].name for leaf in tensors if leaf not in leaves),
     )
-
-
-def _search(
-    pattern: str | None, leaves: Mapping[str, Any]
-) -> Callable[[str], re.Match | None]:
-    """Return what tells whether a leaf is to be skipped.
-
-    Args:
-      pattern: regular expression, or None to skip nothing.
-      leaves: of the model, by their paths.
-
-    Raises:
-      ValueError: the pattern is no regular expression, or matches no leaf.
-    """
-    if pattern is None:
-        return lambda path: None
-    try:
-        search = re.compile(pattern).search
-    except re.error as error:
-        raise ValueError(
-            f"skip must be a regular expression; got {pattern!r}: {error}"
-        ) from error
-    if not any(map(search, leaves)):
-        raise ValueError(
-            f"skip is {pattern!r}, which matches no leaf of the model; expected part "
-            f"of a path such as {_some(leaves)}"
-        )
-    return search
 
 
 class _Tensor(NamedTuple):

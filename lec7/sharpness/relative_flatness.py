@@ -11,10 +11,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lec7 import curvature
+from lec7 import curvature, parameter_paths
 from lec7.sharpness import measure
-
-_HEAD = re.compile("(^|/)head/")
 
 
 def relative_flatness(
@@ -87,18 +85,16 @@ def relative_flatness(
 
 
 def _kernel_path(params: Any, layer: str | None) -> str:
-    kernels = [
-        jax.tree_util.keystr(path, simple=True, separator="/")
-        for path, leaf in jax.tree.leaves_with_path(params)
-        if jnp.ndim(leaf) > 1
-    ]
+    paths, leaves, _ = parameter_paths.flatten(params)
+    kernels = [p for p, leaf in zip(paths, leaves, strict=True) if jnp.ndim(leaf) > 1]
     if layer is None and kernels:
-        return [*kernels[-1:], *filter(_HEAD.search, kernels)][-1]
+        heads = [path for path in kernels if re.search(parameter_paths.HEAD, path)]
+        return [*kernels[-1:], *heads][-1]
     found = [path for path in kernels if re.search(layer or "", path)]
     if len(found) != 1:
         raise ValueError(
-            f"layer must be found in the path of one kernel, got {layer!r}, which is "
-            f"found in {found}; the kernels are {kernels}"
+            f"layer is {layer!r}, which is found in {found}; expected part of the path "
+            f"of one kernel of {kernels}"
         )
     return found[0]
 
@@ -108,7 +104,7 @@ def _probe(params: Any, key: jax.Array, path: str) -> Any:
     """Return Z W in place of the kernel at a path, and zeros elsewhere."""
 
     def at(place, leaf):
-        if jax.tree_util.keystr(place, simple=True, separator="/") != path:
+        if parameter_paths.written(place) != path:
             return jnp.zeros_like(leaf)
         return _mixed(leaf, key)
 

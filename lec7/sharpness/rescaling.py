@@ -3,11 +3,12 @@
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
+
+from lec7 import parameter_paths
 
 
 def rescale_layers(params: chex.ArrayTree, factors: Sequence[float]) -> chex.ArrayTree:
@@ -66,7 +67,8 @@ def rescale_layers(params: chex.ArrayTree, factors: Sequence[float]) -> chex.Arr
         scales[f"{layer}kernel"] = factors[index]
         scales[f"{layer}bias"] = math.prod(factors[: index + 1])
     return jax.tree.map_with_path(
-        lambda path, leaf: jnp.asarray(leaf) * scales[_name(path)], params
+        lambda path, leaf: jnp.asarray(leaf) * scales[parameter_paths.written(path)],
+        params,
     )
 
 
@@ -76,7 +78,7 @@ def _layers(params: chex.ArrayTree) -> list[str]:
     Raises:
       ValueError: a leaf is neither a kernel nor a bias beside one.
     """
-    names = [_name(path) for path, _ in jax.tree.leaves_with_path(params)]
+    names, _, _ = parameter_paths.flatten(params)
     layers = [name.removesuffix("kernel") for name in names if _is(name, "kernel")]
     allowed = {f"{layer}{leaf}" for layer in layers for leaf in ("kernel", "bias")}
     for name in names:
@@ -91,10 +93,6 @@ def _layers(params: chex.ArrayTree) -> list[str]:
 
 def _is(name: str, leaf: str) -> bool:
     return name.split("/")[-1] == leaf
-
-
-def _name(path: Sequence[Any]) -> str:
-    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def _natural(name: str) -> list[tuple[int, str]]:

@@ -5,9 +5,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import jax
-
-from lec7 import files
+from lec7 import files, parameter_paths
 from lec7.train import checkpoint
 from lec7.train import state as states
 
@@ -27,12 +25,11 @@ def of(
     """
 
     def shapes(tree):
-        leaves = jax.tree_util.tree_leaves_with_path(tree)
+        paths, leaves, _ = parameter_paths.flatten(tree)
         return {
-            jax.tree_util.keystr(path, simple=True, separator="/"): (
-                f"{leaf.dtype}{list(leaf.shape)}"
-            )
-            for path, leaf in leaves
+            path: f"{leaf.dtype}{list(leaf.shape)}"
+            for path, leaf in zip(paths, leaves, strict=True)
+            if hasattr(leaf, "dtype")
         }
 
     return {

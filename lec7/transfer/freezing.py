@@ -15,7 +15,8 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from lec7.transfer import parts, paths
+from lec7 import parameter_paths
+from lec7.transfer import parts
 
 # Since -0.0 + 0.0 is 0.0, and x + -0.0 is x for every x, to the bit.
 _NEGATIVE_ZEROS = optax.stateless(
@@ -38,7 +39,7 @@ def freeze(
       pattern: regular expression on the path of a parameter.
 
     Returns:
-      The transformation. Its `init` raises ValueError where `paths.matches` does.
+      The transformation. Its `init` raises ValueError where `matches` does.
 
     Example:
       >>> params = {"body": jnp.ones(2), "head": {"bias": jnp.ones(2)}}
@@ -49,7 +50,7 @@ def freeze(
     """
 
     def frozen(tree):
-        return paths.matches(tree, pattern)
+        return parameter_paths.matches(tree, pattern)
 
     def trained(tree):
         return jax.tree.map(lambda match: not match, frozen(tree))
@@ -81,14 +82,14 @@ def unfreeze_in_stages(
         leaf goes by the first pattern that matches it.
 
     Returns:
-      The transformation. Its `init` raises ValueError where `paths.first_match` does.
+      The transformation. Its `init` raises ValueError where `first_match` does.
 
     Raises:
       ValueError: a step is negative.
 
     Example:
       >>> params = {"body": jnp.ones(1), "head": {"bias": jnp.ones(1)}}
-      >>> rule = unfreeze_in_stages(optax.sgd(1.0), {paths.HEAD: 0, "": 2})
+      >>> rule = unfreeze_in_stages(optax.sgd(1.0), {parameter_paths.HEAD: 0, "": 2})
       >>> state, moves = rule.init(params), []
       >>> for _ in range(4):
       ...     updates, state = rule.update(params, state)
@@ -108,7 +109,7 @@ def unfreeze_in_stages(
 
     def of_stage(first, tree):
         return jax.tree.map(
-            lambda step: step == first, paths.first_match(tree, first_steps)
+            lambda step: step == first, parameter_paths.first_match(tree, first_steps)
         )
 
     return optax.chain(
@@ -173,7 +174,7 @@ class Frozen:
           ValueError: the pattern matches no parameter.
         """
         params = variables["params"]
-        mask = paths.matches(params, self.pattern)
+        mask = parameter_paths.matches(params, self.pattern)
         if self.stop_gradient:
             params = jax.tree.map(
                 lambda leaf, match: jax.lax.stop_gradient(leaf) if match else leaf,

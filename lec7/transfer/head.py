@@ -6,10 +6,12 @@ from typing import Any
 import jax
 import numpy as np
 
-from lec7.transfer import paths
+from lec7 import parameter_paths
 
 
-def replace_head(pretrained: Any, fresh: Any, *, head: str = paths.HEAD) -> Any:
+def replace_head(
+    pretrained: Any, fresh: Any, *, head: str = parameter_paths.HEAD
+) -> Any:
     """Take the head from one tree and all else from another.
 
     The trees may be parameters, the variables of a network, or whole training states:
@@ -42,15 +44,15 @@ def replace_head(pretrained: Any, fresh: Any, *, head: str = paths.HEAD) -> Any:
       >>> tuned["body"]["bias"], tuned["head"]["bias"].shape
       (array([1., 1.]), (10,))
     """
-    old, kept, _ = paths.flatten(pretrained)
-    new, initial, structure = paths.flatten(fresh)
+    old, kept, _ = parameter_paths.flatten(pretrained)
+    new, initial, structure = parameter_paths.flatten(fresh)
     if old != new:
         differing = sorted(set(old) ^ set(new))
         raise ValueError(
             f"the trees differ in {', '.join(differing)}; expected the same network "
             "and update rule but for the shapes of the head"
         )
-    is_head = jax.tree.leaves(paths.matches(fresh, head))
+    is_head = jax.tree.leaves(parameter_paths.matches(fresh, head))
     chosen = map(functools.partial(_chosen, head), new, is_head, kept, initial)
     return structure.unflatten(chosen)
 

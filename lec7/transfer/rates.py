@@ -4,9 +4,9 @@ from collections.abc import Mapping
 
 import optax
 
-from lec7.transfer import paths
+from lec7 import parameter_paths
 
-FINE_TUNING: Mapping[str, float] = {paths.HEAD: 1.0, "": 0.1}
+FINE_TUNING: Mapping[str, float] = {parameter_paths.HEAD: 1.0, "": 0.1}
 """The head at the full rate, all that is pretrained at a tenth of it."""
 
 
@@ -26,7 +26,7 @@ def rates_by_path(
         first pattern that matches it.
 
     Returns:
-      The transformation. Its `init` raises ValueError where `paths.first_match` does.
+      The transformation. Its `init` raises ValueError where `first_match` does.
 
     Raises:
       ValueError: a factor is negative.
@@ -43,5 +43,7 @@ def rates_by_path(
         if not factor >= 0:
             raise ValueError(f"the factor of {pattern!r} is {factor}; expected >= 0")
     scales = {factor: optax.scale(factor) for factor in factors.values()}
-    by_path = optax.partition(scales, lambda tree: paths.first_match(tree, factors))
+    by_path = optax.partition(
+        scales, lambda tree: parameter_paths.first_match(tree, factors)
+    )
     return optax.chain(rule, by_path)

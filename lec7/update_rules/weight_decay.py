@@ -8,12 +8,10 @@ Either acts on all parameters, or on those whose path a regular expression match
 `"kernel$"` spares biases and BatchNorm's scale and bias, as is the custom.
 """
 
-import functools
-import re
-
 import jax
 import optax
 
+from lec7 import parameter_paths
 from lec7.update_rules import hyperparameters, precision
 
 
@@ -134,44 +132,8 @@ def _pull(name: str, rate: jax.typing.ArrayLike, params: optax.Params) -> optax.
 def _restricted(
     decay: optax.GradientTransformationExtraArgs, pattern: str | None
 ) -> optax.GradientTransformationExtraArgs:
-    """Return a decay of the parameters whose path matches.
-
-    Args:
-      decay: of all parameters.
-      pattern: regular expression, or None for all parameters.
-
-    Raises:
-      ValueError: the pattern is no regular expression.
-    """
+    """Return a decay of the parameters whose path matches, or of all for None."""
     if pattern is None:
         return decay
-    try:
-        compiled = re.compile(pattern)
-    except re.error as error:
-        raise ValueError(
-            f"pattern must be a regular expression; got {pattern!r}: {error}"
-        ) from error
-    return optax.masked(decay, functools.partial(_matches, compiled))
-
-
-def _matches(pattern: re.Pattern, tree: optax.Params) -> optax.Params:
-    """Return whether the path of each leaf matches.
-
-    Args:
-      pattern: searched for.
-      tree: of parameters or their updates.
-
-    Raises:
-      ValueError: none matches.
-    """
-    paths = [
-        jax.tree_util.keystr(path, simple=True, separator="/")
-        for path, _ in jax.tree_util.tree_leaves_with_path(tree)
-    ]
-    matches = [pattern.search(path) is not None for path in paths]
-    if paths and not any(matches):
-        raise ValueError(
-            f"pattern must match the path of a parameter; got {pattern.pattern!r}, and "
-            f"the paths are {', '.join(paths)}"
-        )
-    return jax.tree.structure(tree).unflatten(matches)
+    parameter_paths.search(pattern, ())
+    return optax.masked(decay, lambda tree: parameter_paths.matches(tree, pattern))

@@ -11,7 +11,7 @@ import launch
 from experiments import _pretraining, pretrain
 from experiments._transfer import claims, methods, study
 from lec7 import models, report, runs, transfer
-from lec7.transfer import paths
+from lec7 import parameter_paths as paths
 
 PLAN = methods.Plan(
     seeds=(0, 1, 2),
@@ -173,7 +173,7 @@ def test_a_last_block_that_the_network_does_not_have_is_refused(capsys):
     words = ["--experiment=transfer", "--config.source=zoo:digits", "--workdir=run"]
     words += ["--config.target=digits", "--config.last_block=^Block_"]
     assert launch.main(["launch.py", *words]) == 2
-    assert "--config.last_block=^Block_: the pattern" in capsys.readouterr().err
+    assert "--config.last_block=^Block_: pattern is" in capsys.readouterr().err
 
 
 def test_a_network_of_an_architecture_that_is_not_known_is_refused():

@@ -240,7 +240,7 @@ def test_the_settings_say_what_the_value_depends_on():
         (
             "relative_flatness",
             {},
-            r"layer must be found .* got None.* kernels are \[\]",
+            r"layer is None, .* one kernel of \[\]",
         ),
     ],
 )

@@ -81,5 +81,5 @@ def test_trees_of_another_structure_are_refused():
 
 def test_a_network_without_such_a_head_is_refused():
     state = tree(optax.sgd(0.1), 3)
-    with pytest.raises(ValueError, match="'/fc/' matches none of"):
+    with pytest.raises(ValueError, match="'/fc/', which matches none of"):
         transfer.replace_head(state, state, head="/fc/")

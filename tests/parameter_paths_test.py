@@ -35,14 +35,16 @@ def test_the_first_pattern_that_matches_decides():
 
 
 def test_a_pattern_that_matches_nothing_is_refused_with_the_nearest_paths():
-    with pytest.raises(ValueError, match=r"'\^Conv_7/' matches none of 5 .*Conv_0/ker"):
+    with pytest.raises(
+        ValueError, match=r"'\^Conv_7/', which matches none of 5 .*Conv_0/ker"
+    ):
         transfer.matches(TREE, "^Conv_7/")
-    with pytest.raises(ValueError, match="'heads' matches none"):
+    with pytest.raises(ValueError, match="'heads', which matches none"):
         transfer.first_match(TREE, {"heads": 1, "": 0})
 
 
 def test_what_is_no_regular_expression_is_refused():
-    with pytest.raises(ValueError, match=r"'head\(' is no regular expression"):
+    with pytest.raises(ValueError, match=r"'head\('; expected a regular expression"):
         transfer.matches(TREE, "head(")
 
 

@@ -2,9 +2,9 @@
 
 The path of a leaf is its names from the root of the tree, as in
 `classifier/head/kernel`. A pattern matches where `re.search` finds it: `^Conv_` is what
-begins so, and `(^|/)head/` the layer of that name at any depth. What optax has masked
-keeps its path, so a pattern is one for the whole network, also inside of a rule that
-sees a part of it.
+begins so, `kernel$` all but biases and scales, and `(^|/)head/` the layer of that name
+at any depth. What optax has masked keeps its path, so a pattern is one for the whole
+network, also inside of a rule that sees a part of it.
 """
 
 import difflib
@@ -50,15 +50,14 @@ def matches(tree: Any, pattern: str) -> Any:
       A bool for each leaf, in a tree of the same structure.
 
     Raises:
-      ValueError: the pattern is no regular expression, or matches none of the leaves.
+      ValueError: as `search`.
 
     Example:
       >>> matches({"body": {"bias": 0.0}, "head": {"bias": 0.0}}, HEAD)
       {'body': {'bias': False}, 'head': {'bias': True}}
     """
     known, _, structure = flatten(tree)
-    (compiled,) = _compiled([pattern], known)
-    return structure.unflatten(compiled.search(path) is not None for path in known)
+    return structure.unflatten(search(pattern, known))
 
 
 def first_match(tree: Any, values: Mapping[str, Value]) -> Any:
@@ -72,26 +71,25 @@ def first_match(tree: Any, values: Mapping[str, Value]) -> Any:
       A value for each leaf, in a tree of the same structure.
 
     Raises:
-      ValueError: a pattern is no regular expression or matches no leaf, or no pattern
-        matches a leaf.
+      ValueError: as `search`, or no pattern matches a leaf.
 
     Example:
       >>> first_match({"body": 0.0, "head": {"bias": 0.0}}, {HEAD: "new", "": "old"})
       {'body': 'old', 'head': {'bias': 'new'}}
     """
     known, _, structure = flatten(tree)
-    compiled = _compiled(values, known)
-
-    def of_path(path: str) -> Value:
-        for pattern, value in zip(compiled, values.values(), strict=True):
-            if pattern.search(path):
-                return value
-        raise ValueError(
-            f"none of the patterns {list(values)} matches {path}; expected one for "
-            "every path, such as '' at the end, which matches all"
-        )
-
-    return structure.unflatten(map(of_path, known))
+    found: dict[str, Value] = {}
+    for pattern, value in values.items():
+        for path, match in zip(known, search(pattern, known), strict=True):
+            if match:
+                found.setdefault(path, value)
+    for path in known:
+        if path not in found:
+            raise ValueError(
+                f"none of the patterns {list(values)} matches {path}; expected one for "
+                "every path, such as '' at the end, which matches all"
+            )
+    return structure.unflatten(found[path] for path in known)
 
 
 def count_parameters(params: Any, pattern: str = "") -> int:
@@ -105,7 +103,7 @@ def count_parameters(params: Any, pattern: str = "") -> int:
       The number P of entries in these leaves.
 
     Raises:
-      ValueError: as `matches`.
+      ValueError: as `search`.
 
     Example:
       >>> import numpy as np
@@ -128,49 +126,52 @@ def flatten(tree: Any) -> tuple[list[str], list[Any], jax.tree_util.PyTreeDef]:
       tree: of any leaves.
 
     Returns:
-      The path of every leaf, names from the root apart by slashes; the leaves; and the
-      structure, which puts as many values together again.
+      The path of every leaf; the leaves; and the structure, which puts as many values
+      together again.
     """
     leaves, structure = jax.tree_util.tree_flatten_with_path(
         tree, is_leaf=lambda node: isinstance(node, optax.MaskedNode)
     )
-    paths = [
-        jax.tree_util.keystr(path, simple=True, separator="/") for path, _ in leaves
-    ]
-    return paths, [leaf for _, leaf in leaves], structure
+    return (
+        [written(path) for path, _ in leaves],
+        [leaf for _, leaf in leaves],
+        structure,
+    )
 
 
-def _compiled(patterns: Iterable[str], known: Sequence[str]) -> list[re.Pattern]:
-    """Return the patterns, each of which matches a path.
+def written(path: Sequence[Any]) -> str:
+    """Return a path of JAX's as names from the root, separated by slashes."""
+    return jax.tree_util.keystr(tuple(path), simple=True, separator="/")
+
+
+def search(pattern: str, paths: Iterable[str], name: str = "pattern") -> list[bool]:
+    """Tell which paths a pattern matches.
 
     Args:
-      patterns: regular expressions.
-      known: paths; of none, as of what optax puts in the place of parameters, nothing
-        is asked.
+      pattern: regular expression.
+      paths: of leaves; if there are none, as in what optax puts in the place of
+        parameters, only the pattern itself is checked.
+      name: of the argument, for the message.
 
     Returns:
-      The patterns, compiled.
+      A bool for each path.
 
     Raises:
-      ValueError: as `first_match`.
+      ValueError: the pattern is not a regular expression, or matches no path.
     """
-    compiled = []
-    for pattern in patterns:
-        try:
-            compiled.append(re.compile(pattern))
-        except re.error as error:
-            raise ValueError(
-                f"the pattern {pattern!r} is no regular expression: {error}"
-            ) from error
-        if known and not any(map(compiled[-1].search, known)):
-            raise ValueError(
-                f"the pattern {pattern!r} matches none of {len(known)} paths; near it "
-                f"are {', '.join(_nearest(pattern, known))}"
-            )
-    return compiled
-
-
-def _nearest(pattern: str, known: Sequence[str]) -> list[str]:
-    """Return the paths most like the letters of a pattern."""
-    letters = re.sub(r"\\.|[^\w/]", "", pattern)
-    return difflib.get_close_matches(letters, known, n=3, cutoff=0)
+    try:
+        compiled = re.compile(pattern)
+    except re.error as error:
+        raise ValueError(
+            f"{name} is {pattern!r}; expected a regular expression: {error}"
+        ) from error
+    known = list(paths)
+    found = [compiled.search(path) is not None for path in known]
+    if known and not any(found):
+        letters = re.sub(r"\\.|[^\w/]", "", pattern)
+        nearest = difflib.get_close_matches(letters, known, n=3, cutoff=0)
+        raise ValueError(
+            f"{name} is {pattern!r}, which matches none of {len(known)} paths; "
+            f"expected part of one, such as {', '.join(nearest)}"
+        )
+    return found
