@@ -1,5 +1,6 @@
 """Four simulated devices, and arrays whose ranks never promote silently."""
 
+import importlib
 import os
 
 import jax
@@ -15,6 +16,8 @@ os.environ.setdefault("XLA_FLAGS", "--xla_backend_optimization_level=0")
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", DEVICES)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# tyro hashes all of `builtins`, where a doctest may later leave an array.
+importlib.import_module("tyro")
 
 
 def pytest_xdist_auto_num_workers():
