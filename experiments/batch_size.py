@@ -214,7 +214,7 @@ class Compared(NamedTuple):
     rates: Mapping[str, float]
     records: Mapping[str, train.Record]
     updates: Mapping[str, np.ndarray]
-    """To the target [M], NaN for who has not reached it."""
+    """To the target [M], NaN where it was not reached."""
     seconds: Mapping[str, np.ndarray]
     """The same, at the median time of an update."""
 
@@ -297,8 +297,8 @@ def _longer_claims(equal):
     return [
         say.ratio(
             id,
-            f"With the noise the way takes longer: at one rate, {what} needs more "
-            "updates to the same training loss than all examples.",
+            f"Noise makes the way longer: at one rate, {what} needs more updates to "
+            "reach the same training loss than all examples do.",
             f"updates, {name} / all examples",
             (equal.updates[name], equal.updates[ALL]),
             above=1,
@@ -326,8 +326,8 @@ def _cost_claims(config, found, equal):
         dataclasses.replace(counted, seeds=len(config.seeds)),
         report.Claims(source=GUIDE, figure="per_second").ratio(
             "G02",
-            "Batch training is slow: at one rate it takes longer to the same training "
-            "loss than a mini-batch.",
+            "Batch training is slow: at one rate it takes longer to reach the same "
+            "training loss than a mini-batch.",
             "seconds, all examples / mini-batch",
             (equal.seconds[ALL], equal.seconds[MINI]),
             above=1,
@@ -448,7 +448,7 @@ def _best(config, found, best):
     chosen = ", ".join(f"{name} {rate:g}" for name, rate in best.rates.items())
     return report.Section(
         "Each at its best rate",
-        "One rate for all is unfair: a larger batch bears a higher one. Of "
+        "One rate for all is unfair: a larger batch tolerates a higher one. Of "
         f"{len(config.rates)} rates each batch size takes the one that gets it to the "
         f"target in the fewest updates: {chosen}.",
         _table(found, best),

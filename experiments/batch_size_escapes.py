@@ -127,15 +127,15 @@ def _ends(problem, ends, starts):
 
 
 def claims(descents: Descents, source: str) -> list[report.Claim]:
-    """Decide what single examples are good for, and what not."""
+    """Decide what single examples are good for, and what they are not."""
     say = report.Claims(source=source, figure="escapes")
     found = 100 * descents.found
     unit = "points of all descents, one − all examples"
     return [
         say.mean(
             "G03",
-            "All examples stay in a local minimum out of which the changing loss of "
-            "single ones shakes the descent: more of those leave it.",
+            "With all examples a descent stays in a local minimum, out of which the "
+            "changing loss of single examples shakes it: more of those descents leave.",
             unit,
             100 * (descents.escaped[:, 0] - descents.escaped[:, -1]),
             above=0,

@@ -6,7 +6,7 @@ has a mean gradient with expectation g and covariance
 
   Sigma / B  (N - B) / (N - 1),
 
-so its noise has the power tr(Sigma) / B (N - B) / (N - 1), which is none for B = N.
+so its noise has the power tr(Sigma) / B (N - B) / (N - 1), which is zero for B = N.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -191,7 +191,7 @@ def section(noise: Noise) -> report.Section:
             {name: (sizes, share) for name, share in shares.items()},
             ("batch size B (examples)", "noise power · B / tr Σ"),
             log="x",
-            caption="Noise power relative to the 1/B law, and (N − B) / (N − 1), by "
-            "which it is less because a batch takes no example twice.",
+            caption="Noise power relative to the 1/B law, and (N − B) / (N − 1), the "
+            "factor by which it is smaller because a batch takes no example twice.",
         ),
     )

@@ -221,7 +221,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _changes(found):
-    """Return by what factor each measure is larger after the rescaling, [S]."""
+    """Return each measure after the rescaling over that before it, [S]."""
     if found.after is None:
         return {}
     before, after = _values(found.before), _values(found.after)
