@@ -27,8 +27,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import _shells, _surfaces, _trajectories, descents, training
-from lec7 import data, losses, models, report, runs, train, update_rules
+from experiments import descents, training
+from lec7 import data, losses, models, problems, report, runs, train, update_rules
 
 ALMOST, ADAM, COARSE = "almost Adam", "Adam", "Adam, epsilon 1e-7"
 RULES = {
@@ -55,7 +55,8 @@ class Config(runs.Checked):
     batch_size: runs.Count = 32  # examples an update
     # step sizes that each rule is tuned over
     rates: runs.Positives = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
-    default_rate: float = 1e-3  # step size of all rules where it is equal, one of rates
+    # step size of all rules where it is equal, one of rates
+    default_rate: runs.Positive = 1e-3
     max_steps: Steps = 200  # updates of a network
     surface_rate: runs.Positive = 0.3  # step size on the surfaces, where it is equal
     surface_rates: runs.Several = 33  # step sizes tuned over there, from 0.001 to 10
@@ -73,6 +74,16 @@ class Config(runs.Checked):
                 f"default_rate is {self.default_rate:g}; expected one of rates, which "
                 f"are {self.rates}"
             )
+
+
+SMALL = {
+    "seeds": (0, 1),
+    "width": 8,
+    "rates": (1e-3, 1e-1),
+    "max_steps": 10,
+    "surface_rates": 3,
+    "surface_steps": 10,
+}
 
 
 class Findings(NamedTuple):
@@ -118,39 +129,39 @@ def run(config: Config, context: runs.Context) -> Findings:
     return Findings(shell_steps, pictured, steps, trained)
 
 
-def _shell_steps(config: Config) -> np.ndarray:
-    shells = _shells.draw(config.seeds, low=10, high=300)
-    rates = np.full(len(config.seeds), config.surface_rate)
-    path = _shells.follow(RULES[ALMOST], shells, rates, config.surface_steps)
+def _shell_steps(config):
+    shells = problems.shells.draw(config.seeds, low=10, high=300)
+    path = problems.descend(
+        RULES[ALMOST], shells, config.surface_steps, rates=config.surface_rate
+    )
     first = np.abs(path.points[:, 1] - path.points[:, 0])
     return first.mean(axis=1) / config.surface_rate
 
 
-def _picture(config: Config) -> dict[str, descents.Panel]:
-    """Return the panels: two surfaces, at one rate and at the best of each rule."""
-    rates = np.geomspace(1e-3, 10, config.surface_rates)
-    panels = {}
-    for surface in (_surfaces.TACO_SHELL, _surfaces.ROSENBROCK):
-        where = (surface.function, [surface.start], config.surface_steps)
-        best = {name: _trajectories.tune(RULES[name], *where, rates) for name in PAIR}
-        one = dict.fromkeys(PAIR, config.surface_rate)
+def _picture(config):
+    """Return the panels: two problems, at one rate and at the best of each rule."""
+    steps, rates = config.surface_steps, np.geomspace(1e-3, 10, config.surface_rates)
+    one, panels = dict.fromkeys(PAIR, config.surface_rate), {}
+    for problem in (problems.TACO_SHELL, problems.ROSENBROCK):
+        start = problem.from_starts()
+        best = {
+            name: problems.tune(
+                RULES[name], start, steps, rates=rates, score=problems.last_loss
+            ).shared
+            for name in PAIR
+        }
         for title, chosen in (("one rate", one), ("best rates", best)):
             paths = {
-                name: _trajectories.run(RULES[name](chosen[name]), *where)
+                name: problems.descend(RULES[name](chosen[name]), start, steps)
                 for name in PAIR
             }
-            panels[f"{surface.name}, {title}"] = descents.panel(
-                surface, {name: _shells.member(path, 0) for name, path in paths.items()}
+            panels[f"{problem.name}, {title}"] = descents.panel(
+                problem, {name: path.select(0) for name, path in paths.items()}
             )
     return panels
 
 
-def _first_steps(
-    config: Config,
-    dataset: data.Dataset,
-    build: training.Build,
-    make_rule: _trajectories.MakeRule,
-) -> dict[str, np.ndarray]:
+def _first_steps(config, dataset, build, make_rule):
     """Return the updates of the first steps, in rates: largest and rms, each [M, T]."""
     model, rate = build(num_classes=dataset.num_classes), config.default_rate
     rule = make_rule(rate)
@@ -178,11 +189,13 @@ def _first_steps(
 
 def analyse(config: Config, found: Findings) -> report.Report:
     """Decide the claims, and show what was found."""
-    claims = [
-        *_size_claims(found),
-        *_wreckage_claims(config, found),
-        *_cure_claims(config, found),
-    ]
+    claims = report.family(
+        [
+            *_size_claims(found),
+            *_wreckage_claims(config, found),
+            *_cure_claims(config, found),
+        ]
+    )
     return report.Report(
         title="Adam's bias correction",
         question=__doc__.partition("\n")[0],

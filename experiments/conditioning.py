@@ -3,8 +3,8 @@
 A seed draws a taco shell, a quadratic with a condition number and a start of its own,
 and six update rules descend it: first at one rate for all, as the lecture's pictures
 do, then each at the best of as many rates as the others have, since equal rates are
-unfair. Gradient noise, a wrong gradient, the decay of the velocity, and how condition
-grows with the number of parameters on real data are looked at apart.
+unfair. Parts look at gradient noise and a wrong gradient, and at how condition grows
+with the number of parameters on real data.
 
 Run: python launch.py --experiment=conditioning
 
@@ -21,142 +21,179 @@ Data: digits, or any TFDS name
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, NamedTuple
 
 import jax
 import numpy as np
 
-from experiments import _shells, _surfaces, _trajectories
-from experiments._conditioning import many_parameters, measured, sections
-from lec7 import data, report, runs, update_rules
+from experiments import conditioning_noise as noise
+from experiments import conditioning_parameters as parameters
+from experiments import conditioning_speed as speed
+from experiments import descents
+from lec7 import data, problems, report, runs, update_rules
 
 DECAYS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
+EQUAL, TUNED = "one rate for all", "each at its best rate"
+FIRST = 10  # updates in which a rule shows where it is heading
+
+Curvature = Annotated[float, runs.at_least(1)]
+Paths = Mapping[str, problems.Path]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """Which shells are descended, and how the rules are tuned."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
-    seeds: tuple[int, ...] = tuple(range(16))  # shells, at least 2
-    low: float = 10.0  # least condition number of a shell
-    high: float = 300.0  # greatest condition number of a shell
-    condition: float = 100.0  # condition number of the shell in the pictures
-    equal_rate: float = 1.2  # step size of all rules, in units of 1 / condition number
-    rates: int = 49  # step sizes that each rule is tuned over, from 0.001 to 10
-    steps: int = 600  # updates of a path
-    shown: int = 120  # updates of the paths in the pictures, at most `steps`
-    most_steps: int = 2_000  # updates that a rule has for its loss to settle
-    fraction: float = 1e-4  # of the first loss, below which it has settled
+    seeds: runs.Seeds = tuple(range(16))  # shells, at least 2
+    low: Curvature = 10.0  # least condition number of a shell
+    high: Curvature = 300.0  # greatest condition number of a shell
+    condition: Curvature = 100.0  # condition number of the shell in the pictures
+    # step size of all rules, in units of 1 / condition number; SGD diverges at 2
+    equal_rate: runs.Positive = 1.2
+    rates: runs.Several = 49  # step sizes that each rule is tuned over, 0.001 to 10
+    steps: Annotated[int, runs.at_least(20)] = 600  # updates of a path
+    shown: runs.Count = 120  # updates of the paths in the pictures, at most `steps`
+    most_steps: runs.Count = 2_000  # updates that a rule has for its loss to settle
+    fraction: runs.Fraction = 1e-4  # of the first loss, below which it has settled
     widths: tuple[int, ...] = (1, 3, 9)  # neurons of the networks, at least 2 sizes
-    examples: int = 256  # of the training set, for the Hessians of the networks
-    noise: float = 1.0  # standard deviation of a coordinate of a noisy gradient
+    examples: runs.Count = 256  # of the training set, for the Hessians of the networks
+    noise: runs.Positive = 1.0  # standard deviation of a coordinate of a noisy gradient
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
           ValueError: a value is out of its range.
         """
-        runs.require_seeds(self.seeds)
-        if not 1 <= self.low < self.high or self.condition < 1:
-            raise ValueError(
-                f"low is {self.low:g}, high {self.high:g} and condition "
-                f"{self.condition:g}; expected 1 <= low < high and 1 <= condition"
-            )
-        if not 0 < self.equal_rate < 2:
-            raise ValueError(
-                f"equal_rate is {self.equal_rate}; expected more than 0, and less than "
-                "2, at which SGD diverges"
-            )
-        for name, least in (
-            ("rates", 2),
-            ("steps", 20),
-            ("most_steps", 1),
-            ("shown", 1),
-        ):
-            runs.require_at_least(self, least, name)
-        if not 0 < self.fraction < 1 or self.noise <= 0:
-            raise ValueError(
-                f"fraction is {self.fraction} and noise {self.noise}; expected a "
-                "fraction between 0 and 1 and a noise above 0"
-            )
+        super().__post_init__()
+        descents.check_shells(self)
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Descend the shells and decide the claims.
+SMALL = {
+    "seeds": (0, 1, 2),
+    "rates": 5,
+    "steps": 20,
+    "shown": 10,
+    "most_steps": 50,
+    "widths": (1, 2),
+    "examples": 16,
+}
 
-    Args:
-      config: what to descend.
-      context: where to run.
 
-    Returns:
-      Claims, figures and text.
-    """
+class Findings(NamedTuple):
+    """What was measured on N shells; paths are by rule, without its state."""
+
+    conditions: np.ndarray
+    """[N]."""
+    tuned: Mapping[str, problems.Tuned]
+    """Rule -> updates to settle at every rate."""
+    decays: Mapping[float, np.ndarray]
+    """Decay of momentum -> updates to settle at its best rates [N]."""
+    harder: np.ndarray
+    """Updates of SGD to settle at four times the condition number [N]."""
+    equal: Paths
+    """At one rate for all rules."""
+    best: Paths
+    """At every rule's best rates."""
+    borrowed: problems.Path
+    """Of momentum at SGD's best rates."""
+    peaks: np.ndarray
+    """The largest velocity of momentum along the valley, at the one rate [N]."""
+    noise: noise.Noise
+    uneven: parameters.Unevenness
+    pictured: Mapping[str, descents.Panel]
+    """Kind of rates -> the shell in the pictures."""
+
+    def overshoot(self, paths: Paths) -> dict[str, np.ndarray]:
+        """Return by rule how far paths go past the minimum, in % of the way [N]."""
+        return {name: 100 * problems.overshoot(path) for name, path in paths.items()}
+
+    @property
+    def steps(self) -> dict[str, np.ndarray]:
+        """Rule -> updates to settle at its best rates [N]."""
+        return {name: tuned.least for name, tuned in self.tuned.items()}
+
+
+def run(config: Config, context: runs.Context) -> Findings:
+    """Descend the shells."""
     with context.phase("data"):
         dataset = data.standardise(data.load(config.dataset))
     with context.phase("many parameters"):
         examples = data.Split(*(leaf[: config.examples] for leaf in dataset.train))
-        uneven = {
-            "features": many_parameters.least_squares(
-                dataset.train.images, config.seeds
-            ),
-            "networks": many_parameters.networks(
-                examples, dataset.num_classes, config.seeds, config.widths
-            ),
-        }
-    shells = _draw(config)
+        features = parameters.least_squares(dataset.train.images, config.seeds)
+        networks = parameters.networks(
+            examples, dataset.num_classes, config.seeds, config.widths
+        )
+    shown, shells = problems.taco_shell(config.condition), _draw(config)
     with context.phase("tuning"):
-        tuned = _tune(config, context, shells, _trajectories.RULES)
-        decays = _tune(config, context, shells, _by_decay())
-        harder = shells._replace(conditions=4 * shells.conditions)
-        plain = {"SGD": _trajectories.RULES["SGD"]}
-        harder_tuned = _tune(config, context, harder, plain)
+        tune = functools.partial(
+            descents.settle,
+            context,
+            steps=config.most_steps,
+            rates=np.geomspace(1e-3, 10, config.rates),
+            fraction=config.fraction,
+        )
+        tuned, decays = tune(descents.RULES, shells), tune(_by_decay(), shells)
+        harder = tune({"SGD": descents.RULES["SGD"]}, _harder(shells))
     with context.phase("paths"):
-        paths = _descend(config, shells, tuned)
-        study = measured.Study(
-            shells=_shells.Shells(*(leaf[:-1] for leaf in shells)),
-            tuned=_lanes(tuned, np.s_[:-1]),
-            decays={float(name): found.steps[:-1] for name, found in decays.items()},
-            harder=harder_tuned["SGD"].steps[:-1],
-            **uneven,
-            **{name: _lanes(group, np.s_[:-1]) for name, group in paths.items()},
+        conditions = shells.members.condition
+        rates = dict.fromkeys(tuned, config.equal_rate / conditions)
+        equal = _follow(config, shells, rates)
+        best = {name: found.best for name, found in tuned.items()}
+        paths = {EQUAL: equal, TUNED: _follow(config, shells, best)}
+        borrowed = _follow(config, shells, {"momentum": best["SGD"]})
+        noisy = noise.measure(
+            jax.tree.map(lambda leaf: leaf[:-1], shells.members),
+            equal["SGD"],
+            config.seeds,
+            equal_rate=config.equal_rate,
+            scale=config.noise,
         )
-        pictured = {
-            title: _lanes(paths[name], np.s_[-1, : config.shown + 1])
-            for title, name in (
-                (sections.EQUAL, "equal"),
-                (sections.TUNED, "best"),
+    velocity = equal["momentum"].state["velocity"][:-1, :, 0]
+    return Findings(
+        conditions=conditions[:-1],
+        tuned={name: of._replace(scores=of.scores[:-1]) for name, of in tuned.items()},
+        decays={float(name): of.least[:-1] for name, of in decays.items()},
+        harder=harder["SGD"].least[:-1],
+        equal=_drawn(equal),
+        best=_drawn(paths[TUNED]),
+        borrowed=_drawn(borrowed)["momentum"],
+        peaks=np.abs(velocity).max(axis=1),
+        noise=noisy,
+        uneven=parameters.Unevenness(features, networks),
+        pictured={
+            title: descents.panel(
+                shown,
+                {
+                    name: path.select(np.s_[-1, : config.shown + 1])
+                    for name, path in by_rule.items()
+                },
             )
-        }
-    with context.phase("report"):
-        decided = measured.decide(study)
-        return report.Report(
-            title="Ill-conditioned losses",
-            question=__doc__.partition("\n")[0],
-            summary=_summarise(study, decided),
-            claims=decided,
-            sections=sections.sections(config, context.folder, study, pictured),
-        )
+            for title, by_rule in paths.items()
+        },
+    )
 
 
-def _draw(config: Config) -> _shells.Shells:
+def _draw(config):
     """Return the shells of the seeds, and last the one in the pictures."""
-    drawn = _shells.draw(config.seeds, low=config.low, high=config.high)
-    pictured = (config.condition, _surfaces.TACO_SHELL.start, 0.0)
-    pairs = zip(drawn, pictured, strict=True)
-    return _shells.Shells(*(np.concatenate([many, [one]]) for many, one in pairs))
+    drawn = problems.shells.draw(config.seeds, low=config.low, high=config.high)
+    (condition, angle), starts = drawn.members, drawn.starts
+    return problems.Family(
+        drawn.function,
+        problems.shells.Shell(
+            np.append(condition, config.condition), np.append(angle, 0.0)
+        ),
+        np.concatenate([starts, [problems.TACO_SHELL.start]]),
+    )
 
 
-def _lanes(groups: Mapping[str, Any], lanes: Any) -> dict[str, Any]:
-    """Return the same lanes of the arrays of every group."""
-    return {
-        name: jax.tree.map(lambda leaf: leaf[lanes], group)
-        for name, group in groups.items()
-    }
+def _drawn(paths):
+    """Return the paths on the shells of the seeds, without the state of the rules."""
+    return {n: p.select(np.s_[:-1])._replace(state={}) for n, p in paths.items()}
 
 
-def _by_decay() -> dict[str, _trajectories.MakeRule]:
+def _by_decay():
     """Return momentum with each of `DECAYS`, by its decay."""
     return {
         f"{decay:g}": functools.partial(update_rules.momentum, decay=decay)
@@ -164,78 +201,235 @@ def _by_decay() -> dict[str, _trajectories.MakeRule]:
     }
 
 
-def _tune(
-    config: Config,
-    context: runs.Context,
-    shells: _shells.Shells,
-    rules: Mapping[str, _trajectories.MakeRule],
-) -> dict[str, _shells.Tuned]:
-    """Return the best rates of every rule on every shell, with an equal budget."""
-    rates = np.geomspace(1e-3, 10, config.rates)
-    tuned = {}
-    with context.progress.task("tuning", len(rules), unit="rule") as task:
-        for name, make_rule in rules.items():
-            tuned[name] = _shells.tune(
-                make_rule, shells, rates, config.most_steps, fraction=config.fraction
-            )
-            task.update(len(tuned))
-    return tuned
+def _harder(shells):
+    condition, angle = shells.members
+    return shells._replace(members=problems.shells.Shell(4 * condition, angle))
 
 
-def _descend(
-    config: Config, shells: _shells.Shells, tuned: Mapping[str, _shells.Tuned]
-) -> dict[str, Mapping[str, _trajectories.Path]]:
-    """Return the paths at equal and at tuned rates, with noise, and a wrong start."""
-    rules = _trajectories.RULES
-    equal = config.equal_rate / shells.conditions
-    slow = equal * (1 - 0.9)
-    noise = config.noise * np.stack(
-        [
-            np.random.default_rng([seed, 1]).normal(size=(config.steps, 2))
-            for seed in (*config.seeds, 0)
-        ]
-    )
-    kick = np.zeros((config.steps, 2))
-    kick[0] = 1
-    resting = shells._replace(starts=np.zeros_like(shells.starts))
-
-    def follow(name, rates, shells=shells, noise=0.0):
-        return _shells.follow(rules[name], shells, rates, config.steps, noise=noise)
-
+def _follow(config, shells, rates):
+    """Return the paths of the rules at their rates."""
     return {
-        "equal": {name: follow(name, equal) for name in rules},
-        "best": {name: follow(name, tuned[name].rates) for name in rules},
-        "borrowed": {"momentum": follow("momentum", tuned["SGD"].rates)},
-        "noisy": {name: follow(name, equal, noise=noise) for name in rules},
-        "floor": {
-            "SGD": follow("SGD", equal, resting, noise),
-            "momentum": follow("momentum", equal, resting, noise),
-            "momentum, rate (1 - decay)": follow("momentum", slow, resting, noise),
-        },
-        "wrong": {
-            name: _shells.follow(make_rule, resting, equal, config.steps, noise=kick)
-            for name, make_rule in (
-                ("momentum", update_rules.momentum),
-                ("Nesterov", update_rules.nesterov_lookahead),
-            )
-        },
+        name: problems.descend(descents.RULES[name], shells, config.steps, rates=rate)
+        for name, rate in rates.items()
     }
 
 
-def _summarise(study: measured.Study, decided: list[report.Claim]) -> str:
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide the claims, and show what was found."""
+    claims = [
+        *speed.claims(found),
+        *parameters.claims(found.uneven),
+        *noise.claims(found.noise),
+        *_way_claims(found),
+        *_overshoot_claims(found),
+    ]
+    # In the lecture's order.
+    claims = report.family(sorted(claims, key=lambda claim: claim.id))
+    return report.Report(
+        title="Ill-conditioned losses",
+        question=__doc__.partition("\n")[0],
+        summary=_summary(found, claims),
+        claims=claims,
+        sections=[
+            *descents.sections(
+                found.pictured,
+                heading="The taco shell",
+                text=(
+                    "The loss is `(x² + k y²) / 2`: the ratio of its curvatures is the "
+                    "condition number k. At one rate for all rules the picture is that "
+                    "of the lecture, and unfair: a rule that divides by the size of "
+                    "the gradient takes steps of about the rate, whatever the scale of "
+                    "the loss."
+                ),
+                shown=(
+                    f"Six rules on a shell of condition number {config.condition:g}, "
+                    f"{config.shown} updates; the rate for all is "
+                    f"{config.equal_rate:g} / k."
+                ),
+            ),
+            speed.section(config, found),
+            _ways(found),
+            report.Section(
+                "The velocity", speed.decays(found), noise.wrong_velocity(found.noise)
+            ),
+            noise.section(
+                found.noise, found.conditions, steps=config.steps, scale=config.noise
+            ),
+            parameters.section(config.dataset, found.uneven),
+        ],
+    )
+
+
+def _say(time, figure):
+    return report.Claims(source=f"lecture, {time}", figure=figure)
+
+
+def _summary(found, claims):
     steps = "; ".join(
-        f"{name}, {np.median(tuned.steps):.0f}" for name, tuned in study.tuned.items()
+        f"{name}, {np.median(steps):.0f}" for name, steps in found.steps.items()
     )
     past = {
-        name: report.format_number(100 * float(_shells.overshoot(path).mean()))
-        for name, path in study.equal.items()
+        name: report.format_number(float(over.mean()))
+        for name, over in found.overshoot(found.equal).items()
     }
-    places = next(claim for claim in decided if claim.id == "L27.unfair")
     return (
         "Median updates until the loss has settled, each rule at its best rate: "
         f"{steps}. At one rate for all, momentum goes past the minimum by "
         f"{past['momentum']} % of the way along the flat direction, Nesterov by "
         f"{past['Nesterov']} % and Adam by {past['Adam']} %. When every rule has its "
-        f"own best rate, {report.format_number(places.effect)} % of the pairs of rules "
-        "change places."
+        f"own best rate, {report.effects(claims)['L27.unfair']} % of the pairs of "
+        "rules change places."
+    )
+
+
+def _way_claims(found):
+    equal, best = found.equal, found.best
+    along, across = problems.travelled(best["SGD"])
+    zigzag = {
+        "L11.zigzag": ("at SGD's best rate", found.borrowed),
+        "L11.zigzag_tuned": ("each at its own best rate,", best["momentum"]),
+    }
+    bends = {
+        "L23": (
+            "0:33:49",
+            "AdaGrad speeds up the dimension of small gradients and slows the other: "
+            "in ten updates it",
+            ("AdaGrad", "SGD"),
+        ),
+        "L26": (
+            "0:37:04",
+            "RMSProp bends its path per dimension: in ten updates it",
+            ("RMSProp", "momentum"),
+        ),
+        "L33.adapts": (
+            "0:43:11",
+            "Adam adapts per dimension: in ten updates it",
+            ("Adam", "momentum"),
+        ),
+    }
+    return [
+        _say("0:17:00", "travelled").ratio(
+            "L01",
+            "SGD zig-zags: at its best rate it travels farther across the valley than "
+            "along it.",
+            "way across / way along",
+            (across, along),
+            above=1,
+        ),
+        *(
+            _say("0:25:16", "travelled").ratio(
+                id,
+                f"Momentum cancels the zig-zag: {rates} it travels less across the "
+                "valley than SGD.",
+                "way across, momentum / SGD",
+                (problems.travelled(path)[1], across),
+                below=1,
+            )
+            for id, (rates, path) in zigzag.items()
+        ),
+        *(
+            _say(time, "trajectories").ratio(
+                id,
+                f"{start} goes farther along for its way across than {pair[1]}.",
+                "way along / across, " + " / ".join(pair),
+                tuple(np.divide(*problems.travelled(equal[n], FIRST)) for n in pair),
+                above=1,
+            )
+            for id, (time, start, pair) in bends.items()
+        ),
+        _say("0:37:34", "losses_equal").paired(
+            "L27",
+            "At the same rate AdaGrad is left behind: at the end it has more of the "
+            "way along the valley before it than RMSProp.",
+            "% of the way left, AdaGrad − RMSProp",
+            tuple(100 * problems.left_to_go(equal[n]) for n in ("AdaGrad", "RMSProp")),
+            above=0,
+        ),
+    ]
+
+
+def _overshoot_claims(found):
+    equal, best = found.overshoot(found.equal), found.overshoot(found.best)
+    crossed = problems.updates_to_cross(found.equal["momentum"])[:, None]
+    x = found.equal["SGD"].points[..., 0]
+    left = np.take_along_axis(x, crossed, axis=1)[:, 0]
+    less = {
+        "L22": ("0:33:04", "Nesterov", False),
+        "L22.tuned": ("0:33:04", "Nesterov", True),
+        "L26.overshoot": ("0:37:04", "RMSProp", False),
+        "L26.tuned": ("0:37:04", "RMSProp", True),
+        "L33.less": ("0:43:11", "Adam", False),
+        "L33.less_tuned": ("0:43:11", "Adam", True),
+    }
+    whole = {
+        "L19": (
+            _say("0:31:29", "overshoot"),
+            "Momentum overshoots the minimum and comes back.",
+            equal["momentum"],
+        ),
+        "L33": (
+            _say("0:43:11", "overshoot_tuned"),
+            "Adam overshoots, at its best rate.",
+            best["Adam"],
+        ),
+    }
+    return [
+        *(
+            say.mean(id, statement, "% of the way", values, above=0)
+            for id, (say, statement, values) in whole.items()
+        ),
+        _say("0:31:29", "trajectories").mean(
+            "L19.behind",
+            "SGD is far behind: when momentum passes the minimum, SGD at the same rate "
+            "has more than half of the way before it.",
+            "% of the way left",
+            100 * left / x[:, 0],
+            above=50,
+        ),
+        *(
+            _say(time, "overshoot_tuned" if tuned else "overshoot").paired(
+                id,
+                f"{rule} overshoots less than momentum, "
+                f"{'each at its best' if tuned else 'at the same'} rate.",
+                f"% of the way, {rule} − momentum",
+                tuple((best if tuned else equal)[name] for name in (rule, "momentum")),
+                below=0,
+            )
+            for id, (time, rule, tuned) in less.items()
+        ),
+    ]
+
+
+def _ways(found):
+    several = {
+        "SGD": found.best["SGD"],
+        "momentum, SGD's rate": found.borrowed,
+        "momentum": found.best["momentum"],
+        "Nesterov": found.best["Nesterov"],
+    }
+    return report.Section(
+        "Zig-zag and overshoot",
+        noise.by_condition(
+            "travelled",
+            found.conditions,
+            {n: np.divide(*problems.travelled(p)[::-1]) for n, p in several.items()},
+            "way across / way along",
+            "Distance travelled back and forth across the valley, over that along it; "
+            "each at its best rate, and momentum also at that of SGD.",
+        ),
+        *(
+            noise.by_condition(
+                name,
+                found.conditions,
+                found.overshoot(paths),
+                "overshoot (% of the way)",
+                "How far a path goes past the minimum along the flat direction; "
+                f"{rates}.",
+                log="x",
+            )
+            for name, rates, paths in (
+                ("overshoot", EQUAL, found.equal),
+                ("overshoot_tuned", TUNED, found.best),
+            )
+        ),
     )

@@ -1,28 +1,92 @@
-"""Descents on surfaces of two parameters, as they are found and as they are shown."""
+"""Descents on losses of two parameters: the rules that go there, and the pictures."""
 
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import _surfaces, _trajectories
-from lec7 import report
+from lec7 import problems, report, runs, update_rules
+
+# The rules of first order, each by its learning rate alone.
+RULES: Mapping[str, problems.MakeRule] = {
+    "SGD": update_rules.sgd,
+    "momentum": update_rules.momentum,
+    "Nesterov": update_rules.nesterov,
+    "AdaGrad": update_rules.adagrad,
+    "RMSProp": update_rules.rmsprop,
+    "Adam": update_rules.adam,
+}
+
+
+def check_shells(config: Any) -> None:
+    """Refuse a range of condition numbers or a rate that cannot be."""
+    if not config.low < config.high:
+        raise ValueError(
+            f"low is {config.low:g} and high {config.high:g}; expected low < high"
+        )
+    if not config.equal_rate < 2:
+        raise ValueError(
+            f"equal_rate is {config.equal_rate}; expected less than 2, at which SGD "
+            "diverges"
+        )
+
+
+def settle(
+    context: runs.Context,
+    rules: Mapping[str, problems.MakeRule],
+    losses: problems.Family,
+    steps: int,
+    *,
+    rates: np.ndarray,
+    fraction: float,
+) -> dict[str, problems.Tuned]:
+    """Tune every rule to settle soonest, below a fraction of the first loss."""
+
+    def score(losses):
+        return problems.updates_to_settle(losses, fraction)
+
+    tuned = {}
+    with context.progress.task("tuning", len(rules), unit="rule") as task:
+        for name, make_rule in rules.items():
+            tuned[name] = problems.tune(
+                make_rule, losses, steps, rates=rates, score=score
+            )
+            task.update(len(tuned))
+    return tuned
 
 
 class Panel(NamedTuple):
-    """What several rules do on one surface."""
+    """What several rules do on one problem."""
 
     ground: report.Landscape
     minima: np.ndarray
     """[K, 2]."""
-    paths: Mapping[str, _trajectories.Path]
+    paths: Mapping[str, problems.Path]
     """Rule -> its path."""
 
 
-def panel(surface: _surfaces.Surface, paths: Mapping[str, _trajectories.Path]) -> Panel:
-    """Return the panel of a surface."""
-    minima = np.reshape(surface.minima, (-1, 2))
-    return Panel(_surfaces.landscape(surface), minima, paths)
+def panel(problem: problems.Problem, paths: Mapping[str, problems.Path]) -> Panel:
+    """Return the panel of a problem."""
+    minima = np.reshape(problem.minima, (-1, 2))
+    return Panel(landscape(problem), minima, paths)
+
+
+def landscape(problem: problems.Problem, *, resolution: int = 121) -> report.Landscape:
+    """Return a problem as figures draw it.
+
+    Figures space contours by the logarithm of the loss, so it is given above the lowest
+    loss in sight, and no less than a ten-thousandth of the highest.
+    """
+    x, y, losses = problem.grid(resolution)
+    heights = losses - min(losses.min(), 0.0)
+    return report.Landscape(
+        x=x,
+        y=y,
+        losses={problem.name: np.maximum(heights, 1e-4 * heights.max())},
+        x_label="x",
+        y_label="y",
+        loss_label="loss" if losses.min() >= 0 else "loss above the lowest in sight",
+    )
 
 
 def sections(

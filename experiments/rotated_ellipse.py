@@ -18,14 +18,14 @@ Data: none
 
 import dataclasses
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import numpy as np
 import optax
 
-from experiments import _shells, _surfaces, _trajectories, descents
-from lec7 import report, runs, update_rules
+from experiments import descents
+from lec7 import problems, report, runs, update_rules
 
 LINEAR = ("SGD", "momentum", "Nesterov")
 PER_COORDINATE = ("AdaGrad", "RMSProp", "Adam")
@@ -38,49 +38,44 @@ def _make_newton(rate: jax.Array) -> optax.GradientTransformation:
     return update_rules.newton()
 
 
-RULES = {**_trajectories.RULES, "Newton": _make_newton}
+RULES = {**descents.RULES, "Newton": _make_newton}
+
+
+Curvature = Annotated[float, runs.at_least(1)]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """Which ellipses are descended, and how the rules are tuned."""
 
-    seeds: tuple[int, ...] = tuple(range(16))  # ellipses, at least 2
-    low: float = 10.0  # least condition number
-    high: float = 300.0  # greatest condition number
-    condition: float = 100.0  # condition number of the ellipse in the pictures
-    angle: float = 30.0  # by which it is turned there, degrees
-    angles: int = 13  # at which rules are tuned on it, from 0 to 90 degrees
-    equal_rate: float = 1.2  # step size of all rules, in units of 1 / condition number
-    rates: int = 49  # step sizes that each rule is tuned over, from 0.001 to 10
-    steps: int = 120  # updates of a path
-    most_steps: int = 2_000  # updates that a rule has for its loss to settle
-    fraction: float = 1e-4  # of the first loss, below which it has settled
+    seeds: runs.Seeds = tuple(range(16))  # ellipses, at least 2
+    low: Curvature = 10.0  # least condition number
+    high: Curvature = 300.0  # greatest condition number
+    condition: Curvature = 100.0  # condition number of the ellipse in the pictures
+    angle: runs.Positive = 30.0  # by which it is turned there, degrees below 90
+    angles: runs.Several = 13  # at which rules are tuned on it, from 0 to 90 degrees
+    # step size of all rules, in units of 1 / condition number; SGD diverges at 2
+    equal_rate: runs.Positive = 1.2
+    rates: runs.Several = 49  # step sizes that each rule is tuned over, 0.001 to 10
+    steps: runs.Several = 120  # updates of a path
+    most_steps: runs.Several = 2_000  # updates that a rule has for its loss to settle
+    fraction: runs.Fraction = 1e-4  # of the first loss, below which it has settled
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
           ValueError: a value is out of its range.
         """
-        runs.require_seeds(self.seeds)
-        if not 1 <= self.low < self.high or self.condition < 1:
-            raise ValueError(
-                f"low is {self.low:g}, high {self.high:g} and condition "
-                f"{self.condition:g}; expected 1 <= low < high and 1 <= condition"
-            )
-        if not (0 < self.equal_rate < 2 and 0 < self.fraction < 1):
-            raise ValueError(
-                f"equal_rate is {self.equal_rate} and fraction {self.fraction}; "
-                "expected a rate between 0 and 2, at which SGD diverges, and a "
-                "fraction between 0 and 1"
-            )
-        if not 0 < self.angle < 90:
+        super().__post_init__()
+        descents.check_shells(self)
+        if not self.angle < 90:
             raise ValueError(
                 f"angle is {self.angle:g}; expected between 0 and 90 degrees"
             )
-        for name in ("angles", "rates", "steps", "most_steps"):
-            runs.require_at_least(self, 2, name)
+
+
+SMALL = {"seeds": (0, 1, 2), "angles": 2, "rates": 5, "steps": 10, "most_steps": 50}
 
 
 class Findings(NamedTuple):
@@ -100,10 +95,10 @@ class Findings(NamedTuple):
 
 def run(config: Config, context: runs.Context) -> Findings:
     """Descend the ellipses, aligned and turned."""
-    aligned = _shells.draw(config.seeds, low=config.low, high=config.high)
+    aligned = problems.shells.draw(config.seeds, low=config.low, high=config.high)
     generators = (np.random.default_rng([seed, 1]) for seed in config.seeds)
     angles = np.radians([generator.uniform(10, 80) for generator in generators])
-    pair = {ALIGNED: aligned, TURNED: _shells.turn(aligned, angles)}
+    pair = {ALIGNED: aligned, TURNED: problems.shells.turn(aligned, angles)}
     fan = _fan(config)
     with context.phase("tuning"):
         tuned = {name: _tune(config, context, shells) for name, shells in pair.items()}
@@ -114,87 +109,74 @@ def run(config: Config, context: runs.Context) -> Findings:
     return Findings(
         steps={name: _steps(found) for name, found in tuned.items()},
         deviations=deviations,
-        angles=np.degrees(fan.angles),
+        angles=np.degrees(fan.members.angle),
         steps_by_angle=_steps(by_angle),
         pictured=pictured,
     )
 
 
-def _fan(config: Config) -> _shells.Shells:
+def _fan(config):
     """Return the ellipse of the pictures, turned by each angle [A]."""
     degrees = np.union1d(np.linspace(0, 90, config.angles), config.angle)
     many = np.ones(len(degrees))
-    starts = many[:, None] * _surfaces.TACO_SHELL.start
-    shells = _shells.Shells(config.condition * many, starts, 0 * many)
-    return _shells.turn(shells, np.radians(degrees))
+    ellipses = problems.Family(
+        problems.shells.height,
+        problems.shells.Shell(config.condition * many, 0 * many),
+        many[:, None] * problems.TACO_SHELL.start,
+    )
+    return problems.shells.turn(ellipses, np.radians(degrees))
 
 
-def _tune(
-    config: Config, context: runs.Context, shells: _shells.Shells
-) -> dict[str, _shells.Tuned]:
+def _tune(config, context, shells):
     """Return the best rates of every rule on every shell, with an equal budget."""
     rates = np.geomspace(1e-3, 10, config.rates)
-    tuned = {}
-    with context.progress.task("tuning", len(RULES), unit="rule") as task:
-        for name, make_rule in RULES.items():
-            tuned[name] = _shells.tune(
-                make_rule,
-                shells,
-                rates if name != "Newton" else rates[:1],
-                config.most_steps,
-                fraction=config.fraction,
-            )
-            task.update(len(tuned))
-    return tuned
+    given = {"steps": config.most_steps, "fraction": config.fraction}
+    tuned = descents.settle(context, descents.RULES, shells, rates=rates, **given)
+    newton = {"Newton": _make_newton}
+    return tuned | descents.settle(context, newton, shells, rates=rates[:1], **given)
 
 
-def _steps(tuned: Mapping[str, _shells.Tuned]) -> dict[str, np.ndarray]:
-    return {name: found.steps for name, found in tuned.items()}
+def _steps(tuned):
+    return {name: found.least for name, found in tuned.items()}
 
 
-def _deviations(
-    config: Config,
-    pair: Mapping[str, _shells.Shells],
-    angles: np.ndarray,
-    tuned: Mapping[str, _shells.Tuned],
-) -> dict[str, dict[str, np.ndarray]]:
+def _deviations(config, pair, angles, tuned):
     """Return how far turned paths are from the others, turned: rates -> rule -> [N]."""
-    equal = config.equal_rate / pair[ALIGNED].conditions
+    equal = config.equal_rate / pair[ALIGNED].members.condition
 
     def deviation(name, rates):
         aligned, turned = (
-            _shells.follow(RULES[name], shells, rates, config.steps).points
+            problems.descend(RULES[name], shells, config.steps, rates=rates).points
             for shells in pair.values()
         )
-        apart = np.linalg.norm(turned - _shells.rotate(aligned, angles), axis=2)
+        expected = problems.shells.rotate(aligned, angles)
+        apart = np.linalg.norm(turned - expected, axis=2)
         return apart.max(axis=1) / np.linalg.norm(aligned[:, 0], axis=1)
 
     return {
         "equal rates": {name: deviation(name, equal) for name in RULES},
-        "best rates": {name: deviation(name, tuned[name].rates) for name in RULES},
+        "best rates": {name: deviation(name, tuned[name].best) for name in RULES},
     }
 
 
-def _pictured(
-    config: Config, fan: _shells.Shells, tuned: Mapping[str, _shells.Tuned]
-) -> dict[str, descents.Panel]:
+def _pictured(config, fan, tuned):
     """Return the panels: the ellipse as it is, and turned, at both kinds of rates."""
-    equal = np.full(len(fan.angles), config.equal_rate / config.condition)
-    degrees = np.degrees(fan.angles).round(6)
+    angles = fan.members.angle
+    degrees = np.degrees(angles).round(6)
     panels = {}
     for title, rate in (
-        ("one rate", lambda name: equal),
-        ("best rates", lambda name: tuned[name].rates),
+        ("one rate", lambda name: config.equal_rate / config.condition),
+        ("best rates", lambda name: tuned[name].best),
     ):
         followed = {
-            name: _shells.follow(make_rule, fan, rate(name), config.steps)
+            name: problems.descend(make_rule, fan, config.steps, rates=rate(name))
             for name, make_rule in RULES.items()
         }
         for angle in (0, config.angle):
             place = int(np.flatnonzero(degrees == angle)[0])
             panels[f"{title}, {angle:g}°"] = descents.panel(
-                _surfaces.rotated_quadratic(config.condition, fan.angles[place]),
-                {name: _shells.member(path, place) for name, path in followed.items()},
+                problems.rotated_ellipse(config.condition, angles[place]),
+                {name: path.select(place) for name, path in followed.items()},
             )
     return panels
 
@@ -213,7 +195,9 @@ def analyse(config: Config, found: Findings) -> report.Report:
             "Median updates until the loss has settled, each rule at its best rate, on "
             f"aligned and on turned ellipses: {updates}."
         ),
-        claims=[*_cost_claims(found.steps), *_path_claims(found.deviations)],
+        claims=report.family(
+            [*_cost_claims(found.steps), *_path_claims(found.deviations)]
+        ),
         sections=[
             *descents.sections(
                 found.pictured,

@@ -1,23 +1,6 @@
 """Settings that make every experiment run in seconds."""
 
 SMALL = {
-    "bias_correction": {
-        "seeds": (0, 1),
-        "width": 8,
-        "rates": (1e-3, 1e-1),
-        "max_steps": 10,
-        "surface_rates": 3,
-        "surface_steps": 10,
-    },
-    "conditioning": {
-        "seeds": (0, 1, 2),
-        "rates": 5,
-        "steps": 20,
-        "shown": 10,
-        "most_steps": 50,
-        "widths": (1, 2),
-        "examples": 16,
-    },
     "edge_of_stability": {
         "examples": 64,
         "seeds": (0, 1),
@@ -73,13 +56,6 @@ SMALL = {
         "units": 8,
         "batch_size": 8,
         "updates": 20,
-    },
-    "rotated_ellipse": {
-        "seeds": (0, 1, 2),
-        "angles": 2,
-        "rates": 5,
-        "steps": 10,
-        "most_steps": 50,
     },
     "saddles": {
         "seeds": (0,),

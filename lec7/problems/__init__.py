@@ -8,6 +8,7 @@ from lec7.problems import noisy_sine, shells
 from lec7.problems.descent import MakeRule, Path, Tuned, descend, draw_noise, tune
 from lec7.problems.family import Family
 from lec7.problems.path_measures import (
+    last_loss,
     left_to_go,
     overshoot,
     straightness,
@@ -53,6 +54,7 @@ __all__ = [
     "Tuned",
     "descend",
     "draw_noise",
+    "last_loss",
     "left_to_go",
     "noisy_sine",
     "overshoot",

@@ -49,6 +49,18 @@ def updates_below(losses: np.ndarray, level: ArrayLike) -> np.ndarray:
     return np.where(below.any(axis=-1), below.argmax(axis=-1), steps).astype(float)
 
 
+def last_loss(losses: np.ndarray) -> np.ndarray:
+    """Return the loss after the last update.
+
+    Args:
+      losses: [..., T + 1].
+
+    Returns:
+      [...].
+    """
+    return losses[..., -1]
+
+
 def overshoot(path: descent.Path) -> np.ndarray:
     """Return how far paths go past the minimum along the flat direction.
 

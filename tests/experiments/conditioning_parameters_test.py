@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+
+from experiments import conditioning_parameters
+from lec7 import data
+
+
+def test_least_squares_is_no_better_conditioned_for_more_of_the_pixels():
+    images = np.random.default_rng(0).normal(size=(40, 4, 4, 1))
+    images[:, 0] = 3.0
+    found = conditioning_parameters.least_squares(images, (0, 1))
+    assert list(found) == [2, 4, 8]
+    assert np.all(np.diff(list(found.values()), axis=0) >= 0)
+    order = np.random.default_rng(1).permutation(12)[:4]
+    features = images[:, 1:].reshape(40, 12)[:, order]
+    values = np.linalg.eigvalsh(features.T @ features)
+    assert found[4][1] == pytest.approx(values[-1] / values[0], rel=1e-9)
+
+
+def test_the_imbalance_of_a_network_is_its_top_curvature_over_the_mean():
+    generator = np.random.default_rng(0)
+    images = generator.normal(size=(20, 2, 2, 1)).astype(np.float32)
+    split = data.Split(images, np.arange(20, dtype=np.int32) % 3)
+    (size, ratios), *others = conditioning_parameters.networks(
+        split, 3, (0, 1), (2,)
+    ).items()
+    assert not others and size == 4 * 2 + 2 + 2 * 3 + 3
+    assert np.all((ratios > 1) & (ratios <= size)) and ratios[0] != ratios[1]
