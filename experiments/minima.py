@@ -24,7 +24,6 @@ from lec7 import (
     update_rules,
 )
 
-MODELS = {"mlp": models.MLP, "convnet": models.ConvNet}
 RULES = {
     "sgd": update_rules.sgd,
     "momentum": update_rules.momentum,
@@ -83,7 +82,7 @@ def train_both(
 
     return {
         group: study.population(
-            functools.partial(MODELS[config.model], batch_norm=config.batch_norm),
+            functools.partial(models.make, config.model, batch_norm=config.batch_norm),
             optax.inject_hyperparams(rule)(weight_decay=0.0),
             name=group + suffix,
             seeds=seeds,
@@ -222,7 +221,7 @@ def probe(
         name: data.chunks(split, CHUNKS[config.model]) for name, split in splits.items()
     }
     model = study.network(
-        functools.partial(MODELS[config.model], batch_norm=config.batch_norm)
+        functools.partial(models.make, config.model, batch_norm=config.batch_norm)
     )
     return Probe(model, batches, config.seeds, context.progress)
 

@@ -1,5 +1,6 @@
 """Networks, one architecture a file, their layers, and their initial values."""
 
+from lec7.models.architectures import make
 from lec7.models.convnet import ConvNet
 from lec7.models.convolution import Conv, max_pool
 from lec7.models.initialise import initialise
@@ -44,6 +45,7 @@ __all__ = [
     "initialise",
     "linear_decay",
     "load_pretrained",
+    "make",
     "max_pool",
     "resnet110",
     "resnet18",
