@@ -4,7 +4,7 @@ A small network learns a few images of each class, so that it overfits: with non
 L2, dropout of units, of channels and of weights, BatchNorm, both BatchNorm and dropout,
 augmentation, fractional max pooling and stochastic depth. Validation chooses the
 strength of each out of three. Then all are compared in the test, seed by seed, with the
-network without it, and Holm's correction says which differences are no chance.
+network without it, and Holm's correction says which differences are not chance.
 
 Run: python launch.py --experiment=regularizers
 
@@ -21,142 +21,439 @@ Data: digits, or any TFDS name
 """
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple
 
-from experiments._regularizers import (
-    claims,
-    comparisons,
-    configurations,
-    details,
-    reliance,
-    sections,
-    study,
-)
+import numpy as np
+
+from experiments import regularizers_recipes as recipes
+from experiments import regularizers_reliance as reliance
+from experiments import regularizers_strengths as strengths
+from experiments import training
 from lec7 import data, report, runs
+
+MARGIN = 1.0  # points of test accuracy that count as no difference
+SINGLE = recipes.NAMES[:-1]  # what one may add to the network of `none`
+NOISE = {
+    "L52": ("dropout", "0:55:47", "Dropout regularises"),
+    "L52.channel": (
+        "channel dropout",
+        "0:55:47",
+        "In convolutions whole channels may be dropped",
+    ),
+    "L59": ("BatchNorm", "1:03:46", "BatchNorm is a regulariser"),
+    "L61": ("augmentation", "1:04:43", "Augmentation regularises"),
+    "L63": ("DropConnect", "1:06:49", "Dropping weights regularises"),
+    "L64": ("fractional pooling", "1:07:12", "Random pooling regions regularise"),
+    "L65": ("stochastic depth", "1:08:05", "Dropping layers regularises"),
+}
+CURVES = ("none", "dropout", "BatchNorm", "BatchNorm + dropout")
+INTERVALS = "Means with their 95 % intervals over seeds."
+Channels = Annotated[
+    tuple[int, ...],
+    runs.Range("one or more, each at least 1", lambda of: min(of, default=0) >= 1),
+]
+SMALL = {
+    "per_class": 2,
+    "seeds": (0, 1),
+    "regularisers": ("dropout",),
+    "channels": (4,),
+    "units": 8,
+    "batch_size": 8,
+    "updates": 20,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """On what the regularisers are compared, and how long each is trained."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
-    per_class: int = 10  # training images of each class, so few that networks overfit
-    seeds: tuple[int, ...] = tuple(range(8))  # networks of a population, at least 2
+    per_class: runs.Count = 10  # training images of each class, too few to generalise
+    seeds: runs.Seeds = tuple(range(8))  # networks of a population, at least 2
     # what is compared, each with the same network without it
-    regularisers: tuple[str, ...] = configurations.NAMES
+    regularisers: runs.Some[recipes.NAMES] = recipes.NAMES
     # of the stages of the convolutional network; the residual one begins with half
-    channels: tuple[int, ...] = (16, 32)
-    units: int = 64  # of the hidden layer
-    batch_size: int = 32  # examples an update, a multiple of 4
-    learning_rate: float = 0.02  # of SGD with momentum 0.9
-    updates: int = 300  # of every training
-    evaluate_every: int = 10  # updates between two looks at the training loss
+    channels: Channels = (16, 32)
+    units: runs.Count = 64  # of the hidden layer
+    batch_size: runs.Count = 32  # examples an update, a multiple of 4
+    learning_rate: runs.Positive = 0.02  # of SGD with momentum 0.9
+    updates: runs.Count = 300  # of every training
+    evaluate_every: runs.Count = 10  # updates between two looks at the training loss
     # training losses to which updates are counted, nats
-    targets: tuple[float, ...] = (0.1, 0.001)
+    targets: runs.Positives = (0.1, 0.001)
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
-          ValueError: a value is out of its range.
+          ValueError: the batch size is not a multiple of 4.
         """
-        runs.require_seeds(self.seeds)
-        runs.require_positive(self, "learning_rate")
-        counts = ("per_class", "units", "batch_size", "updates", "evaluate_every")
-        runs.require_at_least(self, 1, *counts)
-        unknown = set(self.regularisers) - set(configurations.NAMES)
-        if unknown or not self.regularisers:
-            raise ValueError(
-                f"regularisers is {self.regularisers}; expected one or more of "
-                f"{', '.join(configurations.NAMES)}"
-            )
-        if min(self.targets, default=1) <= 0:
-            raise ValueError(f"targets is {self.targets}; expected each more than 0")
+        super().__post_init__()
         if self.batch_size % 4:
             raise ValueError(
                 f"batch_size is {self.batch_size}; expected a multiple of 4"
             )
-        if not self.channels or min(self.channels) < 1:
-            raise ValueError(
-                f"channels is {self.channels}; expected one or more, each at least 1"
-            )
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Train with every regulariser at every strength, and decide the claims.
+class Findings(NamedTuple):
+    """All that was measured."""
 
-    Args:
-      config: on what, and for how long.
-      context: where and on what to run.
-
-    Returns:
-      Claims, figures and text.
-
-    Raises:
-      UsageError: the batch size is not a multiple of the number of devices, or a class
-        has too few examples.
-    """
-    if config.batch_size % len(context.devices):
-        raise runs.UsageError(
-            f"a batch of {config.batch_size} examples cannot be divided over --devices="
-            f"{len(context.devices)}: expected a multiple"
-        )
-    with context.phase("data"):
-        dataset, regularisers = _prepare(config)
-    plan = study.Plan(
-        config.seeds,
-        config.batch_size,
-        config.learning_rate,
-        config.updates,
-        config.evaluate_every,
-    )
-    with context.phase("training"):
-        trained = study.train_all(context, regularisers, dataset, plan)
-        found = study.Study(dataset, trained, config.targets)
-    with context.phase("measuring"):
-        relied = {
-            name: reliance.measure(
-                regularisers[name].recipes[trained[name].best].model,
-                trained[name].chosen,
-                dataset.test,
-            )
-            for name in ("none", "dropout")
-            if "dropout" in trained
-        }
-    with context.phase("report"):
-        compared = comparisons.compare(found)
-        return report.Report(
-            title="Regularisers",
-            question=__doc__.partition("\n")[0],
-            summary=sections.summary(found, compared),
-            claims=claims.decide(found, relied),
-            sections=[
-                sections.setting(found, plan),
-                sections.table(context.folder, found, compared),
-                details.strengths(context.folder, found),
-                details.training(context.folder, found),
-                *([details.features(context.folder, relied)] if relied else []),
-            ],
-        )
+    trained: Mapping[str, strengths.Trained]
+    """By the name of the regulariser."""
+    relied: Mapping[str, reliance.Reliance]
+    """`dropout` and `none` -> what hidden units owe to each other, or empty."""
+    examples: Mapping[str, int]
+    """Split -> how many it has."""
+    num_classes: int
 
 
-def _prepare(
-    config: Config,
-) -> tuple[data.Dataset, dict[str, configurations.Regulariser]]:
-    """Return the standardised data, and the regularisers by their names."""
-    whole = data.load(config.dataset)
-    few = dataclasses.replace(whole, train=study.subset(whole.train, config.per_class))
-    images = few.train.images
-    augmentations = configurations.augmentations(
+class Comparison(NamedTuple):
+    """A regulariser beside its control, seed by seed."""
+
+    name: str
+    control: str
+    difference: np.ndarray
+    """Test accuracy minus the control's, points, [M]."""
+    p_value: float
+    """Of the two-sided paired t test, after Holm's correction for all comparisons."""
+
+    @property
+    def differs(self) -> bool:
+        """Whether it differs at 95 %, however many comparisons there are."""
+        return self.p_value < 0.05
+
+
+def run(config: Config, context: runs.Context) -> Findings:
+    """Train with every regulariser at every strength, and measure its networks."""
+    wanted = {}
+
+    def prepare(whole):
+        few = dataclasses.replace(whole, train=subset(whole.train, config.per_class))
+        wanted.update(_wanted(config, few.train.images))
+        return data.standardise(few)
+
+    study = training.Study(config, context, ("batch_size",), prepare=prepare)
+    trained, relied = {}, {}
+    for name, regulariser in wanted.items():
+        with context.phase("training"):
+            populations = {
+                strength: strengths.train_one(
+                    config, study, f"{name} {strength}".strip(), recipe
+                )
+                for strength, recipe in regulariser.recipes.items()
+            }
+        records = {each: of.record for each, of in populations.items()}
+        of = strengths.Trained(regulariser.strength, regulariser.control, records)
+        trained[name] = of
+        if name in ("none", "dropout") and "dropout" in wanted:
+            with context.phase("measuring"):
+                model = study.network(regulariser.recipes[of.best].build)
+                relied[name] = reliance.measure(
+                    model, populations[of.best], study.dataset.test
+                )
+    splits = ("train", "validation", "test")
+    examples = {of: len(getattr(study.dataset, of).labels) for of in splits}
+    return Findings(trained, relied, examples, study.dataset.num_classes)
+
+
+def _wanted(config, images):
+    """Return the regularisers that are compared, and their controls."""
+    augmentations = recipes.augmentations(
         min(images.shape[1:3]), *data.channel_moments(images)
     )
-    regularisers = configurations.all_of(
-        few.num_classes,
+    every = recipes.all_of(
         augmentations,
         channels=config.channels,
         units=config.units,
         batch_size=config.batch_size,
     )
-    controls = {regularisers[name].control for name in config.regularisers}
-    wanted = {configurations.NONE, *controls, *config.regularisers}
-    kept = {name: each for name, each in regularisers.items() if name in wanted}
-    return data.standardise(few), kept
+    controls = {every[name].control for name in config.regularisers}
+    names = {recipes.NONE, *controls, *config.regularisers}
+    return {name: each for name, each in every.items() if name in names}
+
+
+def subset(split: data.Split, per_class: int) -> data.Split:
+    """Return the first examples of every class, in the order of the records."""
+    classes, counts = np.unique(split.labels, return_counts=True)
+    if counts.min() < per_class:
+        raise runs.UsageError(
+            f"--config.per_class={per_class}: expected at most {counts.min()}, the "
+            "training examples of the rarest class"
+        )
+    rows = [np.flatnonzero(split.labels == label)[:per_class] for label in classes]
+    rows = np.sort(np.concatenate(rows))
+    return data.Split(split.images[rows], split.labels[rows])
+
+
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Compare every regulariser with its control, and decide the claims."""
+    trained, compared = found.trained, compare(found.trained)
+    claims = [
+        *_gap_claims(trained),
+        *(_dropout_claims(config, trained) if "dropout" in trained else []),
+        *_accuracy_claims(trained),
+        *strengths.claims(trained),
+        *reliance.claims(found.relied),
+    ]
+    return report.Report(
+        title="Regularisers",
+        question=__doc__.partition("\n")[0],
+        summary=_summary(trained, compared),
+        claims=report.family(sorted(claims, key=lambda claim: claim.id)),
+        sections=[
+            _setting(config, found),
+            _comparison(trained, compared),
+            strengths.section(trained),
+            _training(config, trained),
+            *([reliance.section(found.relied)] if found.relied else []),
+        ],
+    )
+
+
+def compare(trained: Mapping[str, strengths.Trained]) -> list[Comparison]:
+    """Compare the test accuracy of every regulariser with that of its control."""
+    pairs = {name: of.control for name, of in trained.items() if of.control}
+    differences = [
+        trained[name].accuracy() - trained[control].accuracy()
+        for name, control in pairs.items()
+    ]
+    p_values = report.holm([report.paired_p_value(each) for each in differences])
+    rows = zip(pairs.items(), differences, p_values, strict=True)
+    return [Comparison(*pair, difference, p) for pair, difference, p in rows]
+
+
+def _gap_claims(trained):
+    claims = []
+    for id, (name, time, text) in NOISE.items():
+        if name not in trained:
+            continue
+        control = trained[name].control
+        without = "no regulariser" if control == recipes.NONE else control
+        claims.append(
+            report.Claims(source=f"lecture, {time}", figure="gaps").paired(
+                id,
+                f"{text}: the gap between training and test accuracy is smaller with "
+                f"{name} than with {without}.",
+                f"points of gap, {control} - {name}",
+                (trained[control].gap(), trained[name].gap()),
+                above=0,
+            )
+        )
+    return claims
+
+
+def _dropout_claims(config, trained):
+    longer = report.Claims(source="lecture, 1:02:57", figure="training")
+    better = report.Claims(source="lecture, 1:02:57", figure="accuracies")
+    dropout, none = trained["dropout"], trained["none"]
+    return [
+        longer.ratio(
+            f"L58.longer.{loss:g}",
+            "With dropout training takes longer: more updates until the training loss "
+            f"is {loss:g} nats.",
+            "updates, dropout / none",
+            (dropout.updates_to(loss), none.updates_to(loss)),
+            above=1,
+        )
+        for loss in config.targets
+    ] + [
+        better.paired(
+            "L58.better",
+            "With dropout the network generalises better: its test accuracy is higher.",
+            "points of test accuracy, dropout - none",
+            (dropout.accuracy(), none.accuracy()),
+            above=0,
+        )
+    ]
+
+
+def _accuracy_claims(trained):
+    """Return the claims that compare the test accuracies of two regularisers."""
+    rows = {
+        "L60": (
+            ("BatchNorm + dropout", "BatchNorm"),
+            "1:04:25",
+            "With BatchNorm dropout is seldom needed: it adds less than "
+            f"{MARGIN:g} point of test accuracy.",
+            "with - without dropout",
+            {"below": MARGIN},
+        ),
+        "L63.alike": (
+            ("DropConnect", "dropout"),
+            "1:06:49",
+            "DropConnect behaves like dropout: their test accuracies are within "
+            f"{MARGIN:g} point of each other.",
+            "DropConnect - dropout",
+            {"above": -MARGIN, "below": MARGIN},
+        ),
+    }
+    for id, name, time, text, ends in (
+        (
+            "L51",
+            "L2",
+            "0:55:34",
+            "L2 is not the best regulariser: the one that validates best among the "
+            "others, which is {best}, has the higher test accuracy.",
+            {"above": 0},
+        ),
+        (
+            "L66",
+            "BatchNorm",
+            "1:09:04",
+            "BatchNorm usually is enough: the best of the others, which by validation "
+            f"is {{best}}, is less than {MARGIN:g} point better.",
+            {"below": MARGIN},
+        ),
+    ):
+        others = [other for other in SINGLE if other != name and other in trained]
+        if others:
+            best = max(others, key=lambda n: trained[n].validation(trained[n].best))
+            unit = f"{best} - {name}"
+            rows[id] = ((best, name), time, text.format(best=best), unit, ends)
+    return [
+        report.Claims(source=f"lecture, {time}", figure="accuracies").paired(
+            id,
+            text,
+            f"points of test accuracy, {unit}",
+            tuple(trained[name].accuracy() for name in pair),
+            **ends,
+        )
+        for id, (pair, time, text, unit, ends) in rows.items()
+        if set(pair) <= set(trained)
+    ]
+
+
+def _summary(trained, compared):
+    plain, gap = trained["none"].accuracy(), trained["none"].gap()
+    differing = [
+        f"{each.name} ({_signed(each.difference.mean())})"
+        for each in compared
+        if each.differs
+    ]
+    best = max(compared, key=lambda each: each.difference.mean())
+    return (
+        f"Without a regulariser {report.format_number(float(plain.mean()))} % of the "
+        "test images are classified correctly, and the gap is "
+        f"{report.format_number(float(gap.mean()))} points. After a correction for "
+        f"{len(compared)} comparisons, {', '.join(differing) or 'none'} "
+        f"{'differ' if len(differing) != 1 else 'differs'} from the control at 95 %, "
+        f"in points of test accuracy; the largest gain is that of {best.name}, "
+        f"{_signed(best.difference.mean())}."
+    )
+
+
+def _setting(config, found):
+    examples = found.examples
+    return report.Section(
+        "What is compared",
+        f"Each network learns from {examples['train']:,} images, "
+        f"{examples['train'] // found.num_classes} of each class, so few that every "
+        "network can learn them by heart: what is lost in the test is lost by "
+        f"overfitting. All have the same {config.updates:,} updates of "
+        f"{config.batch_size} examples by momentum with the learning rate "
+        f"{config.learning_rate:g}.\n\n"
+        "A regulariser has three strengths, an equal budget for all, and is shown at "
+        f"the one with the best mean accuracy on {examples['validation']:,} validation "
+        f"images. The {examples['test']:,} test images choose nothing. Claims that two "
+        "accuracies are alike, or that one is hardly better, allow one point: the "
+        "lecture names no bound.\n\n"
+        "Seeds differ in initial weights, batches and noise, not in the training "
+        "images: intervals say what another seed would give on the same images. "
+        "Fractional pooling and stochastic depth need networks of their own, and are "
+        "compared with these: with pooling regions that are fixed, with layers that "
+        "are never dropped.",
+    )
+
+
+def _comparison(trained, compared):
+    by_name = {each.name: each for each in compared}
+    return report.Section(
+        "Training accuracy, test accuracy and gap",
+        "Each interval is one of a single comparison, so among "
+        f"{len(compared)} one may miss zero by chance. `p, Holm` is the p-value of the "
+        "paired t test after Holm's correction, which keeps the chance of any false "
+        "difference below 5 %: where it is below 0.05, the regulariser differs from "
+        "its control at 95 %.",
+        report.Table(
+            ("regulariser", "train (%)", "test (%)", "gap (points)", "compared with")
+            + ("difference in test (95 % interval)", "p, Holm", "differs at 95 %"),
+            [_row(name, of, by_name.get(name)) for name, of in trained.items()],
+            "Means over seeds with their 95 % intervals.",
+        ),
+        report.Forest(
+            "gaps",
+            list(trained),
+            {s: [of.accuracy(s) for of in trained.values()] for s in ("train", "test")},
+            "accuracy (%)",
+            caption="Accuracy on the images trained on and in the test: the distance "
+            f"between the two marks is the gap. {INTERVALS}",
+        ),
+        report.Forest(
+            "accuracies",
+            list(by_name),
+            {"difference": [each.difference for each in compared]},
+            "test accuracy minus the control's (points)",
+            bold=[each.name for each in compared if each.differs],
+            reference=0,
+            caption="Test accuracy minus that of the control, paired by seed. "
+            f"{INTERVALS} Names in bold differ after Holm's correction.",
+        ),
+    )
+
+
+def _row(name, trained, compared):
+    first = (name, *map(trained.accuracy, ("train", "test")), trained.gap())
+    first = tuple(cell if isinstance(cell, str) else _spread(cell) for cell in first)
+    if compared is None:
+        return first + 4 * ("–",)
+    low, mean, high = map(_signed, _ends(compared.difference))
+    p_value = report.format_number(compared.p_value, digits=2)
+    differs = "yes" if compared.differs else "no"
+    return (*first, compared.control, f"{mean} ({low} to {high})", p_value, differs)
+
+
+def _training(config, trained):
+    shown = {name: trained[name] for name in CURVES if name in trained}
+    return report.Section(
+        "Does training take longer?",
+        "Noise slows the beginning of a training. Whether it also slows the end is "
+        "another question, as the loss is one without noise; so updates are counted to "
+        "a high loss and to a low one. Where a loss is never reached, all updates "
+        "count.",
+        report.Table(
+            ("regulariser", *(f"updates to {loss:g} nats" for loss in config.targets)),
+            [
+                (name, *(of.updates_to(loss) for loss in config.targets))
+                for name, of in shown.items()
+            ],
+        ),
+        report.Curves(
+            "training",
+            {
+                name: (of.chosen.history["train_loss_step"] + 1,)
+                + (of.chosen.history["train_loss"].T,)
+                for name, of in shown.items()
+            },
+            ("updates", "training loss in test mode (nats)"),
+            log="y",
+            caption="Loss on the training images, measured without noise.",
+        ),
+    )
+
+
+def _ends(values):
+    """Return low end, mean and high end of the 95 % interval of a mean."""
+    mean = float(np.mean(values))
+    low, high = report.mean_interval(values) or (mean, mean)
+    return low, mean, high
+
+
+def _spread(values):
+    low, mean, high = _ends(values)
+    return f"{mean:.1f} ± {(high - low) / 2:.1f}"
+
+
+def _signed(value):
+    # Adding zero takes the sign away from a zero.
+    return f"{round(value, 1) + 0:+.1f}".replace("-", "−")

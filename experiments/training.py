@@ -42,6 +42,7 @@ class Study:
         batches: Sequence[str] = (),
         *,
         dataset: str | None = None,
+        prepare: Callable[[data.Dataset], data.Dataset] = data.standardise,
     ):
         """Load the data set of a configuration.
 
@@ -50,6 +51,7 @@ class Study:
           context: where and on what to train.
           batches: fields of the configuration that are batch sizes.
           dataset: its name, where the configuration has several.
+          prepare: what is done to the data set.
 
         Raises:
           UsageError: the devices cannot share a batch equally.
@@ -57,7 +59,7 @@ class Study:
         require_divisible(context, {name: getattr(config, name) for name in batches})
         self._config, self._context = config, context
         with context.phase("data"):
-            self.dataset = data.standardise(data.load(dataset or config.dataset))
+            self.dataset = prepare(data.load(dataset or config.dataset))
 
     @property
     def devices(self) -> Sequence[jax.Device]:

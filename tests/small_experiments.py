@@ -48,15 +48,6 @@ SMALL = {
         "recipe.updates": 8,
         "recipe.evaluate_every": 8,
     },
-    "regularizers": {
-        "per_class": 2,
-        "seeds": (0, 1),
-        "regularisers": ("dropout",),
-        "channels": (4,),
-        "units": 8,
-        "batch_size": 8,
-        "updates": 20,
-    },
     "saddles": {
         "seeds": (0,),
         "each": 3,

@@ -25,6 +25,7 @@ from lec7.report.page import Provenance, Report, Section, write_report
 from lec7.report.planes import Plane
 from lec7.report.progress import Progress
 from lec7.report.replays import Replay, save_replay
+from lec7.report.significance import holm, paired_p_value
 from lec7.report.surfaces import Surface, save_surface
 from lec7.report.tables import Table
 from lec7.report.trajectories import (
@@ -72,9 +73,11 @@ __all__ = [
     "format_number",
     "format_spread",
     "geometric_interval",
+    "holm",
     "mean_claim",
     "mean_interval",
     "paired_claim",
+    "paired_p_value",
     "ratio_claim",
     "read_claims",
     "save_animation",

@@ -1,20 +1,23 @@
 """What is compared: every regulariser, its strengths, and the network without it."""
 
-from collections.abc import Mapping
+import functools
+from collections.abc import Callable, Mapping
 from typing import NamedTuple
 
 import numpy as np
 from flax import linen as nn
 
-from lec7 import models, train
+from lec7 import models
 from lec7.data import augment
 
 NONE, PLAIN, FIXED = "none", "residual network", "fixed regions"
-NAMES = (
-    *("L2", "dropout", "channel dropout", "DropConnect", "BatchNorm"),
-    *("BatchNorm + dropout", "augmentation", "fractional pooling", "stochastic depth"),
+NAMES = ("L2", "dropout", "channel dropout", "DropConnect", "BatchNorm") + (
+    "BatchNorm + dropout",
+    "augmentation",
+    "fractional pooling",
+    "stochastic depth",
 )
-"""Of all regularisers that have a control."""
+"""All regularisers that have a control."""
 RATES = (0.25, 0.5, 0.75)
 CHANNEL_RATES = (0.1, 0.25, 0.5)
 DECAYS = (3e-3, 1e-2, 3e-2)
@@ -26,20 +29,11 @@ AMOUNTS = (0.1, 0.2, 0.4)
 class Recipe(NamedTuple):
     """How one population is trained."""
 
-    model: nn.Module
+    build: Callable[..., nn.Module]
+    """Given the number of classes, makes the network."""
     decay: float = 0.0
     """Coefficient of L2, that of half the squared norm in the loss."""
     augmentation: augment.Augment | None = None
-
-    @property
-    def quiet(self) -> nn.Module:
-        """The model without the noise that leaves no trace in a test.
-
-        So networks that are tested alike share one compilation of their tests.
-        """
-        if not isinstance(self.model, models.ConvNet):
-            return self.model
-        return self.model.clone(dropout=0.0, channel_dropout=0.0, pool_regions="fixed")
 
 
 class Regulariser(NamedTuple):
@@ -54,7 +48,6 @@ class Regulariser(NamedTuple):
 
 
 def all_of(
-    num_classes: int,
     transforms: Mapping[str, augment.Augment],
     *,
     channels: tuple[int, ...],
@@ -69,29 +62,26 @@ def all_of(
     these networks with fixed regions and with all blocks.
 
     Args:
-      num_classes: K.
       transforms: strength -> augmentation.
       channels: of the stages of the convolutional network.
       units: of its hidden layer.
       batch_size: B, a multiple of 4.
     """
 
-    def network(**options) -> nn.Module:
-        return models.ConvNet(
-            num_classes,
-            channels=channels,
-            dense=(units,),
-            axis_name=train.DEVICE_AXIS,
-            **({"batch_norm": False} | options),
-        )
+    def network(**options):
+        options = {
+            "channels": channels,
+            "dense": (units,),
+            "batch_norm": False,
+        } | options
+        return functools.partial(models.ConvNet, **options)
 
-    def residual(rate: float = 0.0) -> nn.Module:
-        return models.ResNet(
-            num_classes,
+    def residual(rate: float = 0.0):
+        return functools.partial(
+            models.ResNet,
             blocks=(2,) * len(channels),
             channels=max(1, channels[0] // 2),
             stochastic_depth=rate,
-            axis_name=train.DEVICE_AXIS,
         )
 
     def dropping(what: str, rates: tuple[float, ...], **options) -> Regulariser:
@@ -155,7 +145,7 @@ def augmentations(
 
     Strength a shows a part of an image that is up to 1 + a times enlarged, shifts it by
     up to a / 4 of its side, and multiplies brightness and contrast by 1 - a to 1 + a.
-    No image is mirrored, as mirrored digits and letters are none.
+    No image is mirrored, as mirrored digits and letters are other characters or none.
 
     Args:
       side: of the images, pixels.

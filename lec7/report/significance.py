@@ -1,0 +1,62 @@
+"""How likely chance alone is to make a difference, for one test and for many."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+
+def paired_p_value(differences: ArrayLike) -> float:
+    """Return the p-value of a mean of zero by Student's t test.
+
+    Args:
+      differences: [M], M >= 2.
+
+    Returns:
+      The probability, of so large a mean of either sign; 1 if all differences are zero,
+      0 if all are equal otherwise.
+
+    Example:
+      >>> round(paired_p_value([1.0, 2.0, 3.0]), 4)
+      0.0742
+
+    References:
+      Student 1908, The probable error of a mean, Biometrika 6.
+    """
+    from scipy.special import stdtr
+
+    values = np.asarray(differences, np.float64)
+    mean, count = values.mean(), values.size
+    error = values.std(ddof=1) / np.sqrt(count)
+    if error == 0:
+        return float(mean == 0)
+    return float(2 * stdtr(count - 1, -abs(mean) / error))
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values that hold for all of several tests at once.
+
+    With p_(1) <= ... <= p_(n), the adjusted p_(i) is max_{j <= i} (n - j + 1) p_(j),
+    at most 1: the chance that any test with a true null hypothesis comes below 0.05 is
+    then at most 0.05, however the tests depend on each other.
+
+    Args:
+      p_values: of n tests.
+
+    Returns:
+      n adjusted values, in the same order.
+
+    Example:
+      >>> holm([0.04, 0.01, 0.5])
+      [0.08, 0.03, 0.5]
+
+    References:
+      Holm 1979, A simple sequentially rejective multiple test procedure, Scandinavian
+      Journal of Statistics 6.
+    """
+    values = np.asarray(p_values)
+    order = np.argsort(values, kind="stable")
+    factors = len(values) - np.arange(len(values))
+    adjusted = np.empty_like(values)
+    adjusted[order] = np.minimum(np.maximum.accumulate(factors * values[order]), 1)
+    return adjusted.tolist()
