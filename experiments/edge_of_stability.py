@@ -19,15 +19,16 @@ Data: digits, or any TFDS name
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import jax
 import numpy as np
 import optax
 
+from experiments import edge_of_stability_valley as valley
 from experiments import training
-from lec7 import curvature, data, losses, models, report, runs, train, update_rules
+from lec7 import curvature, losses, models, report, runs, train, update_rules
 
 BAND = (0.9, 1.1)  # of the late top eigenvalue over its limit, to count as near
 TOLERANCE = 0.02  # residual of an eigenpair; the eigenvalue's error is of its square
@@ -35,10 +36,6 @@ DESCENT, ADAPTIVE = "gradient descent", "Adam"
 SOURCE = dict.fromkeys(
     (DESCENT, "heavy ball", "Nesterov"), "Cohen et al. 2021, arXiv:2103.00065"
 ) | {ADAPTIVE: "Cohen et al. 2022, arXiv:2207.14484"}
-# Of the starts in the valley.
-SPAN = (0.6, 1.6)  # of the curvature at the end of gradient flow, over the limit
-POINTS = 26  # curvatures in the span
-OFF = (0.5, 1.5)  # of x y at the start; at 1 a start would be a minimum already
 EPS, B2 = 1e-8, 0.999  # of Adam
 
 
@@ -94,24 +91,21 @@ class Config(runs.Checked):
     seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
     width: runs.Count = 32  # units of each hidden layer
     depth: runs.Count = 2  # hidden layers
-    initial_scale: runs.Positive = (
-        0.4  # of the initial kernels; small, so that they sharpen
-    )
+    # of the initial kernels; small, so that they sharpen
+    initial_scale: runs.Positive = 0.4
     # step sizes; the limits they set must be out of reach at first, then within it
     descent_rates: runs.Positives = (0.15, 0.2)  # of gradient descent
     momentum_rates: runs.Positives = (0.3, 0.35)  # of the heavy ball
     nesterov_rates: runs.Positives = (0.1, 0.15)  # of Nesterov's momentum
     adam_rates: runs.Positives = (0.002, 0.004)  # of Adam
-    free_rate: runs.Positive = (
-        0.05  # of gradient descent with a limit that stays out of reach
-    )
+    # of gradient descent with a limit that stays out of reach
+    free_rate: runs.Positive = 0.05
     decay: float = 0.9  # of momentum, also Adam's
     updates: runs.Count = 1_500  # of every training
     evaluate_every: runs.Count = 50  # updates between two looks at the top eigenvalue
     valley_rate: runs.Fraction = 0.2  # of gradient descent on (xy - 1)^2 / 2
-    valley_starts: runs.Several = (
-        20  # for each curvature that gradient flow would end at
-    )
+    # for each curvature that gradient flow would end at
+    valley_starts: runs.Several = 20
     valley_updates: runs.Count = 10_000  # from each of them
 
     def __post_init__(self):
@@ -132,18 +126,29 @@ class Config(runs.Checked):
     @property
     def rates(self) -> dict[str, tuple[float, ...]]:
         """Name of each rule -> its learning rates."""
-        return dict(
-            zip(
-                RULES,
-                (
-                    self.descent_rates,
-                    self.momentum_rates,
-                    self.nesterov_rates,
-                    self.adam_rates,
-                ),
-                strict=True,
-            )
+        rates = (
+            self.descent_rates,
+            self.momentum_rates,
+            self.nesterov_rates,
+            self.adam_rates,
         )
+        return dict(zip(RULES, rates, strict=True))
+
+
+SMALL = {
+    "examples": 64,
+    "seeds": (0, 1),
+    "width": 4,
+    "depth": 1,
+    "descent_rates": (0.2,),
+    "momentum_rates": (0.3,),
+    "nesterov_rates": (0.1,),
+    "adam_rates": (0.004,),
+    "updates": 8,
+    "evaluate_every": 4,
+    "valley_starts": 2,
+    "valley_updates": 100,
+}
 
 
 class Edge(NamedTuple):
@@ -168,23 +173,12 @@ class Edge(NamedTuple):
         return values[..., -max(1, values.shape[-1] // 4) :]
 
 
-class Descents(NamedTuple):
-    """Where gradient descent ended, by where gradient flow would have."""
-
-    limit: float
-    """2 / a."""
-    flow: np.ndarray
-    """Curvature of the minimum that gradient flow reaches [T]."""
-    descent: np.ndarray
-    """Curvature of the minimum that gradient descent reached [M, T]."""
-
-
 class Findings(NamedTuple):
     """What was found along the trainings, and in the valley."""
 
     edges: Mapping[str, Mapping[float, Edge]]
     """Rule -> rate -> networks; the lowest rate of gradient descent is the free one."""
-    valley: Descents
+    valley: valley.Descents
 
     def at_the_edge(self, rule: str) -> dict[float, Edge]:
         """Return rate -> networks whose limit was to be reached, rates rising."""
@@ -213,12 +207,16 @@ def run(config: Config, context: runs.Context) -> Findings:
     with context.phase("training"):
         edges = {name: _follow(config, study, name, rates[name]) for name in RULES}
     with context.phase("valley"):
-        return Findings(edges, _descend(config))
+        descents = valley.measure(
+            config.seeds[0],
+            rate=config.valley_rate,
+            starts=config.valley_starts,
+            updates=config.valley_updates,
+        )
+    return Findings(edges, descents)
 
 
-def _follow(
-    config: Config, study: training.Study, name: str, rates: Sequence[float]
-) -> dict[float, Edge]:
+def _follow(config, study, name, rates):
     """Train a population for every rate of one rule."""
     rule, members = RULES[name], len(config.seeds)
 
@@ -255,13 +253,11 @@ def _follow(
     }
 
 
-def _scaled(initialise: Callable, scale: float) -> Callable:
+def _scaled(initialise, scale):
     return lambda key: jax.tree.map(lambda leaf: scale * leaf, initialise(key))
 
 
-def _make_measure(
-    model: Any, dataset: data.Dataset, rule: Rule, devices: Sequence[jax.Device]
-) -> Callable[[train.TrainState], dict[str, np.ndarray]]:
+def _make_measure(model, dataset, rule, devices):
     """Return a function of a population's state alone, as a resumed run asks for."""
     metrics = train.batch_metrics(model, losses.squared_error)
     chunks = (np.array_split(array, len(devices)) for array in dataset.train)
@@ -281,18 +277,11 @@ def _make_measure(
     return measure
 
 
-def _member(tree: Any, index: int) -> Any:
+def _member(tree, index):
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def _sharpness(
-    mean_loss: Callable,
-    batches: Sequence[Any],
-    rule: Rule,
-    devices: Sequence[jax.Device],
-    params: Any,
-    opt_state: Any,
-) -> float:
+def _sharpness(mean_loss, batches, rule, devices, params, opt_state):
     """Return the top eigenvalue, searched from the gradient, which is mostly near."""
     where = (mean_loss, params, batches)
     op = curvature.hessian(*where, devices=devices)
@@ -307,35 +296,16 @@ def _sharpness(
     return float(pairs.values[0])
 
 
-def _descend(config: Config) -> Descents:
-    """Descend from starts whose gradient flow ends at known curvatures.
-
-    At a minimum, x y = 1, the largest curvature is x^2 + y^2 >= 2. Gradient flow keeps
-    x^2 - y^2, so it ends at sqrt((x^2 - y^2)^2 + 4).
-    """
-    limit, rate = 2 / config.valley_rate, config.valley_rate
-    flow = np.maximum(limit * np.linspace(*SPAN, POINTS), 2)
-    rng = np.random.default_rng(config.seeds[0])
-    product = rng.uniform(*OFF, (config.valley_starts, POINTS))
-    kept = np.sqrt(flow**2 - 4)
-    x = np.sqrt((kept + np.sqrt(kept**2 + 4 * product**2)) / 2)
-    y = product / x
-    with np.errstate(over="ignore", invalid="ignore"):
-        for _ in range(config.valley_updates):
-            slope = x * y - 1
-            x, y = x - rate * slope * y, y - rate * slope * x
-        arrived = np.abs(x * y - 1) < 1e-6
-    return Descents(limit, flow, np.where(arrived, x**2 + y**2, np.nan))
-
-
 def analyse(config: Config, found: Findings) -> report.Report:
     """Decide the claims, and show what was found."""
-    claims = [
-        *(_settles(found, rule) for rule in RULES),
-        *_sharpening_claims(found),
-        *_loss_claims(found),
-        _valley_claim(found.valley),
-    ]
+    claims = report.family(
+        [
+            *(_settles(found, rule) for rule in RULES),
+            *_sharpening_claims(found),
+            *_loss_claims(found),
+            valley.claim(found.valley),
+        ]
+    )
     effects = report.effects(claims)
     ends = ", ".join(f"{effects[_id(rule)]} ({rule})" for rule in RULES)
     return report.Report(
@@ -343,16 +313,17 @@ def analyse(config: Config, found: Findings) -> report.Report:
         question=__doc__.partition("\n")[0],
         summary=(
             "In the last quarter of training the top eigenvalue, over the largest that "
-            f"the rule can bear on a quadratic, is {ends}. Far below its limit gradient "
-            f"descent sharpens by a factor of {effects['edge.sharpening']}, and ends "
-            f"{effects['edge.flatter']} times as sharp as at its highest rate."
+            f"the rule can bear on a quadratic, is {ends}. Far below its limit, "
+            "gradient descent sharpens by a factor of "
+            f"{effects['edge.sharpening']}, and ends {effects['edge.flatter']} times "
+            "as sharp as at its highest rate."
         ),
         claims=claims,
         sections=[
             _rules(config, found),
             _descent(found),
             _loss(found),
-            _valley(found.valley),
+            valley.section(found.valley),
         ],
     )
 
@@ -431,22 +402,6 @@ def _loss_at_limit(edge):
     at = np.minimum(updates, edge.losses.shape[1] - 1)
     losses = np.take_along_axis(edge.losses, at[:, None], axis=1)[:, 0]
     return np.where(above.any(axis=1), losses, np.nan)
-
-
-def _valley_claim(valley):
-    say = report.Claims(
-        source="closed form: a minimum with x^2 + y^2 > 2 / a is unstable",
-        figure="valley",
-    )
-    beyond = valley.descent[:, valley.flow > valley.limit]
-    return say.share(
-        "edge.valley",
-        "On (xy - 1)^2 / 2, where gradient flow would end above the limit, gradient "
-        "descent ends below it.",
-        "share of starts",
-        (beyond <= valley.limit).ravel(),
-        above=0.95,
-    )
 
 
 def _rules(config, found):
@@ -535,30 +490,5 @@ def _loss(found):
             ("updates", "training loss"),
             log="y",
             caption="Half the squared error before every update.",
-        ),
-    )
-
-
-def _valley(valley):
-    flow = valley.flow / valley.limit
-    return report.Section(
-        "A valley of two parameters",
-        "The minima of (xy - 1)^2 / 2 lie on xy = 1 and have the curvature x^2 + y^2. "
-        "Gradient flow keeps x^2 - y^2 and so ends at a known one. Gradient descent "
-        "cannot end where the curvature is above 2 / a: it leaves for a flatter "
-        "minimum of the same valley.",
-        report.Curves(
-            "valley",
-            {
-                "gradient descent": (flow, valley.descent / valley.limit),
-                "gradient flow": (flow, flow),
-            },
-            (
-                "curvature where gradient flow ends / limit",
-                "curvature at the end / limit",
-            ),
-            levels={"limit": 1.0},
-            band="Median over starts, in a band from the lowest to the highest.",
-            caption="Largest curvature of the minimum that was reached, over 2 / a.",
         ),
     )

@@ -1,20 +1,6 @@
 """Settings that make every experiment run in seconds."""
 
 SMALL = {
-    "edge_of_stability": {
-        "examples": 64,
-        "seeds": (0, 1),
-        "width": 4,
-        "depth": 1,
-        "descent_rates": (0.2,),
-        "momentum_rates": (0.3,),
-        "nesterov_rates": (0.1,),
-        "adam_rates": (0.004,),
-        "updates": 8,
-        "evaluate_every": 4,
-        "valley_starts": 2,
-        "valley_updates": 100,
-    },
     "ensembles": {
         "dataset": ("digits",),
         "seeds": (0, 1),

@@ -4,7 +4,7 @@ A `Problem` is one loss of two parameters, a `Family` many losses of one form; a
 named for a family (`shells`) draws it. `noisy_sine` is a loss made of examples.
 """
 
-from lec7.problems import noisy_sine, shells
+from lec7.problems import hyperbola, noisy_sine, shells
 from lec7.problems.descent import MakeRule, Path, Tuned, descend, draw_noise, tune
 from lec7.problems.family import Family
 from lec7.problems.path_measures import (
@@ -54,6 +54,7 @@ __all__ = [
     "Tuned",
     "descend",
     "draw_noise",
+    "hyperbola",
     "last_loss",
     "left_to_go",
     "noisy_sine",
