@@ -5,8 +5,8 @@ import numpy as np
 import optax
 import pytest
 
-from experiments import _trajectories, decay
-from lec7 import train, update_rules
+from experiments import decay
+from lec7 import problems, train, update_rules
 
 CURVATURE, RATE, SPREAD = 2.0, 0.1, 3.0
 CHAINS, UPDATES = 2048, 400
@@ -18,8 +18,9 @@ def bowl(x):
 
 def variances(rule):
     """Variance over the chains after every update of a noisy descent, [T + 1]."""
-    starts = np.zeros((CHAINS, 1))
-    path = _trajectories.run(rule, bowl, starts, UPDATES, noise=SPREAD)
+    chains = problems.Family(bowl, None, np.zeros((CHAINS, 1)))
+    noise = problems.draw_noise(range(CHAINS), UPDATES, 1, scale=SPREAD)
+    path = problems.descend(rule, chains, UPDATES, noise=noise)
     return np.var(path.points[..., 0], axis=0), path.points[..., 0]
 
 
