@@ -23,7 +23,6 @@ import functools
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
-import jax
 import numpy as np
 
 from experiments import conditioning_noise as noise
@@ -120,12 +119,8 @@ def run(config: Config, context: runs.Context) -> Findings:
     with context.phase("data"):
         dataset = data.standardise(data.load(config.dataset))
     with context.phase("many parameters"):
-        examples = data.Split(*(leaf[: config.examples] for leaf in dataset.train))
-        features = parameters.least_squares(dataset.train.images, config.seeds)
-        networks = parameters.networks(
-            examples, dataset.num_classes, config.seeds, config.widths
-        )
-    shown, shells = problems.taco_shell(config.condition), _draw(config)
+        uneven = parameters.measure(config, dataset)
+    shells = _draw(config)
     with context.phase("tuning"):
         tune = functools.partial(
             descents.settle,
@@ -143,13 +138,7 @@ def run(config: Config, context: runs.Context) -> Findings:
         best = {name: found.best for name, found in tuned.items()}
         paths = {EQUAL: equal, TUNED: _follow(config, shells, best)}
         borrowed = _follow(config, shells, {"momentum": best["SGD"]})
-        noisy = noise.measure(
-            jax.tree.map(lambda leaf: leaf[:-1], shells.members),
-            equal["SGD"],
-            config.seeds,
-            equal_rate=config.equal_rate,
-            scale=config.noise,
-        )
+        noisy = noise.measure(config, shells, equal["SGD"])
     velocity = equal["momentum"].state["velocity"][:-1, :, 0]
     return Findings(
         conditions=conditions[:-1],
@@ -161,18 +150,16 @@ def run(config: Config, context: runs.Context) -> Findings:
         borrowed=_drawn(borrowed)["momentum"],
         peaks=np.abs(velocity).max(axis=1),
         noise=noisy,
-        uneven=parameters.Unevenness(features, networks),
-        pictured={
-            title: descents.panel(
-                shown,
-                {
-                    name: path.select(np.s_[-1, : config.shown + 1])
-                    for name, path in by_rule.items()
-                },
-            )
-            for title, by_rule in paths.items()
-        },
+        uneven=uneven,
+        pictured={title: _panel(config, of) for title, of in paths.items()},
     )
+
+
+def _panel(config, paths):
+    """Return the panel of the last shell, that of the pictures."""
+    lane = np.s_[-1, : config.shown + 1]
+    shown = {name: path.select(lane) for name, path in paths.items()}
+    return descents.panel(problems.taco_shell(config.condition), shown)
 
 
 def _draw(config):
@@ -252,9 +239,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
             report.Section(
                 "The velocity", speed.decays(found), noise.wrong_velocity(found.noise)
             ),
-            noise.section(
-                found.noise, found.conditions, steps=config.steps, scale=config.noise
-            ),
+            noise.section(config, found.noise, found.conditions),
             parameters.section(config.dataset, found.uneven),
         ],
     )

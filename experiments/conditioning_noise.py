@@ -1,12 +1,15 @@
 """What momentum makes of gradient noise, and of a wrong gradient."""
 
-from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from experiments import descents
 from lec7 import problems, report, update_rules
+
+if TYPE_CHECKING:
+    from experiments.conditioning import Config
 
 SAME, SLOW = "momentum", "momentum, rate (1 - decay)"
 SHARE = 1e-8  # of the first loss, below which curves are not drawn
@@ -30,30 +33,23 @@ class Noise(NamedTuple):
     """SGD and momentum on the first shell, with noise."""
 
 
-def measure(
-    shells: problems.shells.Shell,
-    exact: problems.Path,
-    seeds: Sequence[int],
-    *,
-    equal_rate: float,
-    scale: float,
-) -> Noise:
-    """Descend N shells with noisy gradients, from their starts and from their minima.
+def measure(config: "Config", shells: problems.Family, exact: problems.Path) -> Noise:
+    """Descend with noisy gradients, from the starts and from the minima.
 
-    The first N of the exact paths are those of SGD on the shells without noise.
+    Of the shells, and of SGD's exact paths on them, the last is that of the pictures.
     """
-    exact = exact.select(np.s_[: len(seeds)])
-    steps, rates = exact.points.shape[1] - 1, equal_rate / shells.condition
-    noise = problems.draw_noise([[s, 1] for s in seeds], steps, 2, scale=scale)
+    exact, shells = exact.select(np.s_[:-1]), shells.select(np.s_[:-1])
+    steps, rates = config.steps, config.equal_rate / shells.members.condition
+    seeds = [[seed, 1] for seed in config.seeds]
+    noise = problems.draw_noise(seeds, steps, 2, scale=config.noise)
     kick = np.eye(steps, 1)
-    starting = problems.Family(problems.shells.height, shells, exact.points[:, 0])
-    resting = starting._replace(starts=np.zeros((len(seeds), 2)))
+    resting = shells._replace(starts=np.zeros((len(seeds), 2)))
     pair = {name: descents.RULES[name] for name in ("SGD", "momentum")}
 
     def follow(rule, losses, noise, rates=rates):
         return problems.descend(rule, losses, steps, rates=rates, noise=noise)
 
-    noisy = {name: follow(rule, starting, noise) for name, rule in pair.items()}
+    noisy = {name: follow(rule, shells, noise) for name, rule in pair.items()}
     floor = {
         "SGD": follow(pair["SGD"], resting, noise),
         SAME: follow(pair["momentum"], resting, noise),
@@ -70,7 +66,7 @@ def measure(
         floor={n: problems.sustained_loss(path) for n, path in floor.items()},
         wrong={n: follow(rule, resting, kick).losses for n, rule in wrong.items()},
         pictured=descents.panel(
-            problems.taco_shell(shells.condition[0]),
+            problems.taco_shell(shells.members.condition[0]),
             {n: path.select(0)._replace(state={}) for n, path in noisy.items()},
         ),
     )
@@ -160,9 +156,7 @@ def wrong_velocity(found: Noise) -> report.Curves:
     )
 
 
-def section(
-    found: Noise, conditions: np.ndarray, *, steps: int, scale: float
-) -> report.Section:
+def section(config: "Config", found: Noise, conditions: np.ndarray) -> report.Section:
     """Show noisy paths, and the loss that noise sustains."""
     drawn = found.pictured
     plane = report.Plane(
@@ -177,7 +171,7 @@ def section(
             {f"condition number {conditions[0]:.0f}": plane},
             caption=(
                 "SGD and momentum at one rate with Gaussian noise of standard "
-                f"deviation {scale:g} in each coordinate of the gradient."
+                f"deviation {config.noise:g} in each coordinate of the gradient."
             ),
         ),
         by_condition(
@@ -185,8 +179,8 @@ def section(
             conditions,
             found.floor,
             "loss",
-            f"Mean loss of the second half of {steps} updates from the minimum. At the "
-            "same rate, the terminal speed of momentum is ten times that of SGD; at a "
-            "rate of (1 − decay) times that, it is the same.",
+            f"Mean loss of the second half of {config.steps} updates from the "
+            "minimum. At the same rate, the terminal speed of momentum is ten times "
+            "that of SGD; at a rate of (1 − decay) times that, it is the same.",
         ),
     )

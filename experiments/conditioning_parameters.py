@@ -1,12 +1,15 @@
 """How uneven the curvatures of a loss are, by the number of its parameters."""
 
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
 
 from lec7 import curvature, data, losses, models, report, train
+
+if TYPE_CHECKING:
+    from experiments.conditioning import Config
 
 By = Mapping[int, np.ndarray]  # number of parameters -> one value a seed [N]
 
@@ -18,6 +21,15 @@ class Unevenness(NamedTuple):
     """Condition number of least squares on that many random pixels."""
     networks: By
     """Top curvature over the mean of all, of a network with that many parameters."""
+
+
+def measure(config: "Config", dataset: data.Dataset) -> Unevenness:
+    """Look at least squares, and at networks with few examples."""
+    few = data.Split(*(leaf[: config.examples] for leaf in dataset.train))
+    return Unevenness(
+        least_squares(dataset.train.images, config.seeds),
+        networks(few, dataset.num_classes, config.seeds, config.widths),
+    )
 
 
 def least_squares(images: np.ndarray, seeds: Sequence[int]) -> By:

@@ -1,7 +1,7 @@
 """Losses of one form, each with parameters and a start of its own."""
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
@@ -62,7 +62,18 @@ class Family(NamedTuple):
         Returns:
           R N losses, those that are equal beside each other.
         """
-        members, starts = jax.tree.map(
-            lambda leaf: np.repeat(leaf, times, axis=0), (self.members, self.starts)
-        )
-        return Family(self.function, members, starts)
+        return self._map(lambda leaf: np.repeat(leaf, times, axis=0))
+
+    def select(self, index: Any) -> "Family":
+        """Return some of the losses.
+
+        Args:
+          index: of the leading axis; a slice, or several numbers.
+
+        Returns:
+          The losses at that index.
+        """
+        return self._map(lambda leaf: leaf[index])
+
+    def _map(self, change):
+        return Family(self.function, *jax.tree.map(change, (self.members, self.starts)))

@@ -26,3 +26,15 @@ def test_the_imbalance_of_a_network_is_its_top_curvature_over_the_mean():
     ).items()
     assert not others and size == 4 * 2 + 2 + 2 * 3 + 3
     assert np.all((ratios > 1) & (ratios <= size)) and ratios[0] != ratios[1]
+
+
+def test_the_verdict_on_networks_is_that_of_their_power():
+    near = np.array([1.0, 1.1, 0.9])
+    features = {2: near, 4: 4 * near[::-1]}
+    for power in (2, -1):
+        networks = {10: near, 20: 2.0**power * near[::-1]}
+        found = conditioning_parameters.Unevenness(features, networks)
+        least_squares, of_networks = conditioning_parameters.claims(found)
+        assert least_squares.effect == pytest.approx(2)
+        assert of_networks.effect == pytest.approx(power)
+        assert of_networks.verdict == ("supported" if power > 0 else "contradicted")
