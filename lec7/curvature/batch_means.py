@@ -174,7 +174,7 @@ def _deal_all(
         placement.deal(batch, index, devices) for index, batch in enumerate(batches)
     )
     if not frozen:
-        raise ValueError("batches is empty: give at least one batch")
+        raise ValueError("batches is empty; expected at least one batch")
     return frozen
 
 

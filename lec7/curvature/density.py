@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lec7 import arguments
 from lec7.curvature import estimates, lanczos, operators
 
 WIDTH = 1e-5**0.5  # standard deviation of the kernel over the range of the spectrum
@@ -74,12 +75,10 @@ def spectral_density(
       Golub and Meurant 2010, Matrices, moments and quadrature, chapter 7.
       Ghorbani, Krishnan, Xiao 2019, arXiv:1901.10159, algorithm 1.
     """
-    estimates.require(probes, 2, "spectral_density")
-    if order < 1 or (width is not None and not width > 0):
-        raise ValueError(
-            f"spectral_density needs order >= 1 and width > 0, got order = {order} and "
-            f"width = {width}"
-        )
+    arguments.require_counts(probes=probes, least=2)
+    arguments.require_counts(order=order)
+    if width is not None:
+        arguments.require_positive(width=width)
     order = min(order, op.size)
     starts = estimates.rademacher(op, key, probes)
     nodes = [

@@ -10,6 +10,7 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
+from lec7 import arguments
 from lec7.curvature import lanczos, operators
 
 _PREFERENCES = {"LA": np.positive, "SA": np.negative, "LM": np.abs}
@@ -77,10 +78,8 @@ def top_eigenpairs(
       Wu and Simon 2000, Thick-restart Lanczos method for large symmetric eigenvalue
       problems, SIAM J. Matrix Anal. Appl. 22(2).
     """
-    if which not in _PREFERENCES:
-        raise ValueError(f"which must be one of {[*_PREFERENCES]}, got {which!r}")
-    if not 1 <= k <= op.size:
-        raise ValueError(f"k must be from 1 to P = {op.size}, got {k}")
+    arguments.require_one_of(_PREFERENCES, which=which)
+    arguments.require(1 <= k <= op.size, "k", k, f"1 to P = {op.size}")
     prefer = _PREFERENCES[which]
     # Half of the tolerance is left for what the pairs of one search add to another's.
     search = functools.partial(

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
+from lec7 import arguments
 from lec7.curvature import operators
 
 
@@ -48,7 +49,7 @@ def diagonal(op: operators.Operator, *, key: jax.Array, probes: int = 30) -> Est
       Bekas, Kokiopoulou, Saad 2007, An estimator for the diagonal of a matrix, Applied
       Numerical Mathematics 57.
     """
-    require(probes, 2, "diagonal")
+    arguments.require_counts(probes=probes, least=2)
     z = rademacher(op, key, probes)
     estimate = mean(z * operators.products(op, z))
     unravel = ravel_pytree(op.params)[1]
@@ -84,7 +85,7 @@ def frobenius_norm(
       >>> float(estimate.mean), float(estimate.standard_error)
       (5.0, 0.0)
     """
-    require(probes, 2, "frobenius_norm")
+    arguments.require_counts(probes=probes, least=2)
     products = operators.products(op, rademacher(op, key, probes))
     square = mean(row_products(products, products))
     norm = jnp.sqrt(square.mean)
@@ -105,21 +106,6 @@ def rademacher(op: operators.Operator, key: jax.Array, probes: int) -> jax.Array
     """
     dtype = operators.flat_dtype(op.params)
     return jax.random.rademacher(key, (probes, op.size), dtype)
-
-
-def require(probes: int, fewest: int, what: str) -> None:
-    """Refuse a number of probes from which no error can be estimated.
-
-    Args:
-      probes: what the user gave.
-      fewest: number of probes that leave two samples.
-      what: estimates from them.
-
-    Raises:
-      ValueError: there are too few.
-    """
-    if probes < fewest:
-        raise ValueError(f"{what} needs probes >= {fewest}, got {probes}")
 
 
 @jax.jit

@@ -8,6 +8,7 @@ import chex
 import jax
 import optax
 
+from lec7 import arguments
 from lec7.curvature import batch_means, operators
 
 
@@ -111,10 +112,7 @@ def fisher(
       Martens 2020, New insights and perspectives on the natural gradient method,
       arXiv:1412.1193, section 9.
     """
-    if distribution not in _INFORMATION:
-        raise ValueError(
-            f"distribution must be one of {[*_INFORMATION]}, got {distribution!r}"
-        )
+    arguments.require_one_of(_INFORMATION, distribution=distribution)
     inner = jax.tree_util.Partial(_INFORMATION[distribution])
     product = sandwich(batch_means.as_partial(model_fn), inner)
     return operators.build(product, params, batches, devices=devices, check=check)

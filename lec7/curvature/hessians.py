@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lec7 import arguments
 from lec7.curvature import batch_means, operators
 
 
@@ -68,8 +69,7 @@ def hessian(
     References:
       Pearlmutter 1994, Fast exact multiplication by the Hessian, Neural Computation 6.
     """
-    if mode not in _HESSIAN_PRODUCTS:
-        raise ValueError(f"mode must be one of {[*_HESSIAN_PRODUCTS]}, got {mode!r}")
+    arguments.require_one_of(_HESSIAN_PRODUCTS, mode=mode)
     product = jax.tree_util.Partial(
         _HESSIAN_PRODUCTS[mode], batch_means.as_partial(loss_fn)
     )

@@ -135,14 +135,14 @@ def require_like(v: chex.ArrayTree, params: chex.ArrayTree, name: str) -> None:
     """
     expected, given = jax.tree.structure(params), jax.tree.structure(v)
     if expected != given:
-        raise ValueError(f"{name} must be a tree like params, {expected}; got {given}")
+        raise ValueError(f"{name} is {given}; expected a tree like params, {expected}")
     for (path, p), x in zip(
         jax.tree.leaves_with_path(params), jax.tree.leaves(v), strict=True
     ):
         if jnp.shape(p) != jnp.shape(x):
             raise ValueError(
-                f"{name}{jax.tree_util.keystr(path)} must have the shape "
-                f"{jnp.shape(p)} of the parameter, got {jnp.shape(x)}"
+                f"{name}{jax.tree_util.keystr(path)} has shape {jnp.shape(x)}; "
+                f"expected {jnp.shape(p)}, that of the parameter"
             )
 
 

@@ -38,7 +38,7 @@ class Stream:
             yield deal(batch, index, self.devices)
         if index < 0:
             raise ValueError(
-                "batches yields nothing: give at least one batch, and what can be "
+                "batches yields nothing; expected at least one batch, and what can be "
                 "walked again and again"
             )
 
@@ -61,7 +61,7 @@ def choose(devices: Sequence[jax.Device] | None) -> Devices:
         single = len(found) == 1 or found[0].platform == "cpu"
         return (None,) if single else tuple(found)
     if not devices:
-        raise ValueError("devices is empty: give at least one, or None to choose")
+        raise ValueError("devices is empty; expected at least one, or None to choose")
     return tuple(devices)
 
 
@@ -84,8 +84,8 @@ def deal(batch: chex.ArrayTree, index: int, devices: Devices) -> chex.ArrayTree:
     sizes = {shape[:1] for shape in shapes}
     if len(sizes) != 1 or not sizes.isdisjoint({(), (0,)}):
         raise ValueError(
-            f"the arrays of batch {index} must have the same number of examples, "
-            f"at least one, in their first axis; got the shapes {shapes}"
+            f"the arrays of batch {index} have the shapes {shapes}; expected one "
+            "number of examples, at least 1, in the first axis of all"
         )
     return batch
 
@@ -104,13 +104,13 @@ def sequence(batches: Iterable[chex.ArrayTree]) -> Iterable[chex.ArrayTree]:
     """
     if isinstance(batches, Mapping):
         raise ValueError(
-            "batches must be a sequence of batches, got one mapping with the keys "
-            f"{sorted(batches)}: put a single batch into a list"
+            f"batches is one mapping with the keys {sorted(batches)}; expected a "
+            "sequence of batches: put a single batch into a list"
         )
     if isinstance(batches, Iterator):
         raise ValueError(
-            f"batches is a {type(batches).__name__}, which can be walked only once: "
-            "give a list, or an object whose __iter__ starts the same pass anew"
+            f"batches is a {type(batches).__name__}, which can be walked only once; "
+            "expected a list, or an object whose __iter__ starts the same pass anew"
         )
     return batches
 

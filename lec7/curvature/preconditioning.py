@@ -53,8 +53,8 @@ def preconditioner(
     found = [node for node in nodes if _field(node)]
     if len(found) != 1:
         raise ValueError(
-            "the optimiser's state must hold one second moment, in a field named one "
-            f"of {[*SECOND_MOMENTS]}; it holds {len(found)}"
+            f"the optimiser's state holds {len(found)} second moments; expected one, "
+            f"in a field named one of {', '.join(SECOND_MOMENTS)}"
         )
     moment = getattr(found[0], _field(found[0]))
     if b2 is not None:
@@ -95,8 +95,9 @@ def precondition(
     for path, leaf in jax.tree.leaves_with_path(diagonal):
         if not jnp.all(leaf > 0):
             raise ValueError(
-                f"the diagonal{jax.tree_util.keystr(path)} must be > 0, its least is "
-                f"{jnp.min(leaf)}: has the rule seen a gradient there, and is eps > 0?"
+                f"the diagonal{jax.tree_util.keystr(path)} has {jnp.min(leaf)}; "
+                "expected numbers > 0: has the rule seen a gradient there, and is eps "
+                "> 0?"
             )
     roots = jax.tree.map(
         lambda d, p: (1 / jnp.sqrt(d)).astype(p.dtype), diagonal, op.params

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from lec7 import arguments
 from lec7.curvature import estimates, operators
 
 
@@ -58,10 +59,9 @@ def trace(
       Hutchinson 1989, Communications in Statistics 18(3).
       Meyer, Musco, Musco, Woodruff 2021, Hutch++, arXiv:2010.09649, algorithm 1.
     """
-    if method not in _METHODS:
-        raise ValueError(f"method must be one of {[*_METHODS]}, got {method!r}")
+    arguments.require_one_of(_METHODS, method=method)
     estimator, fewest = _METHODS[method]
-    estimates.require(probes, fewest, repr(method))
+    arguments.require_counts(probes=probes, least=fewest)
     return estimator(op, key, probes)
 
 

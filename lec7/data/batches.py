@@ -13,6 +13,8 @@ import functools
 
 import numpy as np
 
+from lec7 import arguments
+
 
 @functools.lru_cache(maxsize=64)
 def _permutation(seed: int, epoch: int, num_examples: int) -> np.ndarray:
@@ -59,15 +61,11 @@ def batch_indices(
              [1, 0, 3],
              [1, 2, 0]], dtype=int32)
     """
-    for name, value, least in (
-        ("seed", seed, 0),
-        ("step", step, 0),
-        ("count", count, 1),
-        ("batch_size", batch_size, 1),
-        ("num_examples", num_examples, 1),
-    ):
-        if value < least:
-            raise ValueError(f"{name} is {value}; expected at least {least}")
+    arguments.require(seed >= 0, "seed", seed, "at least 0")
+    arguments.require(step >= 0, "step", step, "at least 0")
+    arguments.require_counts(
+        count=count, batch_size=batch_size, num_examples=num_examples
+    )
     start, stop = step * batch_size, (step + count) * batch_size
     epochs = range(start // num_examples, -(-stop // num_examples))
     pieces = [

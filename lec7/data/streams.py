@@ -8,6 +8,7 @@ import typing
 
 import numpy as np
 
+from lec7 import arguments
 from lec7.data import batches, checks, preparation, records
 from lec7.data import dataset as datasets
 
@@ -58,8 +59,7 @@ def stream(
 
     builder = preparation.prepared(name, data_dir=data_dir, timeout=timeout)
     fields, rows = records.fields(builder), records.divide(builder)
-    if split not in rows:
-        raise ValueError(f"split is {split!r}; expected one of {list(rows)}")
+    arguments.require_one_of(rows, split=split)
     if image_size is None and None in fields.shape:
         raise ValueError(
             f"image_size is None; expected (H, W), since images of {name!r} differ"

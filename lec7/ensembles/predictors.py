@@ -8,7 +8,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from lec7 import train
+from lec7 import arguments, train
 from lec7.ensembles import prediction
 
 
@@ -70,8 +70,7 @@ def monte_carlo(
       Gal and Ghahramani 2016, arXiv:1506.02142, eq. 6, and the sample variance of
       eq. 7, for dropout; Srivastava et al. 2014, JMLR 15, sec. 7.5.
     """
-    if passes < 1:
-        raise ValueError(f"passes is {passes}; expected at least 1")
+    arguments.require_counts(passes=passes)
     if getattr(model, "axis_name", None) is not None:
         # The batch of a pass is whole, where that of training was divided.
         model = model.clone(axis_name=None)

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from lec7 import arguments
 from lec7.curvature import batch_means
 from lec7.landscape import grid, running_statistics
 
@@ -82,8 +83,7 @@ def bezier_path(
     References:
       Garipov et al. 2018, arXiv:1802.10026, section 3.
     """
-    if steps < 1:
-        raise ValueError(f"steps must be at least 1, got {steps}")
+    arguments.require_counts(steps=steps)
     grid.check_alike({"params_a": params_a, "params_b": params_b})
     fn, frozen = batch_means.as_partial(loss_fn), batch_means.freeze(batches)
     path = BezierPath(

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lec7 import arguments
 from lec7.landscape import grid
 
 SCALES = ("filter", "layer")
@@ -50,8 +51,7 @@ def random_direction(
     References:
       Li et al. 2018, arXiv:1712.09913, section 4.
     """
-    if norm not in NORMS:
-        raise ValueError(f"norm must be one of {[*NORMS]}, got {norm!r}")
+    arguments.require_one_of(NORMS, norm=norm)
 
     def draw(path: tuple, weight: jax.Array) -> jax.Array:
         if weight.ndim < 2:
@@ -90,8 +90,7 @@ def normalise(
       Array([[0., 1.],
              [5., 0.]], dtype=float32)
     """
-    if norm not in SCALES:
-        raise ValueError(f"norm must be one of {[*SCALES]}, got {norm!r}")
+    arguments.require_one_of(SCALES, norm=norm)
     grid.check_alike({"params": params, "direction": direction})
 
     def scale(part: jax.Array, weight: jax.Array) -> jax.Array:

@@ -8,6 +8,7 @@ import chex
 import jax
 import numpy as np
 
+from lec7 import arguments
 from lec7.curvature import batch_means
 from lec7.landscape import chunks
 
@@ -74,10 +75,8 @@ def axis(name: str, values: Any) -> np.ndarray:
     """
     points = np.asarray(values, np.float64)
     finite = points.ndim == 1 and points.size > 0 and np.isfinite(points).all()
-    if not finite or not (np.diff(points) > 0).all():
-        raise ValueError(
-            f"{name} must be a row of finite, strictly increasing numbers, got {values}"
-        )
+    rising = finite and (np.diff(points) > 0).all()
+    arguments.require(rising, name, values, "a row of finite, increasing numbers")
     return points
 
 
@@ -111,13 +110,13 @@ def check_alike(trees: Mapping[str, chex.ArrayTree]) -> None:
         expected, got = jax.tree.structure(reference), jax.tree.structure(tree)
         if got != expected:
             raise ValueError(
-                f"{name} must be a tree like {first}, {expected}; got {got}"
+                f"{name} is {got}; expected a tree like {first}, {expected}"
             )
         for (path, leaf), other in zip(
             jax.tree.leaves_with_path(reference), jax.tree.leaves(tree), strict=True
         ):
             if leaf.shape != other.shape:
                 raise ValueError(
-                    f"{name}{jax.tree_util.keystr(path)} must have the shape "
-                    f"{leaf.shape} it has in {first}, got {other.shape}"
+                    f"{name}{jax.tree_util.keystr(path)} has shape {other.shape}; "
+                    f"expected {leaf.shape}, as in {first}"
                 )

@@ -7,6 +7,7 @@ import chex
 import jax
 import numpy as np
 
+from lec7 import arguments
 from lec7.landscape import grid, running_statistics
 
 
@@ -97,8 +98,7 @@ def barrier(
     References:
       Frankle et al. 2020, arXiv:1912.05671; Entezari et al. 2022, arXiv:2110.06296.
     """
-    if points < 3:
-        raise ValueError(f"points must be at least 3, got {points}")
+    arguments.require_counts(points=points, least=3)
     alphas = np.linspace(0, 1, points)
     losses = interpolate(
         loss_fn, params_a, params_b, batches, alphas=alphas, prepare=prepare

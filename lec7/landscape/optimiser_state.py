@@ -47,6 +47,6 @@ def state_direction(
     if len(found) != 1:
         raise ValueError(
             f"the optimiser state has {len(found)} parts {name!r} that are like the "
-            f"parameters, expected one; it has {[field for field, _ in parts]}"
+            f"parameters; expected one of {[field for field, _ in parts]}"
         )
     return found[0]

@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lec7 import arguments
 from lec7.landscape import grid
 
 CENTRES = ("last", "mean")
@@ -66,17 +67,17 @@ def pca_directions(
     References:
       Li et al. 2018, arXiv:1712.09913, section 7.
     """
-    if centre not in CENTRES:
-        raise ValueError(f"centre must be one of {[*CENTRES]}, got {centre!r}")
+    arguments.require_one_of(CENTRES, centre=centre)
     points = _matrix({f"snapshot {t}": tree for t, tree in enumerate(snapshots)})
     origin = points[-1] if centre == "last" else points.mean(axis=0)
     _, lengths, rows = np.linalg.svd(points - origin, full_matrices=False)
     spanned = int(np.sum(lengths > lengths[0] * np.finfo(np.float64).eps * len(points)))
-    if not 1 <= k <= spanned:
-        raise ValueError(
-            f"k must be from 1 to the {spanned} directions that the {len(points)} "
-            f"snapshots span, got {k}"
-        )
+    arguments.require(
+        1 <= k <= spanned,
+        "k",
+        k,
+        f"1 to {spanned}, the directions that {len(points)} snapshots span",
+    )
     reach = (points - origin) @ rows[:k].T
     signs = np.sign(reach[np.argmax(np.abs(reach), axis=0), np.arange(k)])
     origin, *directions = (

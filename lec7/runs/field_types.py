@@ -13,6 +13,7 @@ import typing
 from collections.abc import Callable
 from typing import Annotated, Any
 
+from lec7 import arguments
 from lec7.runs import exits
 
 
@@ -83,11 +84,8 @@ class Checked:
         ).items():
             for limit in getattr(hint, "__metadata__", ()):
                 value = getattr(self, name)
-                if not limit.holds(value):
-                    raise ValueError(
-                        f"{name} is {value}; expected {limit.expected}"
-                        f"{_nearest(value, limit.words)}"
-                    )
+                expected = limit.expected + _nearest(value, limit.words)
+                arguments.require(limit.holds(value), name, value, expected)
 
 
 def _nearest(value: Any, words: tuple[str, ...]) -> str:

@@ -11,7 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.schedules import arguments
+from lec7 import arguments
 
 
 def step_decay(
@@ -41,8 +41,8 @@ def step_decay(
     References:
       CS231n lecture 7.
     """
-    arguments.require_rates(init=init)
-    arguments.require_fraction("factor", factor)
+    arguments.require_non_negative(init=init)
+    arguments.require_fractions(factor=factor)
     arguments.require_counts(every=every)
     return lambda step: init * factor ** (step // every)
 
@@ -67,7 +67,7 @@ def exponential_decay(
     References:
       CS231n lecture 7.
     """
-    arguments.require_rates(init=init, rate=rate)
+    arguments.require_non_negative(init=init, rate=rate)
     return lambda step: init * jnp.exp(-rate * step)
 
 
@@ -92,7 +92,7 @@ def inverse_time_decay(
       CS231n lecture 7; Robbins and Monro 1951, A stochastic approximation method, for
       why the sum of all rates must be infinite and that of their squares must not.
     """
-    arguments.require_rates(init=init, rate=rate)
+    arguments.require_non_negative(init=init, rate=rate)
     return lambda step: init / (1 + rate * step)
 
 
@@ -118,7 +118,7 @@ def inverse_sqrt_decay(
       Zinkevich 2003, Online convex programming and generalized infinitesimal gradient
       ascent, theorem 1.
     """
-    arguments.require_rates(init=init, rate=rate)
+    arguments.require_non_negative(init=init, rate=rate)
     return lambda step: init / jnp.sqrt(1.0 + rate * step)
 
 
@@ -141,7 +141,7 @@ def linear_decay(
     Raises:
       ValueError: an argument is out of its range.
     """
-    arguments.require_rates(init=init, final=final)
+    arguments.require_non_negative(init=init, final=final)
     arguments.require_counts(steps=steps)
     return lambda step: (
         final + (init - final) * (1 - 1.0 * jnp.minimum(step, steps) / steps)
@@ -171,7 +171,7 @@ def cosine_decay(
     References:
       Loshchilov and Hutter 2017, arXiv:1608.03983, eq. 5 with a single cycle.
     """
-    arguments.require_rates(init=init, final=final)
+    arguments.require_non_negative(init=init, final=final)
     arguments.require_counts(steps=steps)
     return lambda step: half_wave(init, final, jnp.minimum(step, steps), steps)
 

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.schedules import arguments
+from lec7 import arguments
 
 RULES = {"linear": lambda ratio: ratio, "sqrt": math.sqrt}
 
@@ -47,12 +47,11 @@ def scale_for_batch(
       arXiv:1705.08741, for the root.
     """
     arguments.require_counts(batch_size=batch_size, base_batch_size=base_batch_size)
-    if rule not in RULES:
-        raise ValueError(f"rule must be one of {sorted(RULES)}; got {rule!r}")
+    arguments.require_one_of(RULES, rule=rule)
     factor = RULES[rule](batch_size / base_batch_size)
     if callable(base):
         return lambda step: factor * base(step)
-    arguments.require_rates(base=base)
+    arguments.require_non_negative(base=base)
     return factor * base
 
 
@@ -92,9 +91,9 @@ def warmup(
       Goyal et al. 2017, arXiv:1706.02677, sec. 2.2.
     """
     if not callable(schedule):
-        arguments.require_rates(schedule=schedule)
+        arguments.require_non_negative(schedule=schedule)
         schedule = optax.constant_schedule(schedule)
-    arguments.require_rates(start=start)
+    arguments.require_non_negative(start=start)
     arguments.require_counts(steps=steps)
 
     def warmed(step):

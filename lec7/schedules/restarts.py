@@ -5,7 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lec7.schedules import arguments, decays
+from lec7 import arguments
+from lec7.schedules import decays
 
 
 def cyclic_cosine(init: jax.typing.ArrayLike, *, cycle_steps: int) -> optax.Schedule:
@@ -87,15 +88,15 @@ def warm_restarts(
     References:
       Loshchilov and Hutter 2017, arXiv:1608.03983, eq. 5.
     """
-    arguments.require_rates(init=init, final=final)
+    arguments.require_non_negative(init=init, final=final)
     arguments.require_counts(cycle_steps=cycle_steps, growth=growth)
     # Every cycle of its own length that a step can lie in; the last length repeats.
     lengths, starts = [cycle_steps], [0]
-    while growth > 1 and starts[-1] + lengths[-1] < arguments.STEP_LIMIT:
+    while growth > 1 and starts[-1] + lengths[-1] < arguments.COUNT_LIMIT:
         starts.append(starts[-1] + lengths[-1])
         lengths.append(lengths[-1] * growth)
     first = np.array(starts, np.int32)
-    length = np.minimum(lengths, arguments.STEP_LIMIT - 1).astype(np.int32)
+    length = np.minimum(lengths, arguments.COUNT_LIMIT - 1).astype(np.int32)
 
     def schedule(step):
         cycle = jnp.searchsorted(first, step, side="right") - 1

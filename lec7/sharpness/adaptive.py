@@ -15,6 +15,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from lec7 import arguments
 from lec7.curvature import batch_means
 from lec7.sharpness import ball, gaussian, measure
 
@@ -80,10 +81,9 @@ def adaptive_worst_case(
       Kwon et al. 2021, ASAM, arXiv:2102.11600, eq. 3 and definition 2.
       Andriushchenko et al. 2023, arXiv:2302.07011, section 2.
     """
-    measure.require_positive(rho=rho)
-    measure.require_counts(steps=steps, starts=starts)
-    if norm not in ball.ONTO:
-        raise ValueError(f"norm must be one of {[*ball.ONTO]}, got {norm!r}")
+    arguments.require_positive(rho=rho)
+    arguments.require_counts(steps=steps, starts=starts)
+    arguments.require_one_of(ball.ONTO, norm=norm)
     frozen = batch_means.freeze(batches)
     scaled, origin = _in_own_units(loss_fn, params, per, eta)
     rises = [
@@ -162,10 +162,8 @@ def _in_own_units(
     Raises:
       ValueError: per is unknown, or eta negative.
     """
-    if per not in _SIZES:
-        raise ValueError(f"per must be one of {[*_SIZES]}, got {per!r}")
-    if not eta >= 0:
-        raise ValueError(f"eta must not be negative, got {eta}")
+    arguments.require_one_of(_SIZES, per=per)
+    arguments.require_non_negative(eta=eta)
     sizes, origin = _units(params, per, eta)
     scaled = jax.tree_util.Partial(
         _scaled, batch_means.as_partial(loss_fn), params, sizes

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from lec7 import arguments
 from lec7.curvature import batch_means
 from lec7.sharpness import measure
 
@@ -66,12 +67,12 @@ def sam_sharpness(
     References:
       Foret et al. 2021, arXiv:2010.01412, eq. 2 and section 4.2 (m-sharpness).
     """
-    measure.require_positive(rho=rho)
-    measure.require_counts(steps=steps)
+    arguments.require_positive(rho=rho)
+    arguments.require_counts(steps=steps)
     frozen = batch_means.freeze(batches)
     count = measure.examples(frozen)
-    if m is not None and not 1 <= m <= count:
-        raise ValueError(f"m must lie between 1 and the {count} examples, got {m}")
+    if m is not None:
+        arguments.require(1 <= m <= count, "m", m, f"1 to {count}, the examples")
     groups = [frozen] if m is None else _sub_batches(key, frozen, m)
     rises = [rise(loss_fn, params, group, rho=rho, steps=steps) for group in groups]
     samples = np.array(jax.device_get(rises), np.float64)

@@ -10,6 +10,7 @@ import numpy as np
 from jax.flatten_util import ravel_pytree
 from scipy import optimize, sparse
 
+from lec7 import arguments
 from lec7.curvature import batch_means
 from lec7.sharpness import measure
 
@@ -92,8 +93,9 @@ def keskar(
         return float(loss), basis.T @ np.asarray(ravel_pytree(gradient)[0], np.float64)
 
     base, _ = objective(np.zeros_like(radius))
-    if not -1 < base < np.inf:
-        raise ValueError(f"the loss at params must be finite and above -1, got {base}")
+    arguments.require(
+        -1 < base < np.inf, "the loss at params", base, "a finite number above -1"
+    )
     searches = [
         _search(objective, _start(key, index, radius), radius, iterations)
         for index in range(starts)
@@ -119,11 +121,11 @@ def keskar(
 def _check(
     size: int, epsilon: float, subspace: int | None, iterations: int, starts: int
 ) -> None:
-    measure.require_positive(epsilon=epsilon)
-    measure.require_counts(iterations=iterations, starts=starts)
-    if subspace is not None and not 1 <= subspace <= size:
-        raise ValueError(
-            f"subspace must lie between 1 and the {size} parameters, got {subspace}"
+    arguments.require_positive(epsilon=epsilon)
+    arguments.require_counts(iterations=iterations, starts=starts)
+    if subspace is not None:
+        arguments.require(
+            1 <= subspace <= size, "subspace", subspace, f"1 to {size}, the parameters"
         )
 
 

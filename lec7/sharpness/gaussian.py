@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lec7 import arguments
 from lec7.curvature import batch_means
 from lec7.sharpness import measure
 
@@ -200,8 +201,8 @@ def _noisy(
     rho: float,
     draws: int,
 ) -> tuple[tuple, np.ndarray]:
-    measure.require_positive(rho=rho)
-    measure.require_counts(draws=draws)
+    arguments.require_positive(rho=rho)
+    arguments.require_counts(draws=draws)
     frozen = batch_means.freeze(batches)
     spread = constant(params, rho)
     losses = noisy_losses(loss_fn, params, frozen, key=key, spread=spread, draws=draws)

@@ -116,34 +116,6 @@ def provenance(key: jax.Array, params: chex.ArrayTree, count: int) -> dict[str, 
     }
 
 
-def require_counts(**counts: int) -> None:
-    """Check that each count is at least one.
-
-    Args:
-      **counts: by the names of the arguments.
-
-    Raises:
-      ValueError: one is below 1.
-    """
-    for name, count in counts.items():
-        if count < 1:
-            raise ValueError(f"{name} must be at least 1, got {count}")
-
-
-def require_positive(**values: float) -> None:
-    """Check that each value is positive.
-
-    Args:
-      **values: by the names of the arguments.
-
-    Raises:
-      ValueError: one is not.
-    """
-    for name, value in values.items():
-        if not value > 0:
-            raise ValueError(f"{name} must be positive, got {value}")
-
-
 def standard_error(samples: np.ndarray) -> float:
     """Return the standard error of a mean.
 

@@ -10,6 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from scipy import optimize
 
+from lec7 import arguments
 from lec7.curvature import batch_means
 from lec7.sharpness import gaussian, measure
 
@@ -77,8 +78,8 @@ def pac_bayes_sigma(
       Jiang et al. 2020, arXiv:1912.02178, section 4.3; Dziugaite et al. 2020,
       arXiv:2010.11924, appendix C.
     """
-    measure.require_positive(rise=rise, tolerance=tolerance)
-    measure.require_counts(draws=draws)
+    arguments.require_positive(rise=rise, tolerance=tolerance)
+    arguments.require_counts(draws=draws)
     frozen = batch_means.freeze(batches)
     base = float(measure.value(loss_fn, params, frozen))
 

@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lec7 import curvature, parameter_paths
+from lec7 import arguments, curvature, parameter_paths
 from lec7.sharpness import measure
 
 
@@ -65,7 +65,7 @@ def relative_flatness(
       Petzka et al. 2021, Relative flatness and generalization, arXiv:2001.00939,
       definition 3.
     """
-    measure.require_counts(probes=probes)
+    arguments.require_counts(probes=probes)
     path = _kernel_path(params, layer)
     op = curvature.hessian(loss_fn, params, batches)
     forms = []

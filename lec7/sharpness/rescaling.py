@@ -8,7 +8,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from lec7 import parameter_paths
+from lec7 import arguments, parameter_paths
 
 
 def rescale_layers(params: chex.ArrayTree, factors: Sequence[float]) -> chex.ArrayTree:
@@ -55,12 +55,12 @@ def rescale_layers(params: chex.ArrayTree, factors: Sequence[float]) -> chex.Arr
             f"factors has {len(factors)} of them, {list(factors)}; expected one for "
             f"each of the {len(layers)} layers {layers}"
         )
-    if not all(factor > 0 for factor in factors):
-        raise ValueError(f"factors must be positive, got {list(factors)}")
+    positive = all(factor > 0 for factor in factors)
+    arguments.require(positive, "factors", list(factors), "numbers > 0")
     if not math.isclose(math.prod(factors), 1, rel_tol=1e-6):
         raise ValueError(
-            f"the product of factors must be 1, got {math.prod(factors):g} for "
-            f"{list(factors)}: divide the last one by it"
+            f"the product of factors {list(factors)} is {math.prod(factors):g}; "
+            "expected 1: divide the last one by it"
         )
     scales = {}
     for index, layer in enumerate(layers):

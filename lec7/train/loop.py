@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lec7 import files
+from lec7 import arguments, files
 from lec7.train import checkpoint, events, feed, metrics, snapshots
 from lec7.train import state as states
 from lec7.train import step as steps
@@ -45,11 +45,11 @@ class Plan:
         Raises:
           ValueError: a count is below one, or a snapshot is due between evaluations.
         """
-        for name in ("max_steps", "evaluate_every", "checkpoint_every"):
-            if getattr(self, name) < 1:
-                raise ValueError(
-                    f"{name} is {getattr(self, name)}; expected at least 1"
-                )
+        arguments.require_counts(
+            max_steps=self.max_steps,
+            evaluate_every=self.evaluate_every,
+            checkpoint_every=self.checkpoint_every,
+        )
         every = self.snapshot_every
         if every is not None and (every < 1 or every % self.evaluate_every):
             raise ValueError(

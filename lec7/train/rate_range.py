@@ -9,6 +9,7 @@ import numpy as np
 import optax
 from flax import linen as nn
 
+from lec7 import arguments
 from lec7.train import feed
 from lec7.train import state as states
 from lec7.train import step as steps
@@ -141,7 +142,5 @@ def _require_ranges(
             f"lowest and highest are {lowest} and {highest}; expected two finite rates "
             "with 0 < lowest < highest"
         )
-    if num_steps < 2:
-        raise ValueError(f"num_steps is {num_steps}; expected at least 2")
-    if not 0 <= smoothing < 1:
-        raise ValueError(f"smoothing is {smoothing}; expected 0 <= smoothing < 1")
+    arguments.require_counts(num_steps=num_steps, least=2)
+    arguments.require_decays(smoothing=smoothing)

@@ -15,7 +15,7 @@ import jax.numpy as jnp
 import optax
 from flax import linen as nn
 
-from lec7 import parameter_paths
+from lec7 import arguments, parameter_paths
 from lec7.transfer import parts
 
 # Since -0.0 + 0.0 is 0.0, and x + -0.0 is x for every x, to the bit.
@@ -101,8 +101,7 @@ def unfreeze_in_stages(
       Howard and Ruder 2018, arXiv:1801.06146, section 3.3.
     """
     for pattern, first in first_steps.items():
-        if first < 0:
-            raise ValueError(f"the first step of {pattern!r} is {first}; expected >= 0")
+        arguments.require_counts(least=0, **{f"the first step of {pattern!r}": first})
 
     def begins_at(first):
         return optax.conditionally_mask(rule, lambda step: step >= first)

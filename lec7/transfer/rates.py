@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 import optax
 
-from lec7 import parameter_paths
+from lec7 import arguments, parameter_paths
 
 FINE_TUNING: Mapping[str, float] = {parameter_paths.HEAD: 1.0, "": 0.1}
 """The head at the full rate, all that is pretrained at a tenth of it."""
@@ -40,8 +40,7 @@ def rates_by_path(
       (Array([-0.1], dtype=float32), Array([-1.], dtype=float32))
     """
     for pattern, factor in factors.items():
-        if not factor >= 0:
-            raise ValueError(f"the factor of {pattern!r} is {factor}; expected >= 0")
+        arguments.require_non_negative(**{f"the factor of {pattern!r}": factor})
     scales = {factor: optax.scale(factor) for factor in factors.values()}
     by_path = optax.partition(
         scales, lambda tree: parameter_paths.first_match(tree, factors)

@@ -76,7 +76,7 @@ def test_a_diagonal_matrix_is_estimated_exactly(float64, quadratic):
 
 @pytest.mark.parametrize("estimator", [curvature.diagonal, curvature.frobenius_norm])
 def test_one_probe_is_refused(quadratic, estimator):
-    with pytest.raises(ValueError, match="needs probes >= 2, got 1"):
+    with pytest.raises(ValueError, match="probes is 1; expected an integer >= 2"):
         estimator(quadratic(np.eye(2)), key=KEY, probes=1)
 
 

@@ -97,10 +97,10 @@ def test_adam_is_stable_up_to_38_over_its_rate_in_its_own_metric(
 
 def test_states_without_one_second_moment_are_refused():
     params = jnp.ones(2)
-    with pytest.raises(ValueError, match="must hold one second moment.*it holds 0"):
+    with pytest.raises(ValueError, match="state holds 0 second moments; expected one"):
         curvature.preconditioner(optax.sgd(0.1).init(params), b2=None, eps=0.0)
     two = optax.chain(optax.scale_by_adam(), optax.scale_by_rms()).init(params)
-    with pytest.raises(ValueError, match="it holds 2"):
+    with pytest.raises(ValueError, match="state holds 2 second moments"):
         curvature.preconditioner(two, b2=None, eps=0.0)
     with pytest.raises(ValueError, match="the state has counted 0: give b2=None"):
         curvature.preconditioner(optax.adam(0.1).init(params), b2=0.9, eps=0.0)
@@ -108,7 +108,7 @@ def test_states_without_one_second_moment_are_refused():
 
 def test_a_diagonal_that_is_no_metric_is_refused(quadratic):
     op = quadratic(np.eye(3))
-    with pytest.raises(ValueError, match="must be > 0, its least is 0.0: has the rule"):
+    with pytest.raises(ValueError, match="has 0.0; expected numbers > 0: has the rule"):
         curvature.precondition(op, jnp.array([1.0, 0.0, 2.0]))
-    with pytest.raises(ValueError, match=r"the diagonal must have the shape \(3,\)"):
+    with pytest.raises(ValueError, match=r"the diagonal has shape .*; expected \(3,\)"):
         curvature.precondition(op, jnp.ones(2))

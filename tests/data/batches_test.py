@@ -71,7 +71,5 @@ def test_a_caller_cannot_disturb_later_calls():
 )
 def test_arguments_below_their_range_are_refused(argument, value, least):
     good = {"seed": 0, "step": 0, "count": 1, "batch_size": 1, "num_examples": 1}
-    with pytest.raises(
-        ValueError, match=f"{argument} is {value}; expected at least {least}"
-    ):
+    with pytest.raises(ValueError, match=f"{argument} is {value}; expected .*{least}"):
         batches.batch_indices(**good | {argument: value})

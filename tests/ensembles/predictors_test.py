@@ -105,5 +105,5 @@ def test_a_network_of_several_devices_predicts_on_one():
 
 
 def test_no_pass_is_refused():
-    with pytest.raises(ValueError, match="passes is 0; expected at least 1"):
+    with pytest.raises(ValueError, match="passes is 0; expected an integer >= 1"):
         ensembles.monte_carlo(MODEL, VARIABLES, passes=0, key=KEY)

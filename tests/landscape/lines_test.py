@@ -163,12 +163,14 @@ def test_the_chord_joins_unequal_ends(float64):
 
 
 def test_points_of_two_shapes_are_named():
-    with pytest.raises(ValueError, match=r"params_b\['b'\] must have the shape \(2,\)"):
+    with pytest.raises(
+        ValueError, match=r"params_b\['b'\] has shape .*; expected \(2,\)"
+    ):
         landscape.interpolate(
             loss_fn, tree(0), tree(1) | {"b": np.ones(3)}, unequal_batches()
         )
 
 
 def test_a_barrier_needs_a_point_between_the_ends():
-    with pytest.raises(ValueError, match="points must be at least 3, got 2"):
+    with pytest.raises(ValueError, match="points is 2; expected an integer >= 3"):
         landscape.barrier(loss_fn, tree(0), tree(1), unequal_batches(), points=2)

@@ -81,15 +81,21 @@ def test_other_streams_leave_the_draws_of_one_bit_for_bit_as_they_were():
 @pytest.mark.parametrize(
     ("layer", "message"),
     [
-        (layers.Dropout(1.0), "dropout rate is 1.0; expected 0 <= rate < 1"),
+        (layers.Dropout(1.0), r"dropout rate is 1.0; expected a number in \[0, 1\)"),
         (layers.ChannelDropout(-0.1), "dropout rate is -0.1"),
         (layers.Dropout(0.5, "Inverted"), "dropout mode is 'Inverted'; expected one"),
-        (layers.DropConnectDense(2, 1.0), "DropConnect rate is 1.0; expected 0 <="),
-        (layers.DropConnectDense(2, 0.5, draws=0), "draws is 0; expected at least 1"),
-        (layers.StochasticDepth(1.1), "depth rate is 1.1; expected 0 <= rate <= 1"),
+        (layers.DropConnectDense(2, 1.0), "DropConnect rate is 1.0; expected a number"),
+        (
+            layers.DropConnectDense(2, 0.5, draws=0),
+            "draws is 0; expected an integer >= 1",
+        ),
+        (
+            layers.StochasticDepth(1.1),
+            r"depth rate is 1.1; expected a number in \[0, 1\]",
+        ),
         (layers.StochasticDepth(0.5, "all"), "granularity is 'all'; expected one of"),
         (layers.StochasticDepth(0.5, scaling="no"), "scaling is 'no'; expected one of"),
-        (layers.FractionalMaxPool(2.5), "ratio is 2.5; expected 1 <= ratio <= 2"),
+        (layers.FractionalMaxPool(2.5), "ratio is 2.5; expected 1 to 2"),
         (layers.FractionalMaxPool(1.5, "even"), "regions is 'even'; expected one of"),
     ],
 )

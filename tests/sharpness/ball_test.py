@@ -215,11 +215,11 @@ def test_two_networks_share_one_compilation(m):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"rho": 0.0}, "rho must be positive, got 0.0"),
-        ({"rho": math.nan}, "rho must be positive, got nan"),
-        ({"steps": 0}, "steps must be at least 1, got 0"),
-        ({"m": 0}, "m must lie between 1 and the 4 examples, got 0"),
-        ({"m": 5}, "m must lie between 1 and the 4 examples, got 5"),
+        ({"rho": 0.0}, "rho is 0.0; expected a number > 0"),
+        ({"rho": math.nan}, "rho is nan; expected a number > 0"),
+        ({"steps": 0}, "steps is 0; expected an integer >= 1"),
+        ({"m": 0}, "m is 0; expected 1 to 4, the examples"),
+        ({"m": 5}, "m is 5; expected 1 to 4, the examples"),
         ({"batches": []}, "batches is empty"),
     ],
 )

@@ -207,15 +207,21 @@ def test_two_networks_share_one_compilation():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ({"epsilon": 0.0}, "epsilon must be positive, got 0.0"),
-        ({"epsilon": math.nan}, "epsilon must be positive, got nan"),
-        ({"subspace": 5}, "subspace must lie between 1 and the 4 parameters, got 5"),
-        ({"subspace": 0}, "subspace must lie between 1 and the 4 parameters, got 0"),
-        ({"iterations": 0}, "iterations must be at least 1, got 0"),
-        ({"starts": 0}, "starts must be at least 1, got 0"),
+        ({"epsilon": 0.0}, "epsilon is 0.0; expected a number > 0"),
+        ({"epsilon": math.nan}, "epsilon is nan; expected a number > 0"),
+        ({"subspace": 5}, "subspace is 5; expected 1 to 4, the param"),
+        ({"subspace": 0}, "subspace is 0; expected 1 to 4, the param"),
+        ({"iterations": 0}, "iterations is 0; expected an integer >= 1"),
+        ({"starts": 0}, "starts is 0; expected an integer >= 1"),
         ({"batches": []}, "batches is empty"),
-        ({"params": jnp.full(4, jnp.nan)}, "finite and above -1, got nan"),
-        ({"loss_fn": linear, "params": -jnp.ones(4)}, "finite and above -1, got -"),
+        (
+            {"params": jnp.full(4, jnp.nan)},
+            "params is nan; expected a finite number above -1",
+        ),
+        (
+            {"loss_fn": linear, "params": -jnp.ones(4)},
+            "params is -.*; expected a finite number",
+        ),
     ],
 )
 def test_a_wrong_argument_is_named(arguments, message):

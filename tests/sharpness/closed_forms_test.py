@@ -228,15 +228,19 @@ def test_the_settings_say_what_the_value_depends_on():
 @pytest.mark.parametrize(
     ("measure", "settings", "message"),
     [
-        ("average_case", {"rho": 0.0}, "rho must be positive, got 0.0"),
-        ("low_pass", {"rho": math.nan}, "rho must be positive, got nan"),
-        ("local_entropy", {"draws": 0}, "draws must be at least 1, got 0"),
-        ("adaptive_average_case", {"per": "row"}, "per must be one of .*, got 'row'"),
-        ("adaptive_average_case", {"eta": -1.0}, "eta must not be negative, got -1.0"),
-        ("adaptive_worst_case", {"norm": "l1"}, "norm must be one of .*, got 'l1'"),
-        ("adaptive_worst_case", {"starts": 0}, "starts must be at least 1, got 0"),
-        ("pac_bayes_sigma", {"rise": -1.0}, "rise must be positive, got -1.0"),
-        ("relative_flatness", {"probes": 0}, "probes must be at least 1, got 0"),
+        ("average_case", {"rho": 0.0}, "rho is 0.0; expected a number > 0"),
+        ("low_pass", {"rho": math.nan}, "rho is nan; expected a number > 0"),
+        ("local_entropy", {"draws": 0}, "draws is 0; expected an integer >= 1"),
+        ("adaptive_average_case", {"per": "row"}, "per is 'row'; expected one of"),
+        (
+            "adaptive_average_case",
+            {"eta": -1.0},
+            "eta is -1.0; expected a finite number >= 0",
+        ),
+        ("adaptive_worst_case", {"norm": "l1"}, "norm is 'l1'; expected one of"),
+        ("adaptive_worst_case", {"starts": 0}, "starts is 0; expected an integer >= 1"),
+        ("pac_bayes_sigma", {"rise": -1.0}, "rise is -1.0; expected a number > 0"),
+        ("relative_flatness", {"probes": 0}, "probes is 0; expected an integer >= 1"),
         (
             "relative_flatness",
             {},

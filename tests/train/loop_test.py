@@ -150,5 +150,5 @@ def test_missing_metrics_are_not_papered_over(setting, tmp_path):
 @pytest.mark.parametrize("field", ["max_steps", "evaluate_every", "checkpoint_every"])
 def test_a_plan_needs_counts_of_one_or_more(field):
     fields = {"max_steps": 1, "evaluate_every": 1, "checkpoint_every": 1} | {field: 0}
-    with pytest.raises(ValueError, match=f"{field} is 0; expected at least 1"):
+    with pytest.raises(ValueError, match=f"{field} is 0; expected an integer >= 1"):
         train.Plan(**fields)

@@ -182,8 +182,8 @@ def test_members_are_tested_each_on_their_own():
         ({"lowest": 0.0}, "lowest and highest are 0.0 and 10.0; expected"),
         ({"lowest": 20.0}, "lowest and highest are 20.0 and 10.0; expected"),
         ({"highest": np.inf}, "lowest and highest are 0.001 and inf; expected"),
-        ({"num_steps": 1}, "num_steps is 1; expected at least 2"),
-        ({"smoothing": 1.0}, "smoothing is 1.0; expected 0 <= smoothing < 1"),
+        ({"num_steps": 1}, "num_steps is 1; expected an integer >= 2"),
+        ({"smoothing": 1.0}, "smoothing is 1.0; expected a number in"),
     ],
 )
 def test_wrong_arguments_are_named(options, message):

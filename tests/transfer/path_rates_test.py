@@ -72,5 +72,7 @@ def test_rates_are_by_the_paths_of_the_whole_network_also_in_a_part(pattern):
 
 
 def test_a_negative_factor_is_refused():
-    with pytest.raises(ValueError, match="factor of '' is -0.1; expected >= 0"):
+    with pytest.raises(
+        ValueError, match="factor of '' is -0.1; expected a finite number"
+    ):
         transfer.rates_by_path(optax.sgd(0.1), {"": -0.1})

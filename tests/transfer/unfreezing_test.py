@@ -42,5 +42,7 @@ def test_every_stage_is_the_rule_begun_at_its_first_step():
 
 
 def test_a_negative_step_is_refused():
-    with pytest.raises(ValueError, match="first step of 'head' is -1; expected >= 0"):
+    with pytest.raises(
+        ValueError, match="first step of 'head' is -1; expected an integer >= 0"
+    ):
         transfer.unfreeze_in_stages(BASE, {"head": -1})

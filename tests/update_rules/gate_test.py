@@ -166,5 +166,5 @@ WRONG = [
 @pytest.mark.parametrize(("name", "key", "value"), WRONG)
 def test_a_wrong_hyperparameter_is_named_when_the_rule_is_built(name, key, value):
     factory, hyperparameters = RULES[name]
-    with pytest.raises(ValueError, match=f"^{key} must be a .*number .*; got "):
+    with pytest.raises(ValueError, match=f"^{key} is .*; expected a .*number "):
         factory(**{"learning_rate": RATE, **hyperparameters, key: value})

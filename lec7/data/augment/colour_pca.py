@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lec7 import arguments
 from lec7.data.augment import transforms
 
 CHUNK = 2**20  # pixels that are in memory in double precision at a time
@@ -63,8 +64,7 @@ def colour_noise(
       Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural
       networks, sec. 4.1.
     """
-    if std < 0:
-        raise ValueError(f"std is {std}; expected at least 0")
+    arguments.require_non_negative(std=std)
     directions = jnp.asarray(basis) * jnp.asarray(eigenvalues)[None]
 
     def transform(key, image):

@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 from jax import lax
 
+from lec7 import arguments
 from lec7.data.augment import transforms
 
 
@@ -33,10 +34,8 @@ def random_crop(
       Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural
       networks, sec. 4.1; He et al. 2016, arXiv:1512.03385, sec. 4.2.
     """
-    if size < 1 or padding < 0:
-        raise ValueError(
-            f"size is {size} and padding {padding}; expected size >= 1, padding >= 0"
-        )
+    arguments.require_counts(size=size)
+    arguments.require_counts(padding=padding, least=0)
 
     def transform(key, image):
         border = ((padding, padding), (padding, padding), (0, 0))

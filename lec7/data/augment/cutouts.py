@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from lec7 import arguments
 from lec7.data.augment import transforms
 
 
@@ -26,8 +27,7 @@ def cutout(size: int, *, fill: float = 0.0) -> transforms.Transform:
       DeVries and Taylor 2017, arXiv:1708.04552, sec. 3.2; for an odd size their code
       hides size - 1 rows and columns.
     """
-    if size < 1:
-        raise ValueError(f"size is {size}; expected at least 1")
+    arguments.require_counts(size=size)
 
     def transform(key, image):
         height, width, _ = image.shape

@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from lec7 import arguments
 from lec7.data.augment import transforms
 
 
@@ -18,8 +19,7 @@ def horizontal_flip(probability: float = 0.5) -> transforms.Transform:
     Raises:
       ValueError: the probability is outside [0, 1].
     """
-    if not 0 <= probability <= 1:
-        raise ValueError(f"probability is {probability}; expected 0 <= p <= 1")
+    arguments.require_fractions(probability=probability)
 
     def transform(key, image):
         flip = jax.random.bernoulli(key, probability)

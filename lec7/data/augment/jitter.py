@@ -3,6 +3,7 @@
 import jax
 import jax.numpy as jnp
 
+from lec7 import arguments
 from lec7.data.augment import transforms
 
 LUMA = (0.299, 0.587, 0.114)
@@ -42,9 +43,7 @@ def colour_jitter(
       github.com/facebookarchive/fb.resnet.torch, which does not clip either.
     """
     amounts = {"brightness": brightness, "contrast": contrast, "saturation": saturation}
-    for name, amount in amounts.items():
-        if not 0 <= amount <= 1:
-            raise ValueError(f"{name} is {amount}; expected 0 <= {name} <= 1")
+    arguments.require_fractions(**amounts)
     spread = jnp.array(list(amounts.values()))
 
     def transform(key, image):

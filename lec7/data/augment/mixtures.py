@@ -2,6 +2,7 @@
 
 import jax
 
+from lec7 import arguments
 from lec7.data.augment import transforms
 
 
@@ -29,8 +30,7 @@ def mixup(alpha: float, *, num_classes: int) -> transforms.Augment:
       Zhang et al. 2018, arXiv:1710.09412, eq. 1. Their code permutes the batch, and
       draws one weight for all of it.
     """
-    if not alpha > 0:
-        raise ValueError(f"alpha is {alpha}; expected more than 0")
+    arguments.require_positive(alpha=alpha)
 
     def augment(keys, images, labels):
         if len(labels) % 2:

@@ -8,7 +8,7 @@ from flax import linen as nn
 from jax import lax
 from jax.scipy import stats
 
-from lec7 import randomness
+from lec7 import arguments, randomness
 from lec7.models.layers import noise
 
 CHUNK = 8  # examples whose masks exist at once
@@ -73,9 +73,9 @@ class DropConnectDense(nn.Module):
         Raises:
           ValueError: if `rate` is outside [0, 1) or `draws` below 1.
         """
-        noise.require_rate("DropConnect", self.rate)
-        if self.draws is not None and self.draws < 1:
-            raise ValueError(f"DropConnect draws is {self.draws}; expected at least 1")
+        arguments.require_decays(**{"DropConnect rate": self.rate})
+        if self.draws is not None:
+            arguments.require_counts(**{"DropConnect draws": self.draws})
         shape = (x.shape[-1], self.features)
         kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
         bias = self.param("bias", nn.initializers.zeros, (self.features,))

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from lec7 import randomness
+from lec7 import arguments, randomness
 from lec7.models.layers import noise
 
 MODES = ("inverted", "vanilla")
@@ -51,9 +51,8 @@ class Dropout(nn.Module):
         Raises:
           ValueError: if `rate` is outside [0, 1) or `mode` is unknown.
         """
-        noise.require_rate("dropout", self.rate)
-        if self.mode not in MODES:
-            raise ValueError(f"dropout mode is {self.mode!r}; expected one of {MODES}")
+        arguments.require_decays(**{"dropout rate": self.rate})
+        arguments.require_one_of(MODES, **{"dropout mode": self.mode})
         keep = 1 - self.rate
         if self.rate == 0 or self.is_initializing():
             return x

@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jax import lax
 
+from lec7 import arguments
 from lec7.models.layers import noise
 
 REGIONS = ("random", "pseudorandom", "fixed")
@@ -68,12 +69,8 @@ class FractionalMaxPool(nn.Module):
         Raises:
           ValueError: if `ratio` is outside [1, 2] or `regions` is unknown.
         """
-        if not 1 <= self.ratio <= 2:
-            raise ValueError(f"pooling ratio is {self.ratio}; expected 1 <= ratio <= 2")
-        if self.regions not in REGIONS:
-            raise ValueError(
-                f"pooling regions is {self.regions!r}; expected one of {REGIONS}"
-            )
+        arguments.require(1 <= self.ratio <= 2, "pooling ratio", self.ratio, "1 to 2")
+        arguments.require_one_of(REGIONS, **{"pooling regions": self.regions})
         sampled = noise.is_sampled(train, sample) and not self.is_initializing()
         regions, keys = "fixed", (None, None)
         if sampled and self.regions != "fixed":

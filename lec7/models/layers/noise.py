@@ -1,20 +1,4 @@
-"""What every layer that draws noise asks: is the rate one, and is this pass noisy."""
-
-
-def require_rate(layer: str, rate: float, *, certain: bool = False) -> None:
-    """Check a probability of dropping.
-
-    Args:
-      layer: the name of the noise, for the message.
-      rate: probability of dropping.
-      certain: whether the layer may drop everything.
-
-    Raises:
-      ValueError: the rate is outside [0, 1), or [0, 1] if `certain`.
-    """
-    if not 0 <= rate < 1 and not (certain and rate == 1):
-        bound = "<= 1" if certain else "< 1"
-        raise ValueError(f"{layer} rate is {rate}; expected 0 <= rate {bound}")
+"""Whether a pass of a layer that draws noise is noisy."""
 
 
 def is_sampled(train: bool, sample: bool | None) -> bool:

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 
-from lec7 import randomness
+from lec7 import arguments, randomness
 from lec7.models.layers import noise
 
 GRANULARITIES = ("batch", "example")
@@ -79,13 +79,10 @@ class StochasticDepth(nn.Module):
         return open_.reshape(-1, *[1] * (residual.ndim - 1))
 
     def _check(self) -> None:
-        noise.require_rate("stochastic depth", self.rate, certain=True)
+        arguments.require_fractions(**{"stochastic depth rate": self.rate})
         for field, known in (("granularity", GRANULARITIES), ("scaling", SCALINGS)):
             value = getattr(self, field)
-            if value not in known:
-                raise ValueError(
-                    f"stochastic depth {field} is {value!r}; expected one of {known}"
-                )
+            arguments.require_one_of(known, **{f"stochastic depth {field}": value})
 
 
 def linear_decay(rate: float, depth: int) -> tuple[float, ...]:
@@ -111,5 +108,5 @@ def linear_decay(rate: float, depth: int) -> tuple[float, ...]:
     References:
       Huang et al. 2016, arXiv:1603.09382, eq. 4.
     """
-    noise.require_rate("stochastic depth", rate, certain=True)
+    arguments.require_fractions(**{"stochastic depth rate": rate})
     return tuple(block / depth * rate for block in range(1, depth + 1))

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 import optax
 
-from lec7.update_rules import hyperparameters
+from lec7 import arguments
 from lec7.update_rules.averaging import parameter_average
 
 
@@ -51,8 +51,8 @@ def stochastic_weight_average(
     References:
       Izmailov et al. 2018, arXiv:1803.05407, algorithm 1.
     """
-    hyperparameters.count("start", start, least=0)
-    hyperparameters.count("every", every, least=1)
+    arguments.require_counts(start=start, least=0)
+    arguments.require_counts(every=every)
 
     def weight(count):
         since = count - start

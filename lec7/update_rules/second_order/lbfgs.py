@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lec7 import arguments
 from lec7.update_rules.second_order import line_search, quasi_newton
 
 
@@ -36,8 +37,7 @@ def scale_by_lbfgs(
     Raises:
       ValueError: `memory_size` is below 1.
     """
-    if memory_size < 1:
-        raise ValueError(f"memory_size must be at least 1; got {memory_size!r}")
+    arguments.require_counts(memory_size=memory_size)
     empty = functools.partial(_empty, memory_size=memory_size)
     memory = quasi_newton.Memory(empty, _multiply, _remember)
     return quasi_newton.scale_by_quasi_newton(memory, search)

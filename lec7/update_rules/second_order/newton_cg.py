@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lec7 import arguments
 from lec7.update_rules import hyperparameters, precision
 from lec7.update_rules.second_order import (
     line_search,
@@ -36,8 +37,7 @@ def scale_by_newton_cg(
       ValueError: `max_products` is below 1.
     """
     damping = hyperparameters.non_negative("damping", damping)
-    if max_products < 1:
-        raise ValueError(f"max_products must be at least 1; got {max_products!r}")
+    arguments.require_counts(max_products=max_products)
 
     def init_fn(params):
         del params

@@ -60,7 +60,7 @@ def test_an_odd_number_of_examples_is_refused():
 
 
 def test_mixing_nothing_is_refused():
-    with pytest.raises(ValueError, match="alpha is 0; expected more than 0"):
+    with pytest.raises(ValueError, match="alpha is 0; expected a number > 0"):
         augment.mixup(0, num_classes=CLASSES)
 
 

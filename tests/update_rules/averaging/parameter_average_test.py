@@ -180,10 +180,10 @@ def test_parameters_are_required(name):
 @pytest.mark.parametrize(
     ("start", "every", "message"),
     [
-        (-1, 1, "start must be an integer >= 0; got -1"),
-        (0.5, 1, "start must be an integer >= 0; got 0.5"),
-        (0, 0, "every must be an integer >= 1; got 0"),
-        (0, True, "every must be an integer >= 1; got True"),
+        (-1, 1, "start is -1; expected an integer >= 0"),
+        (0.5, 1, "start is 0.5; expected an integer >= 0"),
+        (0, 0, "every is 0; expected an integer >= 1"),
+        (0, True, "every is True; expected an integer >= 1"),
     ],
 )
 def test_a_wrong_period_is_named_when_the_rule_is_built(start, every, message):

@@ -235,5 +235,5 @@ def test_arguments_that_the_loss_names_are_passed_on_to_it():
 
 
 def test_a_wrong_memory_size_is_named():
-    with pytest.raises(ValueError, match="memory_size must be at least 1; got 0"):
+    with pytest.raises(ValueError, match="memory_size is 0; expected an integer >= 1"):
         update_rules.lbfgs(memory_size=0)

@@ -1,0 +1,129 @@
+"""Arguments, checked where they are given: "steps is 0; expected an integer >= 1".
+
+A traced value, as under `jax.vmap` over rates, has no number to check and passes.
+"""
+
+import numbers
+from collections.abc import Callable, Iterable
+from typing import Any
+
+COUNT_LIMIT = 2**31
+"""Counts are below it: on a device they are int32."""
+
+
+def require(holds: bool, name: str, value: Any, expected: str) -> None:
+    """Check any condition.
+
+    Args:
+      holds: whether it does.
+      name: of the argument.
+      value: what the user gave.
+      expected: ends the message.
+
+    Raises:
+      ValueError: it does not hold.
+
+    Example:
+      >>> require(1 <= 5 <= 4, "k", 5, "1 to 4")
+      Traceback (most recent call last):
+      ValueError: k is 5; expected 1 to 4
+    """
+    if not holds:
+        raise ValueError(f"{name} is {value!r}; expected {expected}")
+
+
+def require_one_of(choices: Iterable[str], **words: Any) -> None:
+    """Check words.
+
+    Args:
+      choices: what they may be.
+      **words: by the names of the arguments.
+
+    Raises:
+      ValueError: one is something else.
+    """
+    known = list(choices)
+    for name, word in words.items():
+        require(word in known, name, word, f"one of {', '.join(map(str, known))}")
+
+
+def require_counts(*, least: int = 1, **counts: Any) -> None:
+    """Check numbers of updates, of examples, of draws.
+
+    Args:
+      least: the smallest that is allowed.
+      **counts: by the names of the arguments.
+
+    Raises:
+      ValueError: one is not an integer, below `least`, or no int32.
+    """
+    for name, count in counts.items():
+        integer = isinstance(count, numbers.Integral) and not isinstance(count, bool)
+        holds = integer and least <= count < COUNT_LIMIT
+        require(holds, name, count, f"an integer >= {least}")
+
+
+def require_positive(**values: Any) -> None:
+    """Check radii, widths and the like.
+
+    Args:
+      **values: by the names of the arguments.
+
+    Raises:
+      ValueError: one is not a number > 0.
+    """
+    _require(lambda x: x > 0, "a number > 0", values)
+
+
+def require_non_negative(**values: Any) -> None:
+    """Check rates and the like.
+
+    Args:
+      **values: by the names of the arguments, numbers or arrays.
+
+    Raises:
+      ValueError: one is not a finite number >= 0.
+    """
+    _require(lambda x: (x >= 0) & (x < float("inf")), "a finite number >= 0", values)
+
+
+def require_fractions(**values: Any) -> None:
+    """Check shares of something, and probabilities.
+
+    Args:
+      **values: by the names of the arguments, numbers or arrays.
+
+    Raises:
+      ValueError: one is not a number in [0, 1].
+    """
+    _require(lambda x: (x >= 0) & (x <= 1), "a number in [0, 1]", values)
+
+
+def require_decays(**values: Any) -> None:
+    """Check decays of exponential averages, and probabilities that are not certain.
+
+    Args:
+      **values: by the names of the arguments, numbers or arrays.
+
+    Raises:
+      ValueError: one is not a number in [0, 1).
+    """
+    _require(lambda x: (x >= 0) & (x < 1), "a number in [0, 1)", values)
+
+
+def _require(holds: Callable, expected: str, values: dict[str, Any]) -> None:
+    for name, value in values.items():
+        require(_all(holds, value), name, value, expected)
+
+
+def _all(holds: Callable, value: Any) -> bool:
+    """Return whether real numbers, all of an array's, meet a condition."""
+    import jax  # here, since --help of the command line must not wait for it
+    import numpy as np
+
+    if isinstance(value, jax.core.Tracer):
+        return True
+    array = np.asarray(value)
+    if not jax.numpy.issubdtype(array.dtype, jax.numpy.number):
+        return False
+    return bool(np.all((array.imag == 0) & holds(array.real)))
