@@ -16,35 +16,45 @@ Data: letters (of glyphs), or any TFDS name
 """
 
 import dataclasses
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from experiments import _domains, _pretraining
-from lec7 import data, files, models, report, runs, train, transfer
+from experiments import domains, pretraining
+from lec7 import files, models, report, runs, train, transfer
 
-GROUPS = ("network", "linear")
+SMALL = {
+    "dataset": "digits",
+    "name": "network",
+    "seeds": (0, 1),
+    "recipe.channels": (4,),
+    "recipe.dense": (4,),
+    "recipe.batch_size": 16,
+    "recipe.updates": 8,
+    "recipe.evaluate_every": 8,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """On what networks are trained, how, and under which name they are kept."""
 
     # name of a data set: letters, numerals, or one of lec7 or of TFDS
     dataset: str = "letters"
     # in the zoo, one plain name; empty for that of the data set with hyphens
     name: str = ""
-    seeds: tuple[int, ...] = tuple(range(5))  # networks, at least 2
-    recipe: _pretraining.Recipe = _pretraining.Recipe()
+    seeds: runs.Seeds = tuple(range(5))  # networks, at least 2
+    recipe: pretraining.Recipe = pretraining.Recipe()
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
-          ValueError: a value is out of its range.
+          ValueError: the name could lead elsewhere.
         """
-        runs.require_seeds(self.seeds)
+        super().__post_init__()
         files.require_name(self.network)
 
     @property
@@ -53,110 +63,82 @@ class Config:
         return self.name or self.dataset.replace("/", "-").replace(":", "-")
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Train networks and a linear classifier, and put the networks into the zoo.
+class Findings(NamedTuple):
+    """What was trained."""
 
-    Args:
-      config: on what, and how.
-      context: where and on what to run.
+    card: transfer.Card
+    """Of the networks."""
+    folder: str
+    """Of the zoo, where they are."""
+    parameters: int
+    """Of a network."""
+    linear: Mapping[str, np.ndarray]
+    """Split -> accuracy of the linear classifiers, [M]."""
 
-    Returns:
-      Claims, figures and text.
 
-    Raises:
-      UsageError: the batch size is not a multiple of the number of devices, or another
-        network has the name.
-    """
+def run(config: Config, context: runs.Context) -> Findings:
+    """Train networks and linear classifiers, and put the networks into the zoo."""
     _require_free(config)
     with context.phase("data"):
-        dataset = _domains.load(config.dataset)
+        dataset = domains.load(config.dataset)
     with context.phase("training"):
-        network = _pretraining.train_networks(
+        network = pretraining.train_networks(
             dataset, config.recipe, config.seeds, context
         )
-        linear = _train_linear(config, context, dataset, network.card)
+        card = network.card
+        linear = pretraining.fit(
+            models.MLP(
+                num_classes=card.num_classes, widths=(), axis_name=train.DEVICE_AXIS
+            ),
+            domains.normalise(dataset, card.mean, card.std),
+            config.recipe,
+            config.seeds,
+            context,
+            name="linear",
+        )
     with context.phase("zoo"):
         folder = transfer.save_network(config.network, network)
-    with context.phase("report"):
-        return _report(config, context, network, linear, str(folder))
+    params = jax.tree.map(lambda leaf: leaf[0], network.variables["params"])
+    return Findings(
+        card=card,
+        folder=str(folder),
+        parameters=transfer.count_parameters(params),
+        linear={of: linear.final[f"{of}_accuracy"] for of in ("train", "test")},
+    )
 
 
-def _require_free(config: Config) -> None:
-    """Refuse to replace networks that were trained in another way.
-
-    Args:
-      config: with the name.
-
-    Raises:
-      UsageError: the name is taken.
-    """
-    if not transfer.network_folder(config.network).exists():
+def _require_free(config):
+    """Refuse to replace networks that were trained in another way."""
+    folder = transfer.network_folder(config.network)
+    if not folder.exists():
         return
     card = transfer.load_network(config.network).card
-    wanted = (config.dataset, list(config.seeds), _pretraining.as_json(config.recipe))
+    wanted = (config.dataset, list(config.seeds), pretraining.as_json(config.recipe))
     if (card.dataset, card.seeds, card.config) != wanted:
         raise runs.UsageError(
             f"the zoo has networks {config.network!r} trained in another way: expected "
-            f"a new --config.name, or that you delete "
-            f"{transfer.network_folder(config.network)}"
+            f"a new --config.name, or that you delete {folder}"
         )
 
 
-def _train_linear(
-    config: Config, context: runs.Context, dataset: data.Dataset, card: transfer.Card
-) -> train.Population:
-    """Train linear classifiers on the pixels as the networks are trained.
-
-    Args:
-      config: on what, and how.
-      context: where and on what to run.
-      dataset: on which the networks were trained.
-      card: of the networks.
-
-    Returns:
-      The trained population.
-    """
-    model = models.MLP(
-        num_classes=card.num_classes, widths=(), axis_name=train.DEVICE_AXIS
-    )
-    return _pretraining.fit(
-        model,
-        _domains.normalise(dataset, card.mean, card.std),
-        config.recipe,
-        config.seeds,
-        context,
-        name="linear",
-    )
-
-
-def _report(
-    config: Config,
-    context: runs.Context,
-    network: transfer.Network,
-    linear: train.Population,
-    folder: str,
-) -> report.Report:
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Compare the networks with the linear classifiers, and show the card."""
     accuracy = {
-        f"{split} accuracy (%)": [
-            100 * np.asarray(network.card.accuracy[split]),
-            100 * linear.final[f"{split}_accuracy"],
-        ]
-        for split in ("train", "test")
+        f"{of} accuracy (%)": [100 * np.asarray(found.card.accuracy[of]), 100 * linear]
+        for of, linear in found.linear.items()
     }
     tests = accuracy["test accuracy (%)"]
-    claim = report.paired_claim(
-        *tests,
+    say = report.Claims(source="lecture, 1:10:45", figure="accuracy")
+    claim = say.paired(
+        "pretrain.features",
+        f"On {config.dataset} the network learns features: its test accuracy is above "
+        "that of a linear classifier on the pixels.",
+        "points of test accuracy, network − linear",
+        tests,
         above=0,
-        id="pretrain.features",
-        statement=(
-            f"On {config.dataset} the network learns features: its test accuracy is "
-            "above that of a linear classifier on the pixels."
-        ),
-        source="lecture, 1:10:45",
-        unit="points of test accuracy, network − linear",
-        figure="accuracy",
     )
     reached = " % and ".join(map(report.format_spread, tests))
+    card = dataclasses.asdict(found.card)
     return report.Report(
         title="Pretraining",
         question=__doc__.partition("\n")[0],
@@ -166,35 +148,29 @@ def _report(
             f"{config.network}; `python launch.py --experiment=transfer "
             f"--config.source=zoo:{config.network}` transfers them."
         ),
-        claims=[claim],
-        sections=[_accuracy(context, accuracy), _card(config, network, folder)],
-    )
-
-
-def _accuracy(
-    context: runs.Context, accuracy: Mapping[str, Sequence[np.ndarray]]
-) -> report.Section:
-    figure = report.save_figure(
-        report.draw_paired(accuracy, groups=GROUPS),
-        context.folder,
-        "accuracy",
-        data=accuracy,
-        caption=(
-            "Accuracy of the networks and of linear classifiers on the pixels. Every "
-            "seed is a circle; diamonds are means with their 95 % interval."
-        ),
-    )
-    return report.Section(heading="Accuracy", figures=[figure])
-
-
-def _card(config: Config, network: transfer.Network, folder: str) -> report.Section:
-    params = jax.tree.map(lambda leaf: leaf[0], network.variables["params"])
-    rows = [
-        ("name", config.network),
-        ("folder", folder),
-        *((k, str(value)) for k, value in dataclasses.asdict(network.card).items()),
-        ("parameters", transfer.count_parameters(params)),
-    ]
-    return report.Section(
-        heading="The card", table=report.Table(("field", "value"), rows)
+        claims=report.family([claim]),
+        sections=[
+            report.Section(
+                "Accuracy",
+                report.Paired(
+                    "accuracy",
+                    accuracy,
+                    ("network", "linear"),
+                    caption="Accuracy of the networks and of linear classifiers on the "
+                    "pixels.",
+                ),
+            ),
+            report.Section(
+                "The card",
+                report.Table(
+                    ("field", "value"),
+                    [
+                        ("name", config.network),
+                        ("folder", found.folder),
+                        *((field, str(value)) for field, value in card.items()),
+                        ("parameters", found.parameters),
+                    ],
+                ),
+            ),
+        ],
     )

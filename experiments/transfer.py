@@ -19,49 +19,76 @@ Data: letters and numerals (of glyphs) and digits, or any TFDS names
 """
 
 import dataclasses
+from typing import Annotated, NamedTuple
 
-from experiments import _pretraining
-from experiments._transfer import claims, methods, sections, study
-from lec7 import files, report, runs
+import numpy as np
+
+from experiments import pretraining, training
+from experiments import transfer_methods as methods
+from experiments.transfer_methods import ALL, BLOCK, HEAD, LITTLE, MUCH, SCRATCH
+from lec7 import files, report, runs, transfer
 
 PLACES = ("near", "far")
+WHERE = {"near": "near the source", "far": "far from the source"}
+MARGIN = 0.5  # points of accuracy that are worth no more work
+ADVICE = {("near", LITTLE): HEAD, ("near", MUCH): BLOCK, ("far", MUCH): ALL}
+"""What the lecture would train again; far from the source with little data, trouble."""
+LECTURE = {
+    ("near", LITTLE): "a linear classifier on the last layer",
+    ("near", MUCH): "fine-tune a few layers",
+    ("far", LITTLE): "trouble; try a linear classifier from several stages",
+    ("far", MUCH): "fine-tune a larger number of layers",
+}
+POINTS = "points of test accuracy"
+Targets = Annotated[
+    tuple[str, ...],
+    runs.Range("one or two data sets", lambda names: 1 <= len(names) <= len(PLACES)),
+]
+SMALL = {
+    "source": "digits",
+    "target": ("digits",),
+    "seeds": (0, 1),
+    "rates": (0.1,),
+    "batch_size": 8,
+    "updates": 8,
+    "evaluate_every": 8,
+    "recipe.channels": (4,),
+    "recipe.dense": (4,),
+    "recipe.batch_size": 16,
+    "recipe.updates": 8,
+    "recipe.evaluate_every": 8,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """From where to where, and how networks are trained on both."""
 
     # name of a data set: letters, numerals, or one of lec7 or of TFDS; or of a network
     # of the zoo, behind zoo:
     source: str = "letters"
     # names of one or two data sets, the one near the source first
-    target: tuple[str, ...] = ("numerals", "digits")
-    seeds: tuple[int, ...] = tuple(range(5))  # networks of a population, at least 2
-    examples: int = 10  # of each class, when there is little data
+    target: Targets = ("numerals", "digits")
+    seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
+    examples: runs.Count = 10  # of each class, when there is little data
     # learning rates of the head at the beginning, of which the best is kept
-    rates: tuple[float, ...] = (0.03, 0.1, 0.3)
-    batch_size: int = 32  # examples of the target an update
-    updates: int = 200  # on the target
-    evaluate_every: int = 100  # updates between two looks at the accuracies
+    rates: runs.Positives = (0.03, 0.1, 0.3)
+    batch_size: runs.Count = 32  # examples of the target an update
+    updates: runs.Count = 200  # on the target
+    evaluate_every: runs.Count = 100  # updates between two looks at the accuracies
     # regular expression on the paths of the parameters that are the last block
     last_block: str = "^classifier/"
-    recipe: _pretraining.Recipe = _pretraining.Recipe()
+    recipe: pretraining.Recipe = pretraining.Recipe()
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
-          ValueError: a value is out of its range.
+          ValueError: the name of a network of the zoo could lead elsewhere.
         """
-        runs.require_seeds(self.seeds)
-        counts = ("examples", "batch_size", "updates", "evaluate_every")
-        runs.require_at_least(self, 1, *counts)
-        if not 1 <= len(self.target) <= len(PLACES):
-            raise ValueError(f"target is {self.target}; expected one or two data sets")
-        if not self.rates or min(self.rates) <= 0:
-            raise ValueError(f"rates is {self.rates}; expected one or more above 0")
-        if self.source.startswith(_pretraining.ZOO):
-            files.require_name(self.source.removeprefix(_pretraining.ZOO), "source")
+        super().__post_init__()
+        if self.source.startswith(pretraining.ZOO):
+            files.require_name(self.source.removeprefix(pretraining.ZOO), "source")
 
     @property
     def plan(self) -> methods.Plan:
@@ -71,44 +98,303 @@ class Config:
         )
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Train by every method in every cell, and decide the claims.
+class Findings(NamedTuple):
+    """What was trained."""
 
-    Args:
-      config: from where to where.
-      context: where and on what to run.
+    cells: tuple[methods.Cells, ...]
+    """Of the target near the source, and of the one far from it if there is one."""
+    card: transfer.Card
+    """Of the source networks."""
 
-    Returns:
-      Claims, figures and text.
 
-    Raises:
-      CheckpointError: the source is not in the zoo, or damaged.
-      UsageError: a batch size is not a multiple of the number of devices, or a class of
-        a target has too few examples.
-    """
-    _pretraining.require_divisible(context, "batch_size", config.batch_size)
+def run(config: Config, context: runs.Context) -> Findings:
+    """Train by every method in every cell."""
+    training.require_divisible(context, {"batch_size": config.batch_size})
     with context.phase("source"):
-        network = _pretraining.source(
+        network = pretraining.source(
             config.source, config.recipe, config.seeds, context
         )
     with context.phase("training"):
-        cells = [
-            study.compare(place, target, network, config.plan, context)
+        cells = tuple(
+            methods.compare(place, target, network, config.plan, context)
             for place, target in zip(PLACES, config.target, strict=False)
-        ]
-    with context.phase("report"):
-        decided = claims.decide(cells)
-        for line in sections.lines(cells):
-            context.progress.say(line)
-        return report.Report(
-            title="Transfer learning",
-            question=__doc__.partition("\n")[0],
-            summary=sections.summary(cells, decided),
-            claims=decided,
-            sections=[
-                sections.grid(context.folder, cells),
-                sections.overfitting(context.folder, cells),
-                sections.ways(cells),
-                sections.source(network.card),
-            ],
         )
+    for line in _lines(cells):
+        context.progress.say(line)
+    return Findings(cells, network.card)
+
+
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide the claims cell by cell, and show the grid."""
+    del config
+    cells = found.cells
+    claims = [
+        *(claim for each in cells for claim in _overfitting_claims(each)),
+        *(claim for each in cells for claim in _better_claims(each)),
+        *(
+            _advised(each, size, ADVICE[each.place, size])
+            for each in cells
+            for size in methods.SIZES
+            if (each.place, size) in ADVICE
+        ),
+        *([_trouble(*cells)] if len(cells) == 2 else []),
+    ]
+    claims = report.family(sorted(claims, key=lambda claim: claim.id.partition(".")[0]))
+    return report.Report(
+        title="Transfer learning",
+        question=__doc__.partition("\n")[0],
+        summary=_summary(cells, claims),
+        claims=claims,
+        sections=[_grid(cells), _overfitting(cells), _ways(cells), _source(found.card)],
+    )
+
+
+def _say(cells, size, time, figure="grid"):
+    """Return the start of statements on a cell, and their source and figure."""
+    start = f"With {size} data of {cells.name}, {WHERE[cells.place]}, "
+    return start, report.Claims(source=f"lecture, {time}", figure=figure)
+
+
+def _overfitting_claims(cells):
+    start, say = _say(cells, LITTLE, "1:09:55", "gaps")
+    scratch, head = (cells.gap(LITTLE, method) for method in (SCRATCH, HEAD))
+    return [
+        say.mean(
+            f"L67.{cells.place}",
+            f"{start}a network trained from scratch overfits: its accuracy is higher "
+            "in training than in the test.",
+            "points of accuracy, training − test",
+            scratch,
+            above=0,
+        ),
+        say.paired(
+            f"L67.{cells.place}.avoided",
+            f"{start}transfer avoids overfitting: with the head alone trained, the gap "
+            "from training to test accuracy is smaller than from scratch.",
+            "points of gap, from scratch − head only",
+            (scratch, head),
+            above=0,
+        ),
+    ]
+
+
+def _better_claims(cells):
+    """Return the claims that one method has a higher test accuracy than another."""
+    rows = [
+        (
+            f"L68.{cells.place}",
+            LITTLE,
+            (HEAD, SCRATCH),
+            "1:10:45",
+            "training only the head beats training from scratch",
+        )
+    ]
+    rows += [
+        (
+            f"L69.{cells.place}.{part}",
+            MUCH,
+            (method, HEAD),
+            "1:11:28",
+            f"{what}, at a tenth of the rate, beats training only the head",
+        )
+        for part, method, what in (
+            ("block", BLOCK, "training the last block too"),
+            ("everything", ALL, "training everything"),
+        )
+    ]
+    rows += [
+        (
+            f"L71.{cells.place}.{size}",
+            size,
+            (best, SCRATCH),
+            "1:13:32",
+            f"starting from pretrained weights ({best}) beats starting from scratch",
+        )
+        for size in methods.SIZES
+        for best in [cells.best(size, methods.TRANSFERRED)]
+    ]
+    claims = []
+    for id, size, pair, time, text in rows:
+        start, say = _say(cells, size, time)
+        accuracies = tuple(cells.test(size, method) for method in pair)
+        unit = f"{POINTS}, {' − '.join(pair)}"
+        claims.append(say.paired(id, f"{start}{text}.", unit, accuracies, above=0))
+    return claims
+
+
+def _advised(cells, size, method):
+    others = [other for other in methods.TRANSFERRED if other != method]
+    rival = cells.best(size, others)
+    start, say = _say(cells, size, "1:12:02")
+    return say.paired(
+        f"L70.{cells.place}.{size}",
+        f"{start}the lecture's advice, {method}, is good: no more than {MARGIN} points "
+        f"below the better of the other two, {rival}.",
+        f"{POINTS}, {method} − {rival}",
+        (cells.test(size, method), cells.test(size, rival)),
+        above=-MARGIN,
+    )
+
+
+def _trouble(near, far):
+    best = [cells.best(LITTLE, methods.TRANSFERRED) for cells in (near, far)]
+    start, say = _say(far, LITTLE, "1:12:02")
+    return say.paired(
+        f"L70.far.{LITTLE}",
+        f"{start}there is trouble: the best of the three ways to transfer, {best[1]}, "
+        f"is less accurate than the best, {best[0]}, on as little of {near.name}.",
+        f"{POINTS}, {near.name} − {far.name}",
+        (near.test(LITTLE, best[0]), far.test(LITTLE, best[1])),
+        above=0,
+    )
+
+
+def _summary(cells, claims):
+    headline = next(claim for claim in claims if claim.id == "L68.near")
+    near = cells[0]
+    return (
+        f"With {near.examples[LITTLE]} examples of {near.name}, which are near the "
+        "source, training only the head is "
+        f"{report.format_number(headline.effect)} points of test accuracy better than "
+        "training from scratch (95 % interval "
+        f"{report.format_interval(headline.interval)}; {headline.verdict}). Best in "
+        f"each cell: {'; '.join(_lines(cells))}."
+    )
+
+
+def _lines(cells):
+    """Return what was best in each cell, and what training from scratch gives."""
+    return [
+        f"{each.place} ({each.name}), {size} data: {best} "
+        f"{_percent(each.test(size, best))}, from scratch "
+        f"{_percent(each.test(size, SCRATCH))}"
+        for each in cells
+        for size in methods.SIZES
+        for best in [each.best(size, methods.TRANSFERRED)]
+    ]
+
+
+def _grid(cells):
+    counts = "; ".join(
+        f"{each.name}, "
+        + " or ".join(f"{each.examples[size]:,}" for size in methods.SIZES)
+        for each in cells
+    )
+    return report.Section(
+        "The grid",
+        f"Examples to train on: {counts}. Images are scaled to the size of the "
+        "source's and normalised as those are. A seed decides the source network, the "
+        "examples when there are few, the new head and the batches; the test split is "
+        "the same for all. The validation split, which chooses the learning rate and "
+        "the method with the star, is larger than the little data, a luxury for "
+        "anybody who has little data. All methods make the same number of updates. The "
+        "half point that the claims allow the lecture's advice is ours.",
+        _decisions(cells),
+        _paired(
+            "grid",
+            "test accuracy (%)",
+            methods.Cells.test,
+            cells,
+            "Test accuracy in each cell of the grid, by how much of the network was "
+            "trained.",
+        ),
+    )
+
+
+def _decisions(cells):
+    """Return the lecture's advice and all accuracies, cell by cell."""
+    rows = []
+    for size in methods.SIZES:
+        advice = (LECTURE[each.place, size] for each in cells)
+        rows.append((f"{size} data, lecture", *advice))
+        for method in methods.METHODS:
+            accuracies = (
+                _percent(each.test(size, method))
+                + (" ★" if each.best(size) == method else "")
+                for each in cells
+            )
+            rows.append((f"{size} data, {method}", *accuracies))
+    return report.Table(
+        ("", *(f"{WHERE[each.place]}: {each.name}" for each in cells)),
+        rows,
+        "The lecture's advice, and test accuracy: mean ± standard deviation over "
+        "seeds. ★ is the best by validation accuracy.",
+    )
+
+
+def _paired(name, what, measure, cells, caption):
+    """Show a measure of all methods, one panel a cell of the grid."""
+    return report.Paired(
+        name,
+        {
+            f"{each.place}, {size}: {what}": [
+                measure(each, size, method) for method in methods.METHODS
+            ]
+            for each in cells
+            for size in methods.SIZES
+        },
+        ("scratch", "head", "block", "all"),
+        caption=caption,
+    )
+
+
+def _overfitting(cells):
+    return report.Section(
+        "Overfitting",
+        "Where a method fits all that it is trained on, its gap is 100 % less its test "
+        "accuracy, and says no more than that.",
+        _paired(
+            "gaps",
+            "training − test accuracy (points)",
+            methods.Cells.gap,
+            cells,
+            "Accuracy on the examples trained on over that in the test.",
+        ),
+    )
+
+
+def _ways(cells):
+    pairs = [(each, size) for each in cells for size in methods.SIZES]
+    return report.Section(
+        "The methods",
+        "Frozen layers are constants: no gradient, no momentum, and BatchNorm as in "
+        "the test, so that it normalises by what it has seen of the source. Pretrained "
+        "layers that train have a tenth of the rate given, which is the head's.",
+        report.Table(
+            ("method", "trained parameters")
+            + tuple(f"rate: {each.place}, {size}" for each, size in pairs),
+            [
+                (method, cells[0].outcomes[LITTLE][method].trainable)
+                + tuple(float(each.outcomes[s][method].rate) for each, s in pairs)
+                for method in methods.METHODS
+            ],
+            "Learning rates at the beginning, the best of those tried by validation "
+            "accuracy; where that is the highest, a higher one might be better still.",
+        ),
+    )
+
+
+def _source(card):
+    return report.Section(
+        "The source",
+        report.Table(
+            ("", "source networks"),
+            [
+                ("data set", card.dataset),
+                ("classes", card.num_classes),
+                ("images", " x ".join(map(str, card.image_shape))),
+                ("network", f"{card.architecture} {card.fields}"),
+                ("networks", len(card.seeds)),
+                *(
+                    (f"{split} accuracy (%)", 100 * np.array(values))
+                    for split, values in card.accuracy.items()
+                ),
+                ("commit", card.commit),
+            ],
+            "Accuracies: mean ± standard deviation over seeds.",
+        ),
+    )
+
+
+def _percent(values):
+    return f"{report.format_spread(values)} %"

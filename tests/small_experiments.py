@@ -24,16 +24,6 @@ SMALL = {
         "batch_updates": 8,
         "evaluate_every": 8,
     },
-    "pretrain": {
-        "dataset": "digits",
-        "name": "network",
-        "seeds": (0, 1),
-        "recipe.channels": (4,),
-        "recipe.dense": (4,),
-        "recipe.batch_size": 16,
-        "recipe.updates": 8,
-        "recipe.evaluate_every": 8,
-    },
     "saddles": {
         "seeds": (0,),
         "each": 3,
@@ -94,20 +84,6 @@ SMALL = {
         "shown": 5,
         "side": 3,
         "resolution": 5,
-    },
-    "transfer": {
-        "source": "digits",
-        "target": ("digits",),
-        "seeds": (0, 1),
-        "rates": (0.1,),
-        "batch_size": 8,
-        "updates": 8,
-        "evaluate_every": 8,
-        "recipe.channels": (4,),
-        "recipe.dense": (4,),
-        "recipe.batch_size": 16,
-        "recipe.updates": 8,
-        "recipe.evaluate_every": 8,
     },
 }
 # Of up to a minute each, however small; the tests of their parts are quick, and the

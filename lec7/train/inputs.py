@@ -63,14 +63,8 @@ def network(model: nn.Module | Pair, initialise: Initialise | None, inputs: Any)
             )
         make, apply = model
         return Function(apply), lambda key: {"params": make(key)}
-    taken = inspect.signature(type(model).__call__).parameters
-    if "train" not in taken and not any(
-        parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()
-    ):
-        raise TypeError(
-            f"{type(model).__name__}.__call__ takes {', '.join(taken)}; expected a "
-            "keyword `train` among them, as in __call__(self, x, *, train)"
-        )
+    if isinstance(model, nn.Module):
+        _require_train(model)
     if getattr(model, "axis_name", 0) is None:
         model = model.clone(axis_name=steps.DEVICE_AXIS)
     if initialise is None:
@@ -80,6 +74,17 @@ def network(model: nn.Module | Pair, initialise: Initialise | None, inputs: Any)
             return model.init(key, example, train=False)
 
     return model, initialise
+
+
+def _require_train(model: nn.Module) -> None:
+    taken = inspect.signature(type(model).__call__).parameters
+    if "train" not in taken and not any(
+        parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()
+    ):
+        raise TypeError(
+            f"{type(model).__name__}.__call__ takes {', '.join(taken)}; expected a "
+            "keyword `train` among them, as in __call__(self, x, *, train)"
+        )
 
 
 def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples:

@@ -79,6 +79,7 @@ def train(
     initialise: inputs.Initialise | None = None,
     seeds: Sequence[int] = (0,),
     hyperparams: Mapping[str, jax.typing.ArrayLike] | None = None,
+    start: Callable[[states.TrainState], states.TrainState] | None = None,
     evaluate_every: int | None = None,
     watch: Sequence[str] = ("train", "validation"),
     measure: Callable[[states.TrainState], dict[str, np.ndarray]] | None = None,
@@ -115,6 +116,8 @@ def train(
       seeds: one for each of the M members; decides its start, its batches, its noise.
       hyperparams: of the rule, a value for each member; see
         `state.initial_population`.
+      start: changes the population before its first update, such as by weights that
+        were trained elsewhere.
       evaluate_every: updates between two evaluations; at the end alone unless given.
       watch: the splits that are looked at along the way.
       measure: state -> name -> [M], recorded beside what is watched.
@@ -189,7 +192,8 @@ def train(
         stop_loss=stop_loss,
         snapshot_every=snapshot_every,
     )
-    start = states.initial_population(initialise, rule, seeds, hyperparams)
+    population = states.initial_population(initialise, rule, seeds, hyperparams)
+    population = population if start is None else start(population)
 
     def evaluate(state):
         return watched(state) | ({} if measure is None else measure(state))
@@ -199,10 +203,10 @@ def train(
             made = stack.enter_context(tempfile.TemporaryDirectory())
             folder = pathlib.Path(made)
         folder = pathlib.Path(folder)
-        identity = identities.of(start, given.digest, seeds, batch_size)
+        identity = identities.of(population, given.digest, seeds, batch_size)
         identities.require(folder, name, identity, resume=resume)
         state, history = loop.fit(
-            start,
+            population,
             step=step if ceiling is None else _bounded(step, ceiling),
             batches=given.batches,
             evaluate=evaluate,

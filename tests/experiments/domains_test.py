@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments import _domains
+from experiments import domains
 from lec7 import data
 from lec7.data import glyphs, preparation
 
@@ -26,7 +26,7 @@ def images_of(dataset):
 
 def test_letters_and_numerals_share_neither_class_nor_font():
     letters, numerals = (
-        _domains.load(f"{name}/{CONFIG}") for name in ("letters", "numerals")
+        domains.load(f"{name}/{CONFIG}") for name in ("letters", "numerals")
     )
     assert (letters.num_classes, numerals.num_classes) == (37, 10)
     among_letters, among_numerals = set(images_of(letters)), set(images_of(numerals))
@@ -40,7 +40,7 @@ def test_letters_and_numerals_share_neither_class_nor_font():
 
 
 def test_every_numeral_is_in_one_split_and_classes_are_equally_large():
-    numerals = _domains.load(f"numerals/{CONFIG}")
+    numerals = domains.load(f"numerals/{CONFIG}")
     everything = images_of(numerals)
     assert len(everything) == len(set(everything))
     for role in ROLES:
@@ -60,7 +60,7 @@ def constant_images(shape, values):
 def test_images_take_the_shape_asked_for_and_keep_their_level(shape):
     dataset = constant_images((8, 8, 1), 0.25)
     for role in ROLES:
-        images, labels = getattr(_domains.fit_images(dataset, shape), role)
+        images, labels = getattr(domains.fit_images(dataset, shape), role)
         assert images.shape == (3, *shape)
         np.testing.assert_allclose(images, 0.25, rtol=1e-6)
         np.testing.assert_array_equal(labels, np.arange(3))
@@ -68,17 +68,17 @@ def test_images_take_the_shape_asked_for_and_keep_their_level(shape):
 
 def test_twice_as_large_a_ramp_is_still_a_ramp():
     ramp = np.arange(8)[:, None, None] * np.ones((8, 8, 1))
-    found = _domains.fit_images(constant_images((8, 8, 1), ramp), (16, 16, 1))
+    found = domains.fit_images(constant_images((8, 8, 1), ramp), (16, 16, 1))
     expected = np.clip(np.arange(16) / 2 - 0.25, 0, 7)
     np.testing.assert_allclose(found.train.images[0, :, 3, 0], expected, atol=1e-5)
 
 
 def test_colour_becomes_grey_by_the_mean_and_nothing_else_fits():
     dataset = constant_images((4, 4, 3), [0.0, 0.3, 0.6])
-    found = _domains.fit_images(dataset, (4, 4, 1))
+    found = domains.fit_images(dataset, (4, 4, 1))
     np.testing.assert_allclose(found.train.images, 0.3, rtol=1e-6)
     with pytest.raises(data.DataError, match="3 channels; expected 1 or 2"):
-        _domains.fit_images(dataset, (4, 4, 2))
+        domains.fit_images(dataset, (4, 4, 2))
 
 
 def test_channels_are_normalised_to_mean_zero_and_variance_one():
@@ -86,6 +86,6 @@ def test_channels_are_normalised_to_mean_zero_and_variance_one():
     images = np.float32(rng.normal([1.0, 5.0], [2.0, 0.5], size=(64, 4, 4, 2)))
     split = data.Split(images, np.arange(64))
     dataset = data.Dataset("normal", 64, split, split, split)
-    found = _domains.normalise(dataset, *_domains.channel_statistics(dataset))
+    found = domains.normalise(dataset, *domains.channel_statistics(dataset))
     np.testing.assert_allclose(found.test.images.mean((0, 1, 2)), 0, atol=1e-5)
     np.testing.assert_allclose(found.test.images.std((0, 1, 2)), 1, rtol=1e-5)

@@ -8,8 +8,8 @@ from typing import Any
 
 from flax import linen as nn
 
-from experiments import _domains
-from lec7 import data, losses, models, runs, schedules, train, transfer, update_rules
+from experiments import domains, training
+from lec7 import data, models, runs, schedules, train, transfer, update_rules
 
 ARCHITECTURES = {"ConvNet": models.ConvNet, "MLP": models.MLP}
 ZOO = "zoo:"
@@ -17,24 +17,15 @@ ZOO = "zoo:"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Recipe:
+class Recipe(runs.Checked):
     """A ConvNet with BatchNorm and how it is trained: momentum along a cosine."""
 
     channels: tuple[int, ...] = (8, 16, 32)  # of each convolutional stage
     dense: tuple[int, ...] = (64,)  # units of each hidden layer behind them
-    batch_size: int = 64  # examples an update
-    learning_rate: float = 0.05  # at the beginning
-    updates: int = 600  # of the training
-    evaluate_every: int = 100  # updates between two looks at the training loss
-
-    def __post_init__(self):
-        """Check the ranges.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
-        runs.require_positive(self, "learning_rate")
-        runs.require_at_least(self, 1, "batch_size", "updates", "evaluate_every")
+    batch_size: runs.Count = 64  # examples an update
+    learning_rate: runs.Positive = 0.05  # at the beginning
+    updates: runs.Count = 600  # of the training
+    evaluate_every: runs.Count = 100  # updates between two looks at the training loss
 
     @property
     def fields(self) -> dict[str, Any]:
@@ -79,7 +70,7 @@ def source(
       UsageError: the zoo's network has an architecture that is not known here.
     """
     if not name.startswith(ZOO):
-        return train_networks(_domains.load(name), recipe, seeds, context)
+        return train_networks(domains.load(name), recipe, seeds, context)
     network = transfer.load_network(name.removeprefix(ZOO))
     if network.card.architecture not in ARCHITECTURES:
         raise runs.UsageError(
@@ -95,7 +86,7 @@ def train_networks(
     """Train networks on a data set.
 
     Args:
-      dataset: as `_domains.load` returns it.
+      dataset: as `domains.load` returns it.
       recipe: of the training.
       seeds: one a network.
       context: where and on what to train.
@@ -106,8 +97,8 @@ def train_networks(
     Raises:
       UsageError: the batch size is not a multiple of the number of devices.
     """
-    require_divisible(context, "recipe.batch_size", recipe.batch_size)
-    mean, std = _domains.channel_statistics(dataset)
+    training.require_divisible(context, {"recipe.batch_size": recipe.batch_size})
+    mean, std = domains.channel_statistics(dataset)
     shape = dataset.train.images.shape[1:]
     card = transfer.Card(
         dataset=dataset.name,
@@ -124,7 +115,7 @@ def train_networks(
     )
     population = fit(
         make_model(card, dataset.num_classes),
-        _domains.normalise(dataset, mean, std),
+        domains.normalise(dataset, mean, std),
         recipe,
         seeds,
         context,
@@ -148,37 +139,32 @@ def fit(
     *,
     name: str,
 ) -> train.Population:
-    """Train a population by a recipe.
+    """Train a population by a recipe, be its model another one.
 
     Args:
       model: with `axis_name=DEVICE_AXIS`.
       dataset: normalised.
-      recipe: of the training; the model may be another one.
+      recipe: of the training.
       seeds: one a network.
       context: where and on what to train.
       name: of the training in the run's folder.
-
-    Returns:
-      The trained population.
     """
     shape = dataset.train.images.shape[1:]
     rate = schedules.cosine_decay(recipe.learning_rate, steps=recipe.updates)
     with context.progress.task(f"training, {name}", recipe.updates) as task:
-        return train.train_population(
+        return train.train(
             model,
             update_rules.momentum(rate),
-            losses.cross_entropy,
             dataset,
             initialise=lambda key: models.initialise(model, key, shape),
             seeds=seeds,
             batch_size=recipe.batch_size,
-            plan=train.Plan(
-                max_steps=recipe.updates, evaluate_every=recipe.evaluate_every
-            ),
+            steps=recipe.updates,
+            evaluate_every=recipe.evaluate_every,
             devices=context.devices,
             folder=context.folder,
             name=name,
-            report=task.update,
+            progress=task.update,
         )
 
 
@@ -192,24 +178,6 @@ def as_json(recipe: Recipe) -> dict[str, Any]:
       Field -> value.
     """
     return json.loads(runs.canonical_json(recipe))
-
-
-def require_divisible(context: runs.Context, field: str, size: int) -> None:
-    """Check that the devices can share a batch.
-
-    Args:
-      context: on what to train.
-      field: of the configuration.
-      size: examples in a batch.
-
-    Raises:
-      UsageError: it is not a multiple of the number of devices.
-    """
-    devices = len(context.devices)
-    if size % devices:
-        raise runs.UsageError(
-            f"--config.{field}={size}: expected a multiple of --devices={devices}"
-        )
 
 
 def _environment(context: runs.Context) -> dict[str, Any]:

@@ -8,8 +8,9 @@ import numpy as np
 import pytest
 
 import launch
-from experiments import _pretraining, pretrain
-from experiments._transfer import claims, methods, study
+from experiments import pretrain, pretraining
+from experiments import transfer as experiment
+from experiments import transfer_methods as methods
 from lec7 import models, report, runs, transfer
 from lec7 import parameter_paths as paths
 
@@ -35,13 +36,13 @@ def own_zoo(tmp_path, monkeypatch):
 
 def outcome(test, spread):
     accuracy = test + spread * np.array([-0.001, 0.0, 0.001])
-    return study.Outcome(0.1, np.ones(3), accuracy, accuracy, 10)
+    return methods.Outcome(0.1, np.ones(3), accuracy, accuracy, 10)
 
 
 def cells(place, little, much):
     """Return cells with the test accuracies of the four methods."""
     rows = dict(zip(methods.SIZES, (little, much), strict=True))
-    return study.Cells(
+    return methods.Cells(
         name=place,
         place=place,
         outcomes={
@@ -57,10 +58,16 @@ def cells(place, little, much):
     )
 
 
+def decide(*of):
+    """Return the claims on a grid."""
+    found = experiment.Findings(of, network().card)
+    return experiment.analyse(experiment.Config(), found).claims
+
+
 def test_the_grid_is_decided_cell_by_cell():
     near = cells("near", (0.8, 0.95, 0.94, 0.93), (0.97, 0.95, 0.98, 0.99))
     far = cells("far", (0.7, 0.6, 0.65, 0.75), (0.97, 0.9, 0.94, 0.96))
-    found = {claim.id: claim for claim in claims.decide([near, far])}
+    found = {claim.id: claim for claim in decide(near, far)}
     assert {id: claim.verdict for id, claim in found.items()} == {
         "L67.far": "supported",
         "L67.far.avoided": "contradicted",
@@ -87,7 +94,7 @@ def test_the_grid_is_decided_cell_by_cell():
 
 def test_one_target_is_decided_without_the_other():
     near = cells("near", (0.8, 0.9, 0.9, 0.9), (0.9, 0.9, 0.9, 0.9))
-    ids = {claim.id for claim in claims.decide([near])}
+    ids = {claim.id for claim in decide(near)}
     assert not any("far" in id for id in ids)
     assert len(ids) == 9
 
@@ -118,16 +125,16 @@ def test_a_method_freezes_all_but_what_it_trains():
 
 def test_little_data_are_as_many_examples_of_each_class():
     labels = np.array([0, 1, 2, 0, 1, 2, 0, 0, 1, 2])
-    drawn = study.draw(labels, 3, 2, seed=0)
+    drawn = methods.draw(labels, 3, 2, seed=0)
     np.testing.assert_array_equal(labels[drawn], [0, 0, 1, 1, 2, 2])
     assert len(set(drawn)) == 6
     with pytest.raises(runs.UsageError, match="examples=4: expected at most 3, which"):
-        study.draw(labels, 3, 4, seed=0)
+        methods.draw(labels, 3, 4, seed=0)
 
 
 def network():
     """Return a network as the zoo has it."""
-    recipe = _pretraining.Recipe(channels=(2,), dense=())
+    recipe = pretraining.Recipe(channels=(2,), dense=())
     card = transfer.Card(
         dataset="digits",
         num_classes=10,
@@ -138,10 +145,10 @@ def network():
         fields=recipe.fields,
         seeds=[0, 1],
         accuracy={},
-        config=_pretraining.as_json(recipe),
+        config=pretraining.as_json(recipe),
         commit="unknown",
     )
-    model = _pretraining.make_model(card, 10)
+    model = pretraining.make_model(card, 10)
     keys = jax.random.split(jax.random.key(0), 2)
     shapes = jax.eval_shape(
         jax.vmap(lambda key: models.initialise(model, key, (8, 8, 1))), keys
@@ -182,10 +189,10 @@ def test_a_network_of_an_architecture_that_is_not_known_is_refused():
     transfer.save_network("odd", odd)
     context = runs.Context(pathlib.Path("run"), (), report.Progress())
     with pytest.raises(runs.UsageError, match="zoo:odd is a X; expected one of Conv"):
-        _pretraining.source("zoo:odd", _pretraining.Recipe(), (0, 1), context)
+        pretraining.source("zoo:odd", pretraining.Recipe(), (0, 1), context)
 
 
-def test_pretraining_does_not_replace_a_network_trained_in_another_way():
+def testpretraining_does_not_replace_a_network_trained_in_another_way():
     transfer.save_network("digits", network())
     config = pretrain.Config(dataset="digits", seeds=(0, 1))
     context = runs.Context(pathlib.Path("run"), (), report.Progress())
@@ -208,5 +215,5 @@ def test_a_configuration_out_of_range_is_refused(setting, message, capsys):
 
 
 def test_a_card_holds_the_recipe_in_the_types_of_json():
-    recipe = _pretraining.as_json(_pretraining.Recipe())
+    recipe = pretraining.as_json(pretraining.Recipe())
     assert json.loads(json.dumps(recipe)) == recipe
