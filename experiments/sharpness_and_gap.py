@@ -11,10 +11,10 @@ Run: python launch.py --experiment=sharpness_and_gap
 Expected: 4 minutes on two CPU cores. Of 120 networks the sharper ones have the larger
 gap by 14 of 16 measures: tau is 0.69 for the adaptive average case and for relative
 flatness, 0.62 for the top eigenvalue, 0.55 for Keskar's sharpness, but -0.32 for SAM's
-with one ascent and -0.45 for the Fisher-Rao norm. Much of it is dropout, which lowers
-both: the granulated coefficient is 0.34 on average over the measures, and between seeds
-there is nothing (-0.07, interval -0.16 to 0.02). Measures that survive a rescaling of
-the layers do not rank better (-0.06), the Fisher-Rao norm being one of them.
+with one ascent and -0.45 for the Fisher-Rao norm. Much of it is due to dropout, which
+lowers both: the granulated coefficient is 0.34 on average over the measures, and
+between seeds there is nothing (-0.07, interval -0.16 to 0.02). Measures that survive a
+rescaling of the layers do not rank better (-0.06); the Fisher-Rao norm is one of them.
 
 Source: lecture, 0:32:05 (L20); Jiang et al. 2020, arXiv:1912.02178, sections 2 and 4;
 Dinh et al. 2017, arXiv:1703.04933.
@@ -23,105 +23,317 @@ Data: digits, or any TFDS name
 """
 
 import dataclasses
+import functools
+import itertools
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple
 
-from experiments import _report_cards
-from experiments._sharpness_and_gap import claims, sections, study
-from lec7 import data, report, runs
+import numpy as np
+import optax
+
+from experiments import minima, training
+from experiments import sharpness_and_gap_ranks as ranks
+from lec7 import data, models, report, runs, sharpness, update_rules
+
+
+def _between(low: float, high: float) -> runs.Range:
+    return runs.Range(
+        f"one or more from {low:g} to {high:g}",
+        lambda values: bool(values) and all(low <= value <= high for value in values),
+    )
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """The grid of networks, and how they are trained."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
-    train_examples: int = 192  # examples trained on, the first ones; few, so gaps vary
-    seeds: tuple[int, ...] = (0, 1, 2, 3, 4)  # networks of a combination, at least 2
-    batch_sizes: tuple[int, ...] = (8, 32, 128)  # examples an update
-    dropouts: tuple[float, ...] = (0.0, 0.5)  # probability of dropping a hidden unit
-    learning_rates: tuple[float, ...] = (0.03, 0.1)  # step sizes
-    weight_decays: tuple[float, ...] = (
-        0.0,
-        0.005,
-    )  # rates of the L2 penalty's gradient
-    width: int = 64  # units of each of the two hidden layers
-    measures: tuple[str, ...] = ("all",)  # names of those to take, or all
-    stop_loss: float = 0.02  # training loss at which a network is done, nats
-    max_steps: int = 5_000  # updates at the most
-    evaluate_every: int = 8  # updates between two looks at the training loss
+    # examples trained on, the first ones; few, so that gaps vary
+    train_examples: Annotated[int, runs.at_least(16)] = 192
+    seeds: runs.Seeds = (0, 1, 2, 3, 4)  # networks of a combination, at least 2
+    # examples an update
+    batch_sizes: Annotated[tuple[int, ...], _between(1, np.inf)] = (8, 32, 128)
+    # probability of dropping a hidden unit
+    dropouts: Annotated[tuple[float, ...], _between(0, 0.999)] = (0.0, 0.5)
+    learning_rates: runs.Positives = (0.03, 0.1)  # step sizes
+    # rates of the L2 penalty's gradient
+    weight_decays: Annotated[tuple[float, ...], _between(0, np.inf)] = (0.0, 0.005)
+    width: runs.Count = 64  # units of each of the two hidden layers
+    # those to take
+    measures: runs.Some[tuple(sharpness.MEASURES)] = tuple(sharpness.MEASURES)
+    stop_loss: runs.Positive = 0.02  # training loss at which a network is done, nats
+    max_steps: runs.Count = 5_000  # updates at the most
+    evaluate_every: runs.Count = 8  # updates between two looks at the training loss
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
-          ValueError: a value is out of its range.
+          ValueError: no hyper-parameter has two values.
         """
-        runs.require_seeds(self.seeds)
-        _report_cards.require_measures(self.measures)
-        runs.require_positive(self, "stop_loss")
-        runs.require_at_least(self, 1, "width", "max_steps", "evaluate_every")
-        runs.require_at_least(self, 16, "train_examples")
-        for name, low, high in (
-            ("batch_sizes", 1, float("inf")),
-            ("dropouts", 0, 0.999),
-            ("learning_rates", 1e-12, float("inf")),
-            ("weight_decays", 0, float("inf")),
-        ):
-            values = getattr(self, name)
-            if not values or not all(low <= value <= high for value in values):
-                raise ValueError(
-                    f"{name} is {values}; expected one or more from {low:g} to {high:g}"
-                )
-        if all(len(values) < 2 for values in study.axes(self).values()):
+        super().__post_init__()
+        if all(len(values) < 2 for values in _axes(self).values()):
             raise ValueError(
                 "batch_sizes, dropouts, learning_rates and weight_decays have one "
                 "value each; expected two or more of one of them"
             )
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Train the grid, take all report cards and rank.
+SMALL = {
+    "seeds": (0, 1),
+    "train_examples": 64,
+    "batch_sizes": (16, 64),
+    "dropouts": (0.0,),
+    "learning_rates": (0.1,),
+    "weight_decays": (0.0,),
+    "width": 8,
+    "measures": ("hessian_max", "fisher_rao"),
+    "stop_loss": 1.0,
+    "max_steps": 64,
+}
 
-    Args:
-      config: the grid.
-      context: where and on what to run.
 
-    Returns:
-      Claims, figures and text.
+class Findings(NamedTuple):
+    """What was found, arrays [batch size, dropout, rate, decay, seed]."""
 
-    Raises:
-      UsageError: a batch size is not a multiple of the number of devices, or the data
-        set has fewer examples than are to be trained on.
-    """
-    _check_devices(config, len(context.devices))
-    with context.phase("data"):
-        dataset = study.reduced(
-            data.standardise(data.load(config.dataset)), config.train_examples
-        )
+    final: Mapping[str, np.ndarray]
+    """Loss and accuracy of each split, and `updates`."""
+    measures: Mapping[str, np.ndarray]
+    """Name of a measure, or of a control in `ranks.TITLES` -> its values."""
+    invariant: Mapping[str, bool]
+    """Name of a measure -> whether it is the same after a rescaling of layers."""
+    costs: Mapping[str, float]
+    """Name of a measure -> gradients it took, the mean over networks."""
+
+
+def run(config: Config, context: runs.Context) -> Findings:
+    """Train the grid, and take all report cards."""
+    study = training.Study(config, context, ("batch_sizes",))
+    study.keep(config.train_examples, field="train_examples", test_with_rest=True)
     with context.phase("training"):
-        populations = study.train_grid(config, context, dataset)
+        populations = {
+            f"batch {size} dropout {dropout:g}": _train(config, study, size, dropout)
+            for size, dropout in itertools.product(config.batch_sizes, config.dropouts)
+        }
     with context.phase("sharpness"):
-        found = study.measure(config, context, dataset, populations)
-    with context.phase("report"):
-        gaps = claims.gaps(found, stop_loss=config.stop_loss)
-        decided = claims.decide(found, gaps["accuracy"])
-        return report.Report(
-            title="Sharpness and the generalisation gap",
-            question=__doc__.partition("\n")[0],
-            summary=claims.summarise(found, decided),
-            claims=decided,
-            sections=[
-                sections.rank(context.folder, found, gaps),
-                sections.one_by_one(config, found, gaps["accuracy"]),
-                sections.networks(config, found, gaps),
-                sections.scatter(context.folder, config, found, gaps["accuracy"]),
-            ],
+        cards = _cards(config, context, study, populations)
+    shape = (*map(len, _axes(config).values()), len(config.seeds))
+
+    def gathered(rows):
+        return np.concatenate(rows).reshape(shape)
+
+    trained = populations.values()
+    final = {
+        name: gathered([of.final[name] for of in trained])
+        for name in next(iter(trained)).final
+    }
+    measures = {
+        name: gathered([card.values[name] for card in cards])
+        for name in cards[0].values
+    }
+    return Findings(
+        final=final | {"updates": gathered([of.updates for of in trained])},
+        measures=measures
+        | {
+            "training_loss": final["train_loss"],
+            "parameter_norm": gathered([minima.lengths(of) for of in trained]),
+        },
+        invariant=cards[0].invariant,
+        costs={
+            name: float(np.mean([card.costs[name] for card in cards]))
+            for name in cards[0].costs
+        },
+    )
+
+
+def _axes(config):
+    """Return the hyper-parameters of the grid, each with its values."""
+    return {
+        "batch size": config.batch_sizes,
+        "dropout": config.dropouts,
+        "learning rate": config.learning_rates,
+        "weight decay": config.weight_decays,
+    }
+
+
+def _members(config):
+    """Return rate, decay and seed of each member of a population."""
+    return list(
+        itertools.product(config.learning_rates, config.weight_decays, config.seeds)
+    )
+
+
+def _build(config, dropout=0.0):
+    return functools.partial(models.MLP, widths=(config.width,) * 2, dropout=dropout)
+
+
+def _rule(learning_rate, weight_decay):
+    decay = update_rules.l2_in_loss(weight_decay)
+    return optax.chain(decay, update_rules.sgd(learning_rate))
+
+
+def _train(config, study, batch_size, dropout):
+    rates, decays, seeds = zip(*_members(config), strict=True)
+    return study.population(
+        _build(config, dropout),
+        optax.inject_hyperparams(_rule)(learning_rate=0.0, weight_decay=0.0),
+        name=f"batch {batch_size} dropout {dropout:g}",
+        batch_size=batch_size,
+        updates=config.max_steps,
+        seeds=seeds,
+        hyperparams={"learning_rate": rates, "weight_decay": decays},
+        evaluate_every=config.evaluate_every,
+        stop_loss=config.stop_loss,
+    )
+
+
+def _cards(config, context, study, populations):
+    """Return the report card of each population."""
+    seeds = [seed for _, _, seed in _members(config)]
+    batches = {"train": data.chunks(study.dataset.train, 1024)}
+    model = study.network(_build(config))
+    probe = minima.Probe(model, batches, seeds, context.progress)
+    measures = {name: sharpness.MEASURES[name] for name in config.measures}
+
+    def card(population, title):
+        return probe.card(minima.members(population), f"sharpness, {title}", measures)
+
+    return [
+        context.once(title, minima.Card, functools.partial(card, population, title))
+        for title, population in populations.items()
+    ]
+
+
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide the claims, and show what was found."""
+    gaps = _gaps(config, found.final)
+    judged = ranks.judge(found.measures, gaps)
+    claims = report.family(ranks.claims(judged, found.invariant))
+    return report.Report(
+        title="Sharpness and the generalisation gap",
+        question=__doc__.partition("\n")[0],
+        summary=_summary(found, claims),
+        claims=claims,
+        sections=[
+            ranks.section(judged, found.invariant, found.costs),
+            ranks.one_by_one(found.measures, gaps["accuracy"], _axes(config)),
+            _networks(config, found.final, gaps),
+            _every_network(config, found.measures, gaps["accuracy"]),
+        ],
+    )
+
+
+def _gaps(config, final):
+    """Return the gap by accuracy, train - test, in points, and by loss, in nats."""
+    done = final["train_loss"] <= config.stop_loss
+    gaps = {
+        "accuracy": 100 * (final["train_accuracy"] - final["test_accuracy"]),
+        "loss": final["test_loss"] - final["train_loss"],
+    }
+    return {name: np.where(done, gap, np.nan) for name, gap in gaps.items()}
+
+
+def _summary(found, claims):
+    by_id = {claim.id: claim for claim in claims}
+    effects = report.effects(claims)
+    each = [by_id[f"L20.{name}"] for name in found.invariant]
+    supported, contradicted, open_ = (
+        sum(claim.verdict == verdict for claim in each)
+        for verdict in ("supported", "contradicted", "inconclusive")
+    )
+    text = (
+        f"That sharper networks have the larger gap is supported by {supported} of "
+        f"{len(each)} measures, contradicted by {contradicted} and left open by "
+        f"{open_}. "
+    )
+    known = [claim for claim in each if claim.effect is not None]
+    if known:
+        best = max(known, key=lambda claim: claim.effect).id
+        text += (
+            f"The highest tau, {effects[best]}, is that of the "
+            f"{ranks.TITLES[best.removeprefix('L20.')]}; the training loss, which "
+            f"should rank nothing, has {effects['equal_loss']}. "
         )
+    text += (
+        f"The mean over all measures is {effects['L20.granulated']} where one "
+        f"hyper-parameter alone varies, and {effects['L20.between_seeds']} where the "
+        "seed alone does."
+    )
+    if "Dinh" in by_id:
+        text += (
+            " That measures which survive a rescaling of the layers rank better than "
+            f"those which do not is {by_id['Dinh'].verdict}."
+        )
+    return text
 
 
-def _check_devices(config: Config, devices: int) -> None:
-    for size in config.batch_sizes:
-        if size % devices:
-            raise runs.UsageError(
-                f"--config.batch_sizes {size}: expected a multiple of "
-                f"--devices={devices}"
-            )
+def _networks(config, final, gaps):
+    done = np.isfinite(gaps["accuracy"])
+    columns = {
+        "updates": final["updates"],
+        "training loss (nats)": final["train_loss"],
+        "test accuracy (%)": 100 * final["test_accuracy"],
+        "accuracy gap (points)": gaps["accuracy"],
+        "loss gap (nats)": gaps["loss"],
+    }
+
+    def cells(axis, place):
+        chosen = np.take(done, place, axis)
+        return [np.take(column, place, axis)[chosen] for column in columns.values()]
+
+    return report.Section(
+        "The networks",
+        f"{done.size} networks with two hidden layers of {config.width} units, one for "
+        "each value of every hyper-parameter below and each of "
+        f"{len(config.seeds)} seeds, were trained by SGD on {config.train_examples} "
+        f"examples until the training loss was at most {config.stop_loss:g} nats. "
+        f"{int(done.sum())} of them reached it within {config.max_steps:,} updates; "
+        "the others are left out. The test set is all that was neither trained on nor "
+        "in the validation split.",
+        report.Table(
+            ("networks with", *columns),
+            [
+                (f"{name} {value:g}", *cells(axis, place))
+                for axis, (name, values) in enumerate(_axes(config).items())
+                for place, value in enumerate(values)
+            ],
+            "Mean ± standard deviation over all networks that share the value.",
+        ),
+    )
+
+
+def _every_network(config, measures, gap):
+    axis = _widest(gap)
+    name, values = list(_axes(config).items())[axis]
+    return report.Section(
+        "Every network",
+        report.Scatter(
+            "networks",
+            {
+                ranks.TITLES[measure]: np.moveaxis(each, axis, 0)
+                for measure, each in measures.items()
+            },
+            np.moveaxis(gap, axis, 0),
+            [f"{name} {value:g}" for value in values],
+            "accuracy gap (points)",
+            log=True,
+            caption=(
+                "Every network: the accuracy gap against each measure, on a "
+                "logarithmic axis. Colours show the hyper-parameter that changes the "
+                "gap most."
+            ),
+        ),
+    )
+
+
+def _widest(gap):
+    """Return the hyper-parameter between whose values the mean gap differs most."""
+    known = np.ma.masked_invalid(gap)
+    places = range(gap.ndim)
+    means = [
+        known.mean(axis=tuple(place for place in places if place != axis))
+        for axis in places[:-1]
+    ]
+    return int(
+        np.argmax([np.ptp(of.compressed()) if of.count() else 0 for of in means])
+    )

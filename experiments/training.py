@@ -66,20 +66,32 @@ class Study:
         """On which networks are trained."""
         return self._context.devices
 
-    def keep(self, examples: int) -> None:
+    def keep(
+        self, examples: int, *, field: str = "examples", test_with_rest: bool = False
+    ) -> None:
         """Train on the first examples alone.
+
+        Args:
+          examples: how many.
+          field: of the configuration, which has their number.
+          test_with_rest: whether the others join the test split.
 
         Raises:
           UsageError: there are fewer.
         """
-        images, labels = self.dataset.train
-        if examples > len(labels):
+        train, test = self.dataset.train, self.dataset.test
+        if examples > len(train.labels):
             raise runs.UsageError(
-                f"--config.examples={examples}: expected at most {len(labels)}, the "
-                "number of training examples"
+                f"--config.{field}={examples}: expected at most {len(train.labels)}, "
+                "the number of training examples"
             )
-        kept = data.Split(images[:examples], labels[:examples])
-        self.dataset = dataclasses.replace(self.dataset, train=kept)
+        kept, rest = (
+            data.Split(*(leaf[part] for leaf in train))
+            for part in (slice(examples), slice(examples, None))
+        )
+        if test_with_rest:
+            test = data.Split(*map(np.concatenate, zip(rest, test, strict=True)))
+        self.dataset = dataclasses.replace(self.dataset, train=kept, test=test)
 
     @property
     def everything(self) -> int:
@@ -222,22 +234,26 @@ class Study:
         return lambda key: models.initialise(model, key, shape)
 
 
-def require_divisible(context: runs.Context, sizes: Mapping[str, int]) -> None:
+def require_divisible(
+    context: runs.Context, sizes: Mapping[str, int | Sequence[int]]
+) -> None:
     """Check that the devices can share batches.
 
     Args:
       context: on what to train.
-      sizes: field of the configuration -> examples in a batch.
+      sizes: field of the configuration -> examples in a batch, or several of them.
 
     Raises:
       UsageError: one is not a multiple of the number of devices.
     """
     devices = len(context.devices)
-    for field, size in sizes.items():
-        if size % devices:
-            raise runs.UsageError(
-                f"--config.{field}={size}: expected a multiple of --devices={devices}"
-            )
+    for field, given in sizes.items():
+        for size in given if isinstance(given, Sequence) else (given,):
+            if size % devices:
+                raise runs.UsageError(
+                    f"--config.{field}={size}: expected a multiple of "
+                    f"--devices={devices}"
+                )
 
 
 def best(swept: Mapping[Any, train.Record]) -> np.ndarray:

@@ -63,18 +63,6 @@ SMALL = {
         "bend_steps": 2,
         "resolution": 3,
     },
-    "sharpness_and_gap": {
-        "seeds": (0, 1),
-        "train_examples": 64,
-        "batch_sizes": (16, 64),
-        "dropouts": (0.0,),
-        "learning_rates": (0.1,),
-        "weight_decays": (0.0,),
-        "width": 8,
-        "measures": ("hessian_max", "fisher_rao"),
-        "stop_loss": 1.0,
-        "max_steps": 64,
-    },
     "stationary_points": {
         "seeds": (0,),
         "each": 2,

@@ -25,6 +25,7 @@ from lec7.report.page import Provenance, Report, Section, write_report
 from lec7.report.planes import Plane
 from lec7.report.progress import Progress
 from lec7.report.replays import Replay, save_replay
+from lec7.report.scatters import Scatter
 from lec7.report.significance import holm, paired_p_value
 from lec7.report.surfaces import Surface, save_surface
 from lec7.report.tables import Table
@@ -53,6 +54,7 @@ __all__ = [
     "Provenance",
     "Replay",
     "Report",
+    "Scatter",
     "Section",
     "Surface",
     "Table",

@@ -1,5 +1,6 @@
 """Measures of the sharpness of a minimum."""
 
+from lec7.sharpness import ranking
 from lec7.sharpness.adaptive import adaptive_average_case, adaptive_worst_case
 from lec7.sharpness.ball import sam_sharpness
 from lec7.sharpness.box import keskar
@@ -30,6 +31,7 @@ __all__ = [
     "local_entropy",
     "low_pass",
     "pac_bayes_sigma",
+    "ranking",
     "relative_flatness",
     "report_card",
     "rescale_layers",

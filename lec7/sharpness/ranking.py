@@ -4,9 +4,9 @@ Kendall's tau of a measure m and the gap g over n networks is
 
   tau = 1 / (n (n - 1)) sum_{i != j} sign(m_i - m_j) sign(g_i - g_j),
 
-which is 1 where the two rank alike. A measure may have a large tau only because both it
-and the gap follow one hyper-parameter. So one is varied at a time: psi_i is the mean of
-the taus along hyper-parameter i over all values of the others, and
+which is 1 where the two rank the networks alike. A measure may have a large tau only
+because both it and the gap follow one hyper-parameter. So one is varied at a time:
+psi_i is the mean of the taus along hyper-parameter i over all values of the others, and
 
   Psi = mean_i psi_i
 
@@ -44,7 +44,7 @@ def kendall(measure: np.ndarray, gap: np.ndarray) -> np.ndarray:
 
 
 def overall(measure: np.ndarray, gap: np.ndarray) -> np.ndarray:
-    """Return the tau over all hyper-parameters of a seed.
+    """Return the tau of each seed over all settings of the hyper-parameters.
 
     Args:
       measure: [A_1, ..., A_k, S], a value for each hyper-parameter setting and seed.
@@ -106,7 +106,7 @@ def _differences(values: np.ndarray) -> np.ndarray:
 
 
 def _mean(taus: np.ndarray) -> np.ndarray:
-    """Return the mean over all axes but the last, of what is known."""
+    """Return the mean of what is known over all axes but the last."""
     rows = taus.reshape(-1, taus.shape[-1])
     known = np.isfinite(rows)
     total = np.where(known, rows, 0).sum(axis=0)

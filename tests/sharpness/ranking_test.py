@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from experiments._sharpness_and_gap import ranking
+from lec7.sharpness import ranking
 
 SHAPE = (3, 2, 4, 5)  # three hyper-parameters and five seeds
 

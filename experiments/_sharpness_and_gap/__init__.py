@@ -1,1 +1,0 @@
-"""The parts of the experiment `sharpness_and_gap`."""

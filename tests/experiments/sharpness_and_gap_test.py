@@ -1,0 +1,61 @@
+"""The grid is told from its numbers, and its networks are trained on few examples."""
+
+import dataclasses
+
+import numpy as np
+import pytest
+
+from experiments import sharpness_and_gap
+
+CONFIG = sharpness_and_gap.Config(
+    seeds=(0, 1, 2), batch_sizes=(8, 32), dropouts=(0.0, 0.5), learning_rates=(0.1,)
+)
+SHAPE = (2, 2, 1, 2, 3)
+
+
+def found(sign):
+    """Networks whose gap rises with one measure, or falls; the loss is equal."""
+    rng = np.random.default_rng(0)
+    gap = rng.uniform(0.01, 0.2, SHAPE)
+    noise = rng.normal(scale=1e-3, size=SHAPE)
+    final = {
+        "train_accuracy": np.ones(SHAPE),
+        "test_accuracy": 1 - gap,
+        "train_loss": np.full(SHAPE, 0.01),
+        "test_loss": gap + noise,
+        "updates": np.full(SHAPE, 64),
+    }
+    measures = {
+        "hessian_max": np.exp(sign * gap + rng.normal(scale=0.03, size=SHAPE)),
+        "fisher_rao": rng.uniform(1, 2, SHAPE),
+        "training_loss": final["train_loss"],
+        "parameter_norm": rng.uniform(1, 2, SHAPE),
+    }
+    invariant = {"hessian_max": False, "fisher_rao": True}
+    return sharpness_and_gap.Findings(
+        final, measures, invariant, dict.fromkeys(invariant, 3.0)
+    )
+
+
+@pytest.mark.parametrize(("sign", "verdict"), [(1, "supported"), (-1, "contradicted")])
+def test_a_measure_that_falls_with_the_gap_contradicts_the_claim(sign, verdict):
+    told = sharpness_and_gap.analyse(CONFIG, found(sign))
+    decided = {claim.id: claim for claim in told.claims}
+    assert sign * decided["L20.hessian_max"].effect > 0.4
+    assert decided["L20.hessian_max"].verdict == verdict
+    assert decided["equal_loss"].effect == 0
+
+
+def test_networks_that_did_not_reach_the_loss_are_left_out():
+    config = dataclasses.replace(CONFIG, stop_loss=0.001)
+    told = sharpness_and_gap.analyse(config, found(1))
+    assert all(claim.effect is None for claim in told.claims)
+    assert "0 of them reached it" in told.sections[2].parts[0]
+
+
+def test_a_grid_of_one_setting_ranks_nothing():
+    one = {"batch_sizes": (8,), "dropouts": (0.0,), "learning_rates": (0.1,)}
+    with pytest.raises(ValueError, match="expected two or more of one of them"):
+        sharpness_and_gap.Config(**one, weight_decays=(0.0,))
+    with pytest.raises(ValueError, match="dropouts is .*; expected one or more from 0"):
+        sharpness_and_gap.Config(dropouts=(1.0,))
