@@ -38,7 +38,11 @@ class Animation:
     frames: int = 80
 
     def save(self, folder: Path) -> figures.Figure:
-        """Draw the pictures, and write them with their numbers."""
+        """Return the record of the figure, drawn and written with its numbers.
+
+        Raises:
+          ValueError: `frames` is out of its range.
+        """
         if not 2 <= self.frames <= _MOST_FRAMES:
             raise ValueError(f"frames = {self.frames}; expected 2 to {_MOST_FRAMES}")
         panels = self.still.panels

@@ -42,7 +42,7 @@ class Paired:
     log: bool = False
 
     def save(self, folder: Path) -> figures.Figure:
-        """Draw the figure, and write it with its numbers."""
+        """Return the record of the figure, drawn and written with its numbers."""
         drawn = draw_paired(
             self.measures, groups=self.groups, x_label=self.x_label, log=self.log
         )

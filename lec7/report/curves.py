@@ -64,7 +64,7 @@ class Curves:
         return " ".join(parts)
 
     def save(self, folder: Path) -> figures.Figure:
-        """Draw the figure, and write it with its numbers."""
+        """Return the record of the figure, drawn and written with its numbers."""
         drawn = draw_curves(
             {label: (x, self._shown(y)) for label, (x, y) in self.curves.items()},
             x_label=self.labels[0],
@@ -107,7 +107,7 @@ class Interpolation:
     caption: str
 
     def save(self, folder: Path) -> figures.Figure:
-        """Draw the figure, and write it with its numbers."""
+        """Return the record of the figure, drawn and written with its numbers."""
         loss, accuracy = (
             {split: values[what] for split, values in self.splits.items()}
             for what in ("loss", "accuracy")

@@ -60,7 +60,7 @@ class Drawing:
     caption: str
 
     def save(self, folder: Path) -> Figure:
-        """Draw and write it."""
+        """Return the record of the figure, drawn and written with its numbers."""
         return save_figure(
             style.in_house_look(self.draw)(),
             folder,

@@ -44,7 +44,7 @@ class Forest:
     reference: float | None = None
 
     def save(self, folder: Path) -> figures.Figure:
-        """Draw the figure, and write it with its numbers."""
+        """Return the record of the figure, drawn and written with its numbers."""
         ends = {
             group: np.transpose([_ends(row, self.log) for row in rows])
             for group, rows in self.groups.items()

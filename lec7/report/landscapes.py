@@ -78,7 +78,7 @@ class Contours:
     caption: str
 
     def save(self, folder: Path) -> figures.Figure:
-        """Draw the figure, and write it with its numbers."""
+        """Return the record of the figure, drawn and written with its numbers."""
         return figures.save_figure(
             draw_contours(self.landscape),
             folder,

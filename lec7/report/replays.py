@@ -46,7 +46,7 @@ class Replay:
     points: Collection[str] = ("average",)
 
     def save(self, folder: Path) -> figures.Figure:
-        """Draw the still picture, and compose what the page replays."""
+        """Return the record of the still picture, with what the page replays."""
         scenes = compose_scenes(
             self.still.panels, arrows=self.arrows, points=self.points
         )

@@ -31,7 +31,7 @@ class Surface:
     caption: str
 
     def save(self, folder: Path) -> figures.Figure:
-        """Draw the still relief, and compose the scenes that turn."""
+        """Return the record of the still relief, with the scenes that turn."""
         return save_surface(self.landscape, folder, self.name, caption=self.caption)
 
 

@@ -58,11 +58,11 @@ class Trajectories:
         return figures.encode(draw_trajectories(self.panels))
 
     def save(self, folder: Path) -> figures.Figure:
-        """Write the figure with its numbers."""
+        """Return the record of the figure, drawn and written with its numbers."""
         return self.save_as(folder, self.name, self.caption)
 
     def save_as(self, folder: Path, name: str, caption: str) -> figures.Figure:
-        """Write the figure under another name."""
+        """Return the record of the figure, written under another name."""
         return figures.save_figure(
             self.pictures, folder, name, data=numbers(self.panels), caption=caption
         )
@@ -117,7 +117,7 @@ def draw_trajectories(panels: Panels) -> "Figure":
 def save_trajectories(
     panels: Panels, folder: Path, name: str, *, caption: str
 ) -> figures.Figure:
-    """Draw trajectories and save them; to go when all experiments use the value."""
+    """Return the record of a figure; to go when all experiments use the value."""
     return Trajectories(name, panels, caption=caption).save(folder)
 
 

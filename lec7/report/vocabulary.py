@@ -45,7 +45,7 @@ class Claims:
         above: float | None = None,
         below: float | None = None,
     ) -> claims.Claim:
-        """The mean of one value a seed, [M], lies in a range."""
+        """Return the claim that the mean of values [M], one a seed, lies in a range."""
         values = np.asarray(values, np.float64)
         interval = intervals.mean_interval(values)
         effect = _mean(values)
@@ -63,7 +63,7 @@ class Claims:
         above: float | None = None,
         below: float | None = None,
     ) -> claims.Claim:
-        """The mean of the differences a - b of pairs (a [M], b [M]) lies in a range."""
+        """Return the claim that the mean of a - b over pairs [M] lies in a range."""
         a, b = _rows(id, pair)
         with np.errstate(invalid="ignore"):
             values = a - b
@@ -79,7 +79,7 @@ class Claims:
         above: float | None = None,
         below: float | None = None,
     ) -> claims.Claim:
-        """The geometric mean of the ratios a / b of pairs lies in a range."""
+        """Return the claim that the geometric mean of a / b over pairs lies in a range."""
         a, b = _rows(id, pair)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratios = np.where((a > 0) & (b > 0), a / b, np.nan)
@@ -100,7 +100,7 @@ class Claims:
         above: float | None = None,
         below: float | None = None,
     ) -> claims.Claim:
-        """The probability of an outcome, hit or not in trials [n], lies in a range."""
+        """Return the claim that the share of hits among trials [n] lies in a range."""
         hits = np.asarray(hits, bool)
         interval = intervals.share_interval(int(hits.sum()), hits.size)
         effect = float(hits.mean())
@@ -118,7 +118,7 @@ class Claims:
         above: float | None = None,
         below: float | None = None,
     ) -> claims.Claim:
-        """A number into which nothing random enters lies in a range."""
+        """Return the claim that a number without randomness lies in a range."""
         value = float(value)
         return self._decide(id, statement, unit, value, (value, value), 1, above, below)
 

@@ -5,7 +5,7 @@ import dataclasses
 import pathlib
 import time
 from collections.abc import Callable, Generator, Mapping
-from typing import Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 from lec7 import files
 from lec7.runs import findings
@@ -17,13 +17,25 @@ def _forget(phase: str, seconds: float) -> None:
     del phase, seconds
 
 
+class Progress(Protocol):
+    """The console of a run, such as `lec7.report.Progress`."""
+
+    def say(self, line: str) -> None:
+        """Print a line."""
+
+    def task(
+        self, name: str, total: int, *, start: int = 0, unit: str = "step"
+    ) -> contextlib.AbstractContextManager[Any]:
+        """Show work of so many steps while it runs; its `update(step)` counts them."""
+
+
 @dataclasses.dataclass(frozen=True)
 class Context:
     """Where an experiment writes, on what it computes, and whom it tells."""
 
     folder: pathlib.Path  # the run's folder, which exists
     devices: tuple[Any, ...]  # the JAX devices to use, at least one
-    progress: Any  # a `lec7.report.Progress`
+    progress: Progress
     identity: Mapping[str, str] = dataclasses.field(
         default_factory=lambda: {"experiment": "", "config": "{}"}
     )  # of the run, for `once`

@@ -110,5 +110,5 @@ def test_a_plane_needs_two_directions_and_a_known_centre():
         ValueError, match="centre is 'first'; expected one of last, mean"
     ):
         landscape.pca_directions(still, centre="first")
-    with pytest.raises(ValueError, match="snapshot 1 must have the shape"):
+    with pytest.raises(ValueError, match="snapshot 1 has shape .*; expected"):
         landscape.pca_directions([np.zeros(3), np.zeros(2)])
