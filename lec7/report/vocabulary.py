@@ -79,7 +79,7 @@ class Claims:
         above: float | None = None,
         below: float | None = None,
     ) -> claims.Claim:
-        """Return the claim that the geometric mean of a / b over pairs lies in a range."""
+        """Return the claim that the geometric mean of a / b lies in a range."""
         a, b = _rows(id, pair)
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
             ratios = np.where((a > 0) & (b > 0), a / b, np.nan)
