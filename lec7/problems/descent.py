@@ -99,11 +99,11 @@ def descend(
       >>> import optax
       >>> from lec7 import problems
       >>> start = problems.taco_shell(10.0).from_starts([(1.0, 1.0)])
-      >>> path = descend(optax.sgd, start, 2, rates=0.1)
+      >>> path = descend(optax.sgd, start, 2, rates=0.2)
       >>> path.points[0].round(3)
-      array([[1.  , 1.  ],
-             [0.9 , 0.  ],
-             [0.81, 0.  ]])
+      array([[ 1.  ,  1.  ],
+             [ 0.8 , -1.  ],
+             [ 0.64,  1.  ]])
     """
     given = _checked(losses, steps, rates, noise)
     with jax.enable_x64():
