@@ -19,9 +19,14 @@ _DISK_ERRORS = frozenset(
     {
         errno.EACCES,
         errno.EDQUOT,
+        errno.EEXIST,
         errno.EFBIG,
         errno.EIO,
+        errno.EISDIR,
+        errno.ELOOP,
+        errno.ENAMETOOLONG,
         errno.ENOSPC,
+        errno.ENOTDIR,
         errno.EPERM,
         errno.EROFS,
     }

@@ -66,30 +66,29 @@ def load(path: pathlib.Path, kind: Any, *, experiment: str, config: str) -> Any:
       The findings, equal to the last bit; a mapping is a dict.
 
     Raises:
-      FileNotFoundError: there is no such file.
+      OSError: the file is missing, or may not be read.
       UsageError: the file is damaged, of another experiment or configuration, or of
         another version of the experiment.
     """
     import numpy as np
 
+    content = path.read_bytes()
     try:
-        with np.load(io.BytesIO(path.read_bytes()), allow_pickle=False) as file:
+        with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = dict(file)
         head = json.loads(str(arrays.pop(STRUCTURE)))
         found = head["experiment"], head["config"]
-    except FileNotFoundError:
-        raise
+        if found != (experiment, json.loads(config)):
+            raise exits.UsageError(
+                f"{path} holds findings of {found[0]} with {found[1]}; expected those "
+                f"of {experiment} with {config}"
+            )
+        return _decode(head["findings"], _records(kind), arrays, path)
     except (ValueError, KeyError, OSError, EOFError, BadZipFile, zlib.error) as error:
         raise exits.UsageError(
             f"{path} is damaged ({error}): restore it from a copy, or remove it, and "
             "the command that began the run measures again"
         ) from error
-    if found != (experiment, json.loads(config)):
-        raise exits.UsageError(
-            f"{path} holds findings of {found[0]} with {found[1]}; expected those of "
-            f"{experiment} with {config}"
-        )
-    return _decode(head["findings"], _records(kind), arrays, path)
 
 
 def _encode(value: Any, path: str, known: Mapping[str, type], arrays: dict) -> Any:

@@ -34,6 +34,7 @@ def record(folder):
         (ZeroDivisionError("a bug"), "failed", 1, "in attempted\n    raise error"),
         (DataError("no mnist here"), "failed", 3, "no mnist here"),
         (OSError(errno.EACCES, "Permission denied"), "failed", 6, "Permission denied"),
+        (OSError(errno.EISDIR, "Is a directory"), "failed", 6, "Is a directory"),
         (KeyboardInterrupt(), "interrupted", 130, "KeyboardInterrupt"),
         (runs.Terminated("terminated"), "interrupted", 143, "terminated"),
     ],

@@ -135,6 +135,23 @@ def test_a_damaged_file_is_refused(tmp_path, keep):
         findings.load(path, Found, **ABOUT)
 
 
+def test_a_file_without_one_of_its_arrays_is_refused(tmp_path):
+    there_and_back(tmp_path, found())
+    path = tmp_path / "findings.npz"
+    with np.load(path) as file:
+        arrays = {name: file[name] for name in file.files}
+    del arrays["curves/SGD ∕ momentum/rates"]
+    np.savez(path, **arrays)
+    with pytest.raises(runs.UsageError, match="findings.npz is damaged .*rates"):
+        findings.load(path, Found, **ABOUT)
+
+
+def test_a_folder_in_the_place_of_the_file_ends_the_run_with_6(tmp_path):
+    with pytest.raises(OSError) as caught:
+        findings.load(tmp_path, Found, **ABOUT)
+    assert runs.exit_code(caught.value) == 6
+
+
 def test_a_flipped_bit_is_refused(tmp_path):
     there_and_back(tmp_path, found(np.random.default_rng(0).normal(size=1000)))
     path = tmp_path / "findings.npz"
