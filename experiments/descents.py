@@ -1,6 +1,6 @@
 """Descents on losses of two parameters: the rules that go there, and the pictures."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -16,6 +16,11 @@ RULES: Mapping[str, problems.MakeRule] = {
     "RMSProp": update_rules.rmsprop,
     "Adam": update_rules.adam,
 }
+
+
+def draws(seeds: Sequence[int], each: int) -> tuple[int, ...]:
+    """Return all that is drawn, `each` for every seed, by numbers of their own."""
+    return tuple(each * seed + place for seed in seeds for place in range(each))
 
 
 def check_shells(config: Any) -> None:

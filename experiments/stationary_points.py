@@ -18,104 +18,99 @@ Data: none
 """
 
 import dataclasses
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from experiments._stationary_points import (
-    claims,
-    measured,
-    polynomials,
-    sections,
-    valleys,
-)
+from experiments import descents
+from experiments import stationary_points_line as line
+from experiments import stationary_points_plane as plane
 from lec7 import report, runs
+
+SMALL = {
+    "seeds": (0,),
+    "each": 2,
+    "starts": 3,
+    "steps": 20,
+    "valley_steps": 20,
+    "shown": 5,
+    "side": 3,
+    "resolution": 5,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """What is analysed and descended."""
 
-    seeds: tuple[int, ...] = (0, 1, 2, 3)  # of the functions, at least 1
-    each: int = 25  # functions of each kind that each seed draws, at least 2
-    starts: int = 16  # descents on each function, at least 2
-    steps: int = 5_000  # updates on a polynomial, at the rate 1 / largest curvature
-    rate: float = 0.005  # step size on the functions like Himmelblau's
-    valley_steps: int = 600  # updates on these
-    shown: int = 60  # updates of the paths in the pictures
-    side: int = 9  # starts along a side of the pictures
-    resolution: int = 81  # starts along a side of the map
+    seeds: runs.Draws = (0, 1, 2, 3)  # of the functions, at least 1
+    each: runs.Several = 25  # functions of each kind that each seed draws
+    starts: runs.Several = 16  # descents on each function
+    # updates on a polynomial, at the rate 1 / largest curvature
+    steps: runs.Count = 5_000
+    rate: runs.Positive = 0.005  # step size on the functions like Himmelblau's
+    valley_steps: runs.Count = 600  # updates on these
+    shown: runs.Count = 60  # updates of the paths in the pictures
+    side: Annotated[int, runs.at_least(2)] = 9  # starts along a side of the pictures
+    resolution: Annotated[int, runs.at_least(2)] = 81  # starts along a side of the map
 
     @property
     def draws(self) -> tuple[int, ...]:
         """All that is drawn, `each` for every seed, by numbers of their own."""
-        return tuple(
-            self.each * seed + place
-            for seed in self.seeds
-            for place in range(self.each)
-        )
-
-    def __post_init__(self):
-        """Check the ranges.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
-        if not 0 < len(set(self.seeds)) == len(self.seeds) or min(self.seeds) < 0:
-            raise ValueError(
-                f"seeds is {self.seeds}; expected one or more different ones, each >= 0"
-            )
-        if self.rate <= 0:
-            raise ValueError(f"rate is {self.rate}; expected more than 0")
-        for name, least in (
-            *(
-                ("each", 2),
-                ("starts", 2),
-                ("steps", 1),
-                ("valley_steps", 1),
-                ("shown", 1),
-            ),
-            *(("side", 2), ("resolution", 2)),
-        ):
-            runs.require_at_least(self, least, name)
+        return descents.draws(self.seeds, self.each)
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Analyse, descend and decide the claims.
+class Findings(NamedTuple):
+    """What analysis finds, and where descents end."""
 
-    Args:
-      config: what is analysed and descended.
-      context: where to run.
+    lines: line.Lines
+    planes: plane.Planes
+    himmelblau: plane.Himmelblau
 
-    Returns:
-      Claims, figures and text.
-    """
+
+def run(config: Config, context: runs.Context) -> Findings:
+    """Analyse and descend."""
     with context.phase("polynomials"):
-        lines = measured.Lines(
-            *polynomials.descend(config.draws, config.starts, config.steps)
-        )
+        lines = line.descend(config.draws, config.starts, config.steps)
     with context.phase("valleys"):
-        planes = measured.explore_planes(config)
-    with context.phase("report"):
-        return report.Report(
-            title="Stationary points",
-            question=__doc__.partition("\n")[0],
-            summary=_summarise(config, lines),
-            claims=claims.decide(config, lines, planes),
-            sections=sections.sections(config, context.folder, lines, planes),
-        )
+        return Findings(lines, plane.explore(config), plane.himmelblau(config))
 
 
-def _summarise(config: Config, lines: measured.Lines) -> str:
-    himmelblau = valleys.stationary_points(np.array([valleys.HIMMELBLAU]))[0]
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide the claims, and show what was found."""
+    lines, planes, himmelblau = found
+    return report.Report(
+        title="Stationary points",
+        question=__doc__.partition("\n")[0],
+        summary=_summary(config, lines, himmelblau.found),
+        claims=report.family(
+            [
+                line.analysis_claim(config, lines),
+                plane.analysis_claim(planes),
+                *line.descent_claims(config, lines),
+                *plane.start_claims(planes),
+            ]
+        ),
+        sections=[
+            line.on_a_line(config, lines),
+            line.many_starts(config, lines),
+            plane.in_a_plane(config, himmelblau),
+            plane.from_where(config, himmelblau),
+            plane.others(planes),
+        ],
+    )
+
+
+def _summary(config, lines, himmelblau):
     kinds = np.bincount(himmelblau.negative, minlength=3)
-    every = np.mean(measured.found_all(lines, config.starts))
-    lowest = np.mean(measured.found_lowest(lines, 1))
     return (
         "Roots of the derivative are all stationary points of a polynomial, and the "
         "second derivative tells which of them are minima. Gradient descent ends in "
-        f"these minima alone; from one start it finds the global one in {lowest:.0%} "
-        f"of {len(config.draws)} polynomials, from {config.starts} starts all minima "
-        f"in {every:.0%}. Himmelblau's function has {len(himmelblau.points)} "
-        f"stationary points: {kinds[0]} minima, {kinds[1]} saddles and {kinds[2]} "
-        "maximum, and which minimum descent reaches depends on the start."
+        "these minima alone; from one start it finds the global one in "
+        f"{np.mean(lines.found_lowest(1)):.0%} of {len(config.draws)} polynomials, "
+        f"from {config.starts} starts all minima in "
+        f"{np.mean(lines.found_all(config.starts)):.0%}. Himmelblau's function has "
+        f"{len(himmelblau.points)} stationary points: {kinds[0]} minima, {kinds[1]} "
+        f"saddles and {kinds[2]} maximum, and which minimum descent reaches depends on "
+        "the start."
     )

@@ -63,16 +63,6 @@ SMALL = {
         "bend_steps": 2,
         "resolution": 3,
     },
-    "stationary_points": {
-        "seeds": (0,),
-        "each": 2,
-        "starts": 3,
-        "steps": 20,
-        "valley_steps": 20,
-        "shown": 5,
-        "side": 3,
-        "resolution": 5,
-    },
 }
 # Of up to a minute each, however small; the tests of their parts are quick, and the
 # README's first command runs sharp_vs_flat in full.

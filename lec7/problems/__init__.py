@@ -4,7 +4,8 @@ A `Problem` is one loss of two parameters, a `Family` many losses of one form; a
 named for a family (`shells`) draws it. `noisy_sine` is a loss made of examples.
 """
 
-from lec7.problems import hyperbola, noisy_sine, shells
+from lec7.problems import hyperbola, noisy_sine, polynomials, shells, valleys
+from lec7.problems.critical import Critical, critical_points, distinct
 from lec7.problems.descent import MakeRule, Path, Tuned, descend, draw_noise, tune
 from lec7.problems.family import Family
 from lec7.problems.path_measures import (
@@ -38,6 +39,7 @@ from lec7.problems.textbook import (
 
 __all__ = [
     "BEALE",
+    "Critical",
     "DOUBLE_WELL",
     "Family",
     "HIMMELBLAU",
@@ -52,13 +54,16 @@ __all__ = [
     "SADDLE",
     "TACO_SHELL",
     "Tuned",
+    "critical_points",
     "descend",
+    "distinct",
     "draw_noise",
     "hyperbola",
     "last_loss",
     "left_to_go",
     "noisy_sine",
     "overshoot",
+    "polynomials",
     "rotated_ellipse",
     "shells",
     "straightness",
@@ -70,4 +75,5 @@ __all__ = [
     "updates_to_cross",
     "updates_to_halve",
     "updates_to_settle",
+    "valleys",
 ]

@@ -1,7 +1,7 @@
 """Claims, figures, tables, progress and the page: everything a reader meets."""
 
 from lec7.report.animations import Animation, save_animation
-from lec7.report.basins import draw_basins
+from lec7.report.basins import Basins, draw_basins
 from lec7.report.claims import (
     Claim,
     differences,
@@ -39,6 +39,7 @@ from lec7.report.vocabulary import Claims, effects
 
 __all__ = [
     "Animation",
+    "Basins",
     "Claim",
     "Claims",
     "Contours",

@@ -1,12 +1,14 @@
 """Figures of basins: which start point reaches which minimum."""
 
+import dataclasses
 from collections.abc import Mapping
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lec7.report import landscapes, style
+from lec7.report import figures, landscapes, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -14,6 +16,53 @@ if TYPE_CHECKING:
 
 _COLOURS = style.PALETTE[:6]
 _NONE = "#e7eaee"
+_MARK = {"color": style.INK, "markersize": 11, "markeredgecolor": "white"}
+
+
+@dataclasses.dataclass(frozen=True)
+class Basins:
+    """A figure of which minimum is reached from where, one panel a rule.
+
+    Attributes:
+      name: of the figure.
+      axes: first coordinates [A] and second coordinates [B] of the start points, even.
+      basins: name of a rule -> [A, B] integers, the place in `minima` of what is
+        reached, and -1 where it is none of them.
+      minima: name, a letter or a word -> point; at most six.
+      caption: of the figure.
+      landscape: of one surface, whose contours are drawn over the basins.
+      saddles: points that are marked by crosses [S, 2].
+      maxima: points that are marked by triangles [S, 2].
+    """
+
+    name: str
+    axes: tuple[ArrayLike, ArrayLike]
+    basins: Mapping[str, ArrayLike]
+    minima: Mapping[str, tuple[float, float]]
+    _: dataclasses.KW_ONLY
+    caption: str
+    landscape: landscapes.Landscape | None = None
+    saddles: ArrayLike = ()
+    maxima: ArrayLike = ()
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Return the record of the figure, drawn and written with its numbers."""
+        drawn = draw_basins(
+            *self.axes, self.basins, minima=self.minima, landscape=self.landscape
+        )
+        for axes in drawn.axes:
+            for marker, points in (("X", self.saddles), ("^", self.maxima)):
+                for point in np.reshape(points, (-1, 2)):
+                    axes.plot(*point, marker, **_MARK)
+        numbers = {
+            **dict(zip(("x", "y"), self.axes, strict=True)),
+            **self.basins,
+            "saddles": self.saddles,
+            "maxima": self.maxima,
+        }
+        return figures.save_figure(
+            drawn, folder, self.name, data=numbers, caption=self.caption
+        )
 
 
 @style.in_house_look

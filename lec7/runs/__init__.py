@@ -18,6 +18,7 @@ from lec7.runs.exits import (
 from lec7.runs.field_types import (
     Checked,
     Count,
+    Draws,
     Fraction,
     Positive,
     Positives,
@@ -37,6 +38,7 @@ from lec7.runs.schema import Field, described, fields
 __all__ = [
     "Checked",
     "Count",
+    "Draws",
     "Fraction",
     "Positive",
     "Positives",

@@ -55,6 +55,13 @@ Seeds = Annotated[
         lambda seeds: len(set(seeds)) == len(seeds) > 1 and min(seeds) >= 0,
     ),
 ]
+Draws = Annotated[
+    tuple[int, ...],
+    Range(
+        "one or more different ones, each >= 0",
+        lambda seeds: 0 < len(set(seeds)) == len(seeds) and min(seeds) >= 0,
+    ),
+]
 
 
 class Some:

@@ -5,15 +5,17 @@ import numpy as np
 import pytest
 from numpy.polynomial import chebyshev
 
-from experiments import _surfaces
-from experiments._stationary_points import measured, polynomials, valleys
+from experiments import stationary_points_line as line
+from experiments import stationary_points_plane as plane
+from lec7 import problems
+from lec7.problems import polynomials, valleys
 
 SEEDS = range(5)
 
 
 @pytest.fixture(scope="module")
 def himmelblau():
-    return valleys.stationary_points(np.array([valleys.HIMMELBLAU]))[0]
+    return plane.stationary_points(np.array([valleys.HIMMELBLAU]))[0]
 
 
 def test_himmelblau_has_four_minima_four_saddles_and_a_maximum(himmelblau):
@@ -50,12 +52,12 @@ def test_the_valley_with_11_and_7_is_himmelblaus():
     with jax.enable_x64():
         np.testing.assert_array_equal(
             valleys.height(np.array(valleys.HIMMELBLAU), z),
-            _surfaces.HIMMELBLAU.function(z),
+            problems.HIMMELBLAU.function(z),
         )
 
 
 def test_saddles_are_one_fewer_than_minima_and_maxima():
-    for found in valleys.stationary_points(valleys.draw(SEEDS)):
+    for found in plane.stationary_points(valleys.draw(SEEDS)):
         assert np.sum((-1) ** found.negative) == 1
         assert len(found.points) <= 9
 
@@ -63,16 +65,16 @@ def test_saddles_are_one_fewer_than_minima_and_maxima():
 def test_descents_on_a_valley_end_at_its_minima(himmelblau):
     starts = np.random.default_rng(0).uniform(-5, 5, (1, 32, 2))
     member = np.array([valleys.HIMMELBLAU])
-    ends = valleys.descend(member, starts, rate=0.005, steps=600)
-    places = valleys.reached(ends[0], himmelblau)
+    ends = plane.descend(member, starts, rate=0.005, steps=600)
+    places = plane.reached(ends[0], himmelblau.points)
     assert set(places.tolist()) == {0, 1, 2, 3}
 
 
 def test_a_saddle_rises_one_way_and_drops_the_other(himmelblau):
-    least = measured.rise_and_drop(np.array(valleys.HIMMELBLAU), himmelblau)
+    least = plane.rise_and_drop(np.array(valleys.HIMMELBLAU), himmelblau)
     saddles = himmelblau.eigenvalues[himmelblau.negative == 1]
     weakest = np.abs(saddles).min()
-    exact = weakest * measured.ASIDE**2 / 2
+    exact = weakest * plane.ASIDE**2 / 2
     np.testing.assert_allclose(least, exact, rtol=1e-2)
 
 
@@ -89,27 +91,39 @@ def test_a_point_that_is_a_minimum_by_the_second_derivative_is_the_lowest_around
     for seed in SEEDS:
         coefficients = polynomials.draw(seed)
         found = polynomials.analyse(coefficients)
-        assert measured.told_apart(coefficients, found)
-        x = np.linspace(*polynomials.span(found), 20_001)
+        assert line.told_apart(coefficients, found)
+        x = np.linspace(*found.span, 20_001)
         values = chebyshev.chebval(x, coefficients)
         np.testing.assert_allclose(found.lowest, x[values.argmin()], atol=1e-3)
         wrong = found._replace(curvatures=-found.curvatures)
-        assert not measured.told_apart(coefficients, wrong)
+        assert not line.told_apart(coefficients, wrong)
 
 
 def test_descents_on_polynomials_end_where_analysis_finds_minima():
-    starts, ends, analyses = polynomials.descend(SEEDS, 12, 5_000)
-    lines = measured.Lines(starts, ends, analyses)
-    assert measured.ends_in_minima(lines).all()
+    lines = line.descend(SEEDS, 12, 5_000)
+    assert lines.ends_in_minima.all()
 
 
 def test_what_descents_have_found_is_counted():
     found = polynomials.analyse(np.array([0.0, 0.0, 0.0, -0.5, 1.0]))
     low, high = found.minima
     ends = np.array([[high, high, low]])
-    lines = measured.Lines(ends, ends, [found])
+    lines = line.Lines(ends, ends, (found,))
     assert found.lowest == low
-    assert not measured.found_all(lines, 2).item()
-    assert measured.found_all(lines, 3).item()
-    assert not measured.found_lowest(lines, 2).item()
-    assert measured.found_lowest(lines, 3).item()
+    assert not lines.found_all(2).item()
+    assert lines.found_all(3).item()
+    assert not lines.found_lowest(2).item()
+    assert lines.found_lowest(3).item()
+
+
+@pytest.mark.parametrize(
+    ("missed", "verdict"), [(0, "supported"), (60, "contradicted")]
+)
+def test_verdicts_on_starts_follow_where_descents_end(himmelblau, missed, verdict):
+    reached = np.tile([0, 1], (100, 1))
+    reached[:missed] = [4, 4]  # a saddle or the maximum, twice
+    planes = plane.Planes((himmelblau,) * 100, reached, 1e-5 + np.arange(100.0))
+    claims = {claim.id: claim.verdict for claim in plane.start_claims(planes)}
+    assert claims["D04.minima"] == verdict
+    assert claims["D04"] == ("supported" if not missed else "inconclusive")
+    assert claims["D04.saddle"] == "supported"

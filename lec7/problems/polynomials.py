@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.polynomial import chebyshev
 
-from experiments import _families, _trajectories
+from lec7.problems import family
 
 DEGREE = 8
 LEADING = 2.0
@@ -39,6 +39,12 @@ class Analysis(NamedTuple):
     def lowest(self) -> float:
         """The global minimum."""
         return float(self.points[np.argmin(self.values)])
+
+    @property
+    def span(self) -> tuple[float, float]:
+        """A range that holds all stationary points, with a twentieth to spare."""
+        spare = 0.05 * np.ptp(self.points) + 0.05
+        return float(self.points[0] - spare), float(self.points[-1] + spare)
 
 
 def draw(seed: int) -> np.ndarray:
@@ -72,20 +78,20 @@ def analyse(coefficients: np.ndarray) -> Analysis:
     )
 
 
-def span(found: Analysis) -> tuple[float, float]:
-    """Return a range that holds all stationary points, with a twentieth to spare."""
-    spare = 0.05 * np.ptp(found.points) + 0.05
-    return float(found.points[0] - spare), float(found.points[-1] + spare)
-
-
 def height(coefficients: jax.Array, z: jax.Array) -> jax.Array:
-    """Return a polynomial, the highest power first, at a point, [9], [1] -> []."""
+    """Evaluate a polynomial.
+
+    Args:
+      coefficients: the highest power first [9].
+      z: the point [1].
+
+    Returns:
+      Its value [].
+    """
     return jnp.polyval(coefficients, z[0])
 
 
-def family(
-    seeds: Sequence[int], starts: int
-) -> tuple[_families.Family, np.ndarray, list[Analysis]]:
+def on_starts(seeds: Sequence[int], starts: int) -> tuple[family.Family, np.ndarray]:
     """Draw a polynomial a seed, and starts for descents on it.
 
     Args:
@@ -93,14 +99,13 @@ def family(
       starts: S, uniform over the range that holds the stationary points.
 
     Returns:
-      N S losses, all starts of a polynomial together; the rate 1 / L for each, L being
-      the largest curvature in the range; and what analysis says of each polynomial.
+      N S losses, all starts of a polynomial together; and the rate 1 / L for each
+      [N S], L being the largest curvature in the range.
     """
-    members, points, rates, analyses = [], [], [], []
+    members, points, rates = [], [], []
     for seed in seeds:
         coefficients = draw(seed)
-        found = analyse(coefficients)
-        low, high = span(found)
+        low, high = analyse(coefficients).span
         uniform = np.random.default_rng([seed, 1]).uniform(low, high, starts)
         bends = chebyshev.chebval(
             np.linspace(low, high, 1001), chebyshev.chebder(coefficients, 2)
@@ -108,29 +113,5 @@ def family(
         members.append(np.tile(chebyshev.cheb2poly(coefficients)[::-1], (starts, 1)))
         points.append(uniform[:, None])
         rates.append(np.full(starts, 1 / np.abs(bends).max()))
-        analyses.append(found)
-    losses = _families.Family(height, np.concatenate(members), np.concatenate(points))
-    return losses, np.concatenate(rates), analyses
-
-
-def descend(
-    seeds: Sequence[int], starts: int, steps: int
-) -> tuple[np.ndarray, np.ndarray, list[Analysis]]:
-    """Descend on every polynomial from many starts.
-
-    Args:
-      seeds: N of them.
-      starts: S.
-      steps: T.
-
-    Returns:
-      Starts [N, S], ends [N, S], and what analysis says of each polynomial.
-    """
-    losses, rates, analyses = family(seeds, starts)
-    path = _families.follow(_trajectories.RULES["SGD"], losses, rates, steps)
-    shape = (len(seeds), starts)
-    return (
-        path.points[:, 0, 0].reshape(shape),
-        path.points[:, -1, 0].reshape(shape),
-        analyses,
-    )
+    losses = family.Family(height, np.concatenate(members), np.concatenate(points))
+    return losses, np.concatenate(rates)
