@@ -67,7 +67,7 @@ def write_folder(folder: pathlib.Path, content: Mapping[str, bytes]) -> None:
     """
     recover(folder)
     unfinished, replaced = _beside(folder, "unfinished"), _beside(folder, "replaced")
-    _require_ours(folder, content)
+    require_ours(folder, content)
     for leftover in (unfinished, replaced):
         remove_folder(leftover, content)
     unfinished.mkdir(parents=True)
@@ -100,15 +100,19 @@ def remove_folder(folder: pathlib.Path, names: Iterable[str]) -> None:
         removed.
     """
     names = set(names)
-    _require_ours(folder, names)
+    require_ours(folder, names)
     if folder.exists():
         for name in names:
             (folder / name).unlink(missing_ok=True)
         folder.rmdir()
 
 
-def _require_ours(folder: pathlib.Path, names: Iterable[str]) -> None:
+def require_ours(folder: pathlib.Path, names: Iterable[str]) -> None:
     """Refuse what is neither absent nor a folder of some of the named files.
+
+    Args:
+      folder: need not exist.
+      names: of the files.
 
     Raises:
       NotOursError: it is something else.

@@ -18,17 +18,7 @@ from lec7 import arguments
 
 @functools.lru_cache(maxsize=64)
 def _permutation(seed: int, epoch: int, num_examples: int) -> np.ndarray:
-    """Return the order of the examples in an epoch.
-
-    Args:
-      seed: >= 0.
-      epoch: >= 0.
-      num_examples: N.
-
-    Returns:
-      A permutation of 0 .. N - 1, int32 [N], read-only because it is kept for the
-      next call.
-    """
+    """Return the order in an epoch, int32 [N], read-only as the next call gets it too."""
     sequence = np.random.SeedSequence(seed, spawn_key=(epoch,))
     words = np.random.Philox(sequence).random_raw(num_examples)
     order = np.argsort(words, kind="stable").astype(np.int32)

@@ -172,9 +172,6 @@ def _pool(predictions: Sequence[prediction.Prediction]) -> prediction.Prediction
 def _log_probabilities(logits: jax.Array) -> jax.Array:
     """Return the log-softmax in at least float32, of one or more members.
 
-    Args:
-      logits: [M, ..., K].
-
     Raises:
       ValueError: M is 0.
     """

@@ -161,10 +161,6 @@ def ambiguity(outputs: jax.Array, targets: jax.Array) -> Ambiguity:
 def _require_pairs(name: str, rows: jax.Array) -> None:
     """Check that there are pairs of members.
 
-    Args:
-      name: of the argument, for the message.
-      rows: [M, ...].
-
     Raises:
       ValueError: M is below 2.
     """

@@ -93,9 +93,6 @@ def train_members(
 def _together(several: Sequence[Mapping[str, float]]) -> dict[str, list[float]]:
     """Return name -> the values of all members of a population.
 
-    Args:
-      several: name -> value, of each member.
-
     Raises:
       ValueError: the names differ.
     """

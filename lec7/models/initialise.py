@@ -75,11 +75,6 @@ def initialise(
 def _leaf(path: str, leaf: jax.ShapeDtypeStruct, draw: jax.Array) -> jax.Array:
     """Return the initial value of the leaf at a path such as `params/head/kernel`.
 
-    Args:
-      path: names from the collection to the leaf.
-      leaf: its shape and type.
-      draw: what becomes a kernel, as many numbers as it has entries.
-
     Raises:
       ValueError: if no rule is known for the name.
     """

@@ -105,11 +105,6 @@ def _from_checkpoint(
 ) -> dict[str, _Tensor]:
     """Return what the checkpoint of a network or a population has, by our paths.
 
-    Args:
-      folder: of the checkpoint.
-      leaves: of the model, by their paths.
-      member: of a population, whose leaves have an axis more than the model's.
-
     Raises:
       WeightsError: there is no such member.
     """
@@ -146,12 +141,6 @@ def _value(
     leaf: str, wanted: jax.Array, found: _Tensor, path: pathlib.Path
 ) -> jax.Array:
     """Return what was found, in the numeric type of the model.
-
-    Args:
-      leaf: its path in the model.
-      wanted: the value that it has now.
-      found: the value in the file.
-      path: of the file.
 
     Raises:
       WeightsError: the shapes differ.

@@ -90,9 +90,6 @@ def read_checkpoint(folder: pathlib.Path) -> dict[str, np.ndarray]:
 def _newest(folder: pathlib.Path) -> pathlib.Path:
     """Return the folder itself or that of its newest step, which has both files.
 
-    Args:
-      folder: see `read_checkpoint`.
-
     Raises:
       WeightsError: there is none.
     """

@@ -88,9 +88,6 @@ class _Line(NamedTuple):
 def _lines(path: pathlib.Path) -> Iterator[_Line]:
     """Yield the lines of a file.
 
-    Args:
-      path: of the file.
-
     Raises:
       WeightsError: it does not exist, is empty, or is not text.
     """

@@ -78,14 +78,6 @@ def _refit_once(
 ) -> dict[Path, jax.Array]:
     """Return the statistics of what enters each layer while those given are in use.
 
-    Args:
-      model: see `refit_batch_stats`.
-      variables: of one member.
-      batches: see `refit_batch_stats`.
-
-    Returns:
-      The leaves of `batch_stats` by their paths.
-
     Raises:
       ValueError: there is no batch.
     """
@@ -110,11 +102,6 @@ def _measure(
     model: nn.Module, variables: Mapping[str, Any], images: jax.Array
 ) -> dict[Path, Statistics]:
     """Return count, mean and variance of what enters each layer, over one batch.
-
-    Args:
-      model: see `refit_batch_stats`.
-      variables: of one member.
-      images: [B, H, W, C].
 
     Raises:
       ValueError: a BatchNorm layer is called twice.

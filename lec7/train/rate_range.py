@@ -128,12 +128,6 @@ def _require_ranges(
 ) -> None:
     """Check the arguments.
 
-    Args:
-      lowest: > 0.
-      highest: > lowest.
-      num_steps: >= 2.
-      smoothing: in [0, 1).
-
     Raises:
       ValueError: one is out of its range.
     """

@@ -109,10 +109,6 @@ def _with_hyperparams(
 ) -> optax.OptState:
     """Return the state of a rule with other values of what is injected into it.
 
-    Args:
-      opt_state: of one member.
-      hyperparams: name -> value.
-
     Raises:
       ValueError: the state has no hyper-parameter of a name, or a schedule sets it.
     """

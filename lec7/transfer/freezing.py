@@ -191,18 +191,7 @@ def _in_test_mode(
     kwargs: dict[str, Any],
     context: nn.module.InterceptorContext,
 ) -> Any:
-    """Call a method of a layer; BatchNorm with frozen parameters on its statistics.
-
-    Args:
-      mask: whether each parameter of the network is frozen.
-      next_function: the method.
-      args: of the method.
-      kwargs: of the method.
-      context: which module the method is of.
-
-    Returns:
-      What the method returns.
-    """
+    """Return what a method does; frozen BatchNorm normalises by its statistics."""
     module = context.module
     if getattr(module, "use_running_average", None) is not False:
         return next_function(*args, **kwargs)

@@ -60,16 +60,6 @@ def replace_head(
 def _chosen(head: str, path: str, is_head: bool, kept: Any, initial: Any) -> Any:
     """Return one of two leaves.
 
-    Args:
-      head: the pattern, for the message.
-      path: of the leaf.
-      is_head: whether the pattern matches it.
-      kept: from the trained network.
-      initial: from the new one.
-
-    Returns:
-      The leaf.
-
     Raises:
       ValueError: what is kept has another shape than what is new.
     """

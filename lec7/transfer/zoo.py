@@ -140,28 +140,22 @@ def load_network(name: str) -> Network:
 def _require_ours(folder: pathlib.Path) -> None:
     """Refuse to replace what is not a network of the zoo.
 
-    Args:
-      folder: to be written.
-
     Raises:
       CheckpointError: it is a link or a file, it holds other files, or the list of sums
         that marks it as a network is missing.
     """
-    if not os.path.lexists(folder):
-        return
-    if folder.is_symlink() or not folder.is_dir():
+    try:
+        files.require_ours(folder, (CARD, WEIGHTS, SUMS))
+    except files.NotOursError as error:
         raise checkpoint.CheckpointError(
-            f"{folder} is not a folder of the zoo; it is left as it is: choose another "
-            "name"
-        )
-    found = {path.name for path in folder.iterdir()}
-    others = sorted(found - {CARD, WEIGHTS, SUMS})
-    listed = (folder / SUMS).read_text(errors="replace") if SUMS in found else ""
-    if others or (found and not (CARD in listed and WEIGHTS in listed)):
-        why = f"holds {others[0]!r}" if others else f"has no {SUMS} of a network"
+            f"{error}; it is not a network of the zoo: choose another name"
+        ) from error
+    sums = folder / SUMS
+    listed = sums.read_text(errors="replace") if sums.exists() else ""
+    if any(folder.glob("*")) and not (CARD in listed and WEIGHTS in listed):
         raise checkpoint.CheckpointError(
-            f"{folder} {why}, so it is not a network of the zoo; it is left as it is: "
-            "choose another name"
+            f"{folder} has no {SUMS} of a network, so it is not a network of the zoo; "
+            "it is left as it is: choose another name"
         )
 
 

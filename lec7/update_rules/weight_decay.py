@@ -114,11 +114,6 @@ def decoupled_decay(
 def _pull(name: str, rate: jax.typing.ArrayLike, params: optax.Params) -> optax.Updates:
     """Return the gradient of .5 rate |x|^2, in at least float32.
 
-    Args:
-      name: of the transformation, for the message.
-      rate: >= 0.
-      params: x.
-
     Raises:
       ValueError: `params` is missing.
     """

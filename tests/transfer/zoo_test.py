@@ -104,7 +104,7 @@ def test_a_link_and_a_file_are_left_as_they_are(zoo, tmp_path_factory):
     (zoo / "link").symlink_to(elsewhere)
     (zoo / "file").write_text("mine")
     for name in ("link", "file"):
-        with pytest.raises(train.CheckpointError, match="not a folder of the zoo"):
+        with pytest.raises(train.CheckpointError, match="not a network of the zoo"):
             transfer.save_network(name, network())
     assert elsewhere.is_dir() and (zoo / "file").read_text() == "mine"
 

@@ -75,10 +75,6 @@ def ten_crop(images: jax.Array, size: int) -> jax.Array:
 def _room(shape: tuple[int, ...], size: int) -> tuple[int, int]:
     """Return by how many pixels a square can move in an image [H, W, C].
 
-    Args:
-      shape: of the image.
-      size: of the square.
-
     Raises:
       ValueError: it does not fit.
     """
