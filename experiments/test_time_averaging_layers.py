@@ -68,7 +68,7 @@ class Layer(NamedTuple):
 
     @property
     def exponents(self) -> np.ndarray:
-        """k where the noise falls as T^k, by least squares on logarithms, [M]."""
+        """K where the noise falls as T^k, by least squares on logarithms, [M]."""
         return np.array([_exponent(self.passes, noise) for noise in self.noise])
 
     def averaged(self, count: int | None = None) -> Scores:

@@ -6,8 +6,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from experiments import _surfaces, _trajectories
-from lec7 import report
+from experiments import descents
+from lec7 import problems, report
 
 LETTERS = "ABCD"
 RATES = (1e-3, 10.0)  # between which a rule is tuned
@@ -33,7 +33,7 @@ def explore(config: Any) -> Basins:
     Returns:
       Where the descents end.
     """
-    surface, steps = _surfaces.HIMMELBLAU, config.basin_steps
+    surface, steps = problems.HIMMELBLAU, config.basin_steps
     x, y = (
         np.linspace(*ends, config.resolution)
         for ends in (surface.x_range, surface.y_range)
@@ -41,20 +41,23 @@ def explore(config: Any) -> Basins:
     starts = np.stack(np.meshgrid(x, y, indexing="ij"), axis=-1).reshape(-1, 2)
     some = np.random.default_rng(config.draws).choice(starts, 16, axis=0)
     rates, reached = {}, {}
-    for name, make_rule in _trajectories.RULES.items():
-        rates[name] = _trajectories.tune(
-            *(make_rule, surface.function, some, steps),
-            np.geomspace(*RATES, config.rates),
-        )
-        path = _trajectories.run(
-            make_rule(rates[name]), surface.function, starts, steps
+    for name, make_rule in descents.RULES.items():
+        rates[name] = problems.tune(
+            make_rule,
+            surface.from_starts(some),
+            steps,
+            rates=np.geomspace(*RATES, config.rates),
+            score=problems.last_loss,
+        ).shared
+        path = problems.descend(
+            make_rule(rates[name]), surface.from_starts(starts), steps
         )
         ends = nearest(path.points[:, -1], surface.minima)
         reached[name] = ends.reshape(config.resolution, config.resolution)
     return Basins((x, y), rates, reached)
 
 
-def nearest(points: np.ndarray, minima: Sequence[_surfaces.Point]) -> np.ndarray:
+def nearest(points: np.ndarray, minima: Sequence[problems.Point]) -> np.ndarray:
     """Return which of K minima points are at.
 
     Args:
@@ -80,12 +83,12 @@ def section(config: Any, folder: pathlib.Path, basins: Basins) -> report.Section
     Returns:
       The section.
     """
-    surface = _surfaces.HIMMELBLAU
+    surface = problems.HIMMELBLAU
     drawn = report.draw_basins(
         *basins.axes,
         {f"{n}, rate {basins.rates[n]:.3g}": r for n, r in basins.reached.items()},
         minima=dict(zip(LETTERS, surface.minima, strict=True)),
-        landscape=_surfaces.landscape(surface),
+        landscape=descents.landscape(surface),
     )
     figure = report.save_figure(
         drawn,

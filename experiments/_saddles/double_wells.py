@@ -10,7 +10,7 @@ from collections.abc import Sequence
 import jax
 import numpy as np
 
-from experiments import _families, _trajectories
+from lec7 import problems
 
 LOCAL, GLOBAL = -2.0, 2.0
 
@@ -27,7 +27,7 @@ def slope_integral(bump: jax.Array, x: jax.Array) -> jax.Array:
     return x**4 / 4 - bump * x**3 / 3 - 2 * x**2 + 4 * bump * x
 
 
-def draw(seeds: Sequence[int]) -> _families.Family:
+def draw(seeds: Sequence[int]) -> problems.Family:
     """Draw a well a seed.
 
     Args:
@@ -39,20 +39,20 @@ def draw(seeds: Sequence[int]) -> _families.Family:
     """
     uniform = np.stack([np.random.default_rng(seed).uniform(size=3) for seed in seeds])
     starts = np.stack([-4 + 1.5 * uniform[:, 1], 2 * uniform[:, 2] - 1], axis=1)
-    return _families.Family(height, -1.6 + 1.2 * uniform[:, :1], starts)
+    return problems.Family(height, -1.6 + 1.2 * uniform[:, :1], starts)
 
 
-def resting(wells: _families.Family) -> _families.Family:
+def resting(wells: problems.Family) -> problems.Family:
     """Return the wells with starts in their local minima."""
     return wells._replace(starts=np.tile([LOCAL, 0.0], (len(wells.starts), 1)))
 
 
-def bottom(wells: _families.Family) -> np.ndarray:
+def bottom(wells: problems.Family) -> np.ndarray:
     """Return the losses of the local minima [N]."""
     return wells.at(resting(wells).starts)
 
 
-def passed(wells: _families.Family, path: _trajectories.Path) -> np.ndarray:
+def passed(wells: problems.Family, path: problems.Path) -> np.ndarray:
     """Return whether descents end beyond the bump, and lower than the local minimum.
 
     Args:

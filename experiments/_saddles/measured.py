@@ -1,6 +1,6 @@
 """Descents near saddle points and local minima, and what they amount to."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -8,8 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from experiments import _families, _trajectories
+from experiments import descents
 from experiments._saddles import basin_map, double_wells, mountain_passes, random_waves
+from lec7 import problems
 
 OFFSETS = 10.0 ** -np.arange(1, 9)  # |v| at the start of a descent over a pass
 PASS_NOISES = 10.0 ** -np.arange(1, 9)  # standard deviations on a pass
@@ -32,9 +33,9 @@ class Passes(NamedTuple):
     """From `NEAR` [N]."""
     diagonal: Mapping[str, np.ndarray]
     """From `NEAR` [N]."""
-    turned_paths: Mapping[str, _trajectories.Path]
+    turned_paths: Mapping[str, problems.Path]
     """From `NEAR`, for some rules."""
-    diagonal_paths: Mapping[str, _trajectories.Path]
+    diagonal_paths: Mapping[str, problems.Path]
     """From `NEAR`, for the same rules."""
     tuned: Mapping[str, tuple[np.ndarray, np.ndarray]]
     """The best rates for diagonal passes, and the updates to the minimum [N], [N]."""
@@ -42,7 +43,7 @@ class Passes(NamedTuple):
     """Of SGD from the ridge, with each of `PASS_NOISES` [L, N]."""
     noisy_far: np.ndarray
     """Of SGD from `FAR`, with the configured noise [N]."""
-    on_ridge: _trajectories.Path
+    on_ridge: problems.Path
     """Of SGD from the ridge of straight passes, without noise."""
     rounded: np.ndarray
     """Of SGD from the ridge of turned passes, without noise [N]."""
@@ -57,7 +58,7 @@ class Wells(NamedTuple):
     """[R]."""
     passed: Mapping[str, np.ndarray]
     """Whether they end lower than the local minimum, at each rate [R, N]."""
-    equal: Mapping[str, _trajectories.Path]
+    equal: Mapping[str, problems.Path]
     """At one rate for all."""
     equal_passed: Mapping[str, np.ndarray]
     """At one rate for all [N]."""
@@ -104,7 +105,7 @@ def cross_passes(config: Any) -> Passes:
     every = _join(mountain_passes.moved(straight, OFFSETS), turned, diagonal)
     found = {
         name: _updates(config, name, every).reshape(len(OFFSETS) + 2, -1)
-        for name in _trajectories.RULES
+        for name in descents.RULES
     }
     noise = _noise(config, config.steps)
     loud = [_updates(config, "SGD", ridge, s * noise) for s in PASS_NOISES]
@@ -126,40 +127,49 @@ def cross_passes(config: Any) -> Passes:
 
 
 def _updates(
-    config: Any, name: str, passes: _families.Family, noise: ArrayLike = 0.0
+    config: Any, name: str, passes: problems.Family, noise: ArrayLike | None = None
 ) -> np.ndarray:
     """Return after how many updates a rule leaves passes [N]."""
-    return _families.updates_below(
-        *(_trajectories.RULES[name], passes, config.rate, config.steps),
-        level=mountain_passes.half_way_down(passes),
+    return problems.tune(
+        descents.RULES[name],
+        passes,
+        config.steps,
+        rates=[config.rate],
+        score=_below(mountain_passes.half_way_down(passes)),
         noise=noise,
-    )
+    ).least
+
+
+def _below(level: np.ndarray) -> Callable[[np.ndarray], np.ndarray]:
+    """Return the score that counts updates until the loss is below a level [N]."""
+    return lambda losses: problems.updates_below(losses, level[:, None])
 
 
 def _follow(
-    config: Any, names: Sequence[str], passes: _families.Family
-) -> dict[str, _trajectories.Path]:
+    config: Any, names: Sequence[str], passes: problems.Family
+) -> dict[str, problems.Path]:
     """Return the paths of rules over passes."""
     return {
-        name: _families.follow(
-            _trajectories.RULES[name], passes, config.rate, config.steps
+        name: problems.descend(
+            descents.RULES[name], passes, config.steps, rates=config.rate
         )
         for name in names
     }
 
 
 def _tune(
-    config: Any, passes: _families.Family
+    config: Any, passes: problems.Family
 ) -> dict[str, tuple[np.ndarray, np.ndarray]]:
     """Return the best rates of all rules and the updates they take to settle."""
     rates = np.geomspace(*basin_map.RATES, config.rates)
-    return {
-        name: _families.tune(
-            *(make_rule, passes, rates, config.steps // 5),
-            level=0.95 * 2 * mountain_passes.half_way_down(passes),
+    score = _below(0.95 * 2 * mountain_passes.half_way_down(passes))
+    tuned = {
+        name: problems.tune(
+            make_rule, passes, config.steps // 5, rates=rates, score=score
         )
-        for name, make_rule in _trajectories.RULES.items()
+        for name, make_rule in descents.RULES.items()
     }
+    return {name: (found.best, found.least) for name, found in tuned.items()}
 
 
 def descend_wells(config: Any) -> Wells:
@@ -171,9 +181,9 @@ def descend_wells(config: Any) -> Wells:
     Returns:
       What the descents do.
     """
-    wells, rules = double_wells.draw(config.draws), _trajectories.RULES
+    wells, rules = double_wells.draw(config.draws), descents.RULES
     rates = np.append(np.geomspace(*basin_map.RATES, config.rates), config.well_rate)
-    every = _families.Family(
+    every = problems.Family(
         wells.function,
         np.tile(wells.members, (rates.size, 1)),
         np.tile(wells.starts, (rates.size, 1)),
@@ -181,14 +191,17 @@ def descend_wells(config: Any) -> Wells:
     each, count = np.repeat(rates, len(wells.starts)), len(wells.starts)
     passed, equal = {}, {}
     for name, make_rule in rules.items():
-        path = _families.follow(make_rule, every, each, config.well_steps)
+        path = problems.descend(make_rule, every, config.well_steps, rates=each)
         passed[name] = double_wells.passed(every, path).reshape(rates.size, count)
         equal[name] = jax.tree.map(lambda leaf: leaf[-count:], path)
     resting, noise = double_wells.resting(wells), _noise(config, config.well_steps)
 
     def shaken(scale):
-        path = _families.follow(
-            *(rules["SGD"], resting, 2 * config.well_rate, config.well_steps),
+        path = problems.descend(
+            rules["SGD"],
+            resting,
+            config.well_steps,
+            rates=2 * config.well_rate,
             noise=scale * noise,
         )
         return double_wells.passed(wells, path)
@@ -227,18 +240,14 @@ def find_critical(config: Any) -> Critical:
     )
 
 
-def gradient_lengths(family: _families.Family, points: np.ndarray) -> np.ndarray:
+def gradient_lengths(family: problems.Family, points: np.ndarray) -> np.ndarray:
     """Return the lengths of the gradients at points [N, D] of N losses [N]."""
-    with jax.enable_x64():
-        gradients = jax.vmap(jax.grad(family.function, argnums=1))(
-            family.members, jnp.asarray(points)
-        )
-        return np.linalg.norm(gradients, axis=1)
+    return np.linalg.norm(family.slopes(points), axis=1)
 
 
 def remembered(name: str, parameters: int = 1000) -> float:
     """Return how many numbers a rule remembers of each of its parameters."""
-    state = _trajectories.RULES[name](0.1).init(jnp.zeros(parameters))
+    state = descents.RULES[name](0.1).init(jnp.zeros(parameters))
     leaves = [leaf.size for leaf in jax.tree.leaves(state) if leaf.ndim]
     return sum(leaves) / parameters
 
@@ -250,9 +259,9 @@ def _noise(config: Any, steps: int) -> np.ndarray:
     )
 
 
-def _join(*families: _families.Family) -> _families.Family:
+def _join(*families: problems.Family) -> problems.Family:
     """Return the members of families that have one function."""
-    return _families.Family(
+    return problems.Family(
         families[0].function,
         np.concatenate([family.members for family in families]),
         np.concatenate([family.starts for family in families]),

@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from experiments import _families, _surfaces
+from lec7 import problems
 
 
 def height(member: jax.Array, z: jax.Array) -> jax.Array:
@@ -35,7 +35,7 @@ def bowl(member: jax.Array, z: jax.Array) -> jax.Array:
 
 def draw(
     seeds: Sequence[int], *, offset: float, angle: float | None = None
-) -> _families.Family:
+) -> problems.Family:
     """Draw a pass a seed.
 
     Args:
@@ -56,10 +56,10 @@ def draw(
         [np.cos(angle) * u - np.sin(angle) * v, np.sin(angle) * u + np.cos(angle) * v],
         axis=1,
     )
-    return _families.Family(height, np.stack([up, down, angle], axis=1), starts)
+    return problems.Family(height, np.stack([up, down, angle], axis=1), starts)
 
 
-def moved(passes: _families.Family, offsets: ArrayLike) -> _families.Family:
+def moved(passes: problems.Family, offsets: ArrayLike) -> problems.Family:
     """Return every pass once for each of several offsets.
 
     Args:
@@ -73,7 +73,7 @@ def moved(passes: _families.Family, offsets: ArrayLike) -> _families.Family:
     starts = np.tile(passes.starts, (len(offsets), 1))
     starts[:, 1] = np.repeat(offsets, len(passes.starts)) * np.sign(starts[:, 1])
     members = np.tile(passes.members, (len(offsets), 1))
-    return _families.Family(passes.function, members, starts)
+    return problems.Family(passes.function, members, starts)
 
 
 def updates_near(points: np.ndarray, counts: np.ndarray) -> np.ndarray:
@@ -91,13 +91,13 @@ def updates_near(points: np.ndarray, counts: np.ndarray) -> np.ndarray:
     return np.sum(near & before, axis=1).astype(float)
 
 
-def half_way_down(passes: _families.Family) -> np.ndarray:
+def half_way_down(passes: problems.Family) -> np.ndarray:
     """Return the losses half the way from the saddles to the minima [N]."""
     return -passes.members[:, 1] / 8
 
 
 def predicted_updates(
-    passes: _families.Family, rate: float, offset: float
+    passes: problems.Family, rate: float, offset: float
 ) -> np.ndarray:
     """Return how many updates of SGD lead from the offset out of the pass.
 
@@ -119,12 +119,12 @@ def predicted_updates(
 
 def surface(
     up: float = 2.0, down: float = 1.0, angle: float = np.pi / 6
-) -> _surfaces.Surface:
+) -> problems.Problem:
     """Return the pass of the pictures, whose start is a little off the ridge."""
     cosine, sine = np.cos(angle), np.sin(angle)
     u, v = -2.0, 0.01
     member = np.array([up, down, angle])
-    return _surfaces.Surface(
+    return problems.Problem(
         "mountain pass",
         lambda z: height(member, z) + down / 4,
         (cosine * u - sine * v, sine * u + cosine * v),

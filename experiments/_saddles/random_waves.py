@@ -15,7 +15,6 @@ critical point is found with a probability in proportion to its basin, not all a
 the same. Starts from which Newton's method does not arrive are left out.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -24,14 +23,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import _trajectories
-from lec7 import update_rules
+from lec7 import problems, update_rules
 
 WAVES = 64  # M
 HIGHEST = 2  # largest entry of a wave vector
 STEPS = 100  # updates of Newton's method
 LONGEST = 1.0  # length of an update at most
-TOLERANCE = 1e-9  # length of the gradient at a critical point
+
+_NEWTON = optax.chain(update_rules.newton(), optax.clip_by_global_norm(LONGEST))
 
 
 class Waves(NamedTuple):
@@ -113,24 +112,9 @@ def search(
       Points [N, D], ascending eigenvalues of the Hessians there [N, D], and whether the
       gradient there is zero [N].
     """
-    with jax.enable_x64():
-        points, eigenvalues, lengths = jax.device_get(_search(waves, starts))
-    return points, eigenvalues, lengths < TOLERANCE
-
-
-@jax.jit
-def _search(waves, starts):
-    rule = optax.chain(update_rules.newton(), optax.clip_by_global_norm(LONGEST))
-
-    def one(waves, start):
-        function = functools.partial(height, waves)
-        still = jnp.zeros((STEPS, len(start)))
-        path = _trajectories.trace(rule, function, start, still)
-        end = path.points[-1]
-        values = jnp.linalg.eigvalsh(jax.hessian(function)(end))
-        return end, values, jnp.linalg.norm(jax.grad(function)(end))
-
-    return jax.vmap(one)(waves, starts)
+    losses = problems.Family(height, waves, starts)
+    found = problems.critical_points(_NEWTON, losses, STEPS)
+    return found.points, found.eigenvalues, found.arrived
 
 
 def gaussian_eigenvalues(

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 import numpy as np
 
-from experiments import _counts, _curves, _families, _surfaces, _trajectories
+from experiments import _counts, _curves, descents
 from experiments._saddles import (
     basin_map,
     measured,
@@ -15,7 +15,7 @@ from experiments._saddles import (
     pass_sections,
     random_waves,
 )
-from lec7 import report
+from lec7 import problems, report
 
 
 def sections(
@@ -43,34 +43,30 @@ def sections(
 class _Pictured(NamedTuple):
     """Descents from the start of one surface."""
 
-    surface: _surfaces.Surface
+    surface: problems.Problem
     rate: float
     """That of the paths at one rate for all."""
-    equal: Mapping[str, _trajectories.Path]
+    equal: Mapping[str, problems.Path]
     """By rule, at one rate for all."""
-    tuned: Mapping[str, _trajectories.Path]
+    tuned: Mapping[str, problems.Path]
     """By rule, at the rate that ends lowest."""
 
-    def panel(self, paths: Mapping[str, _trajectories.Path]) -> report.Trajectories:
+    def panel(self, paths: Mapping[str, problems.Path]) -> report.Trajectories:
         """Return paths over the surface."""
         return report.Plane(
-            landscape=_surfaces.landscape(self.surface),
+            landscape=descents.landscape(self.surface),
             paths=paths,
             minima=self.surface.minima,
         )
 
 
-def _descend(config: Any, surface: _surfaces.Surface, rate: float) -> _Pictured:
+def _descend(config: Any, surface: problems.Problem, rate: float) -> _Pictured:
     """Return what every rule does on a surface, at one rate and at the best."""
     rates = np.append(np.geomspace(*basin_map.RATES, config.rates), rate)
-    family = _families.Family(
-        lambda member, z: surface.function(z) + 0 * member[0],
-        np.zeros((rates.size, 1)),
-        np.tile(surface.start, (rates.size, 1)),
-    )
+    family = surface.from_starts(np.tile(surface.start, (rates.size, 1)))
     equal, tuned = {}, {}
-    for name, make_rule in _trajectories.RULES.items():
-        every = _families.follow(make_rule, family, rates, config.shown)
+    for name, make_rule in descents.RULES.items():
+        every = problems.descend(make_rule, family, config.shown, rates=rates)
         last = every.losses[:-1, -1]
         best = np.argmin(np.where(np.isfinite(last), last, np.inf))
         equal[name], tuned[name] = (
@@ -83,7 +79,7 @@ def _descend(config: Any, surface: _surfaces.Surface, rate: float) -> _Pictured:
 def _pictures(config: Any, folder: pathlib.Path) -> list[report.Section]:
     drawn = [
         _descend(config, mountain_passes.surface(), config.rate),
-        _descend(config, _surfaces.DOUBLE_WELL, config.well_rate),
+        _descend(config, problems.DOUBLE_WELL, config.well_rate),
     ]
     panels = {}
     for shown in drawn:
@@ -100,8 +96,8 @@ def _pictures(config: Any, folder: pathlib.Path) -> list[report.Section]:
         ),
     )
     more = [
-        _descend(config, _surfaces.SADDLE, config.rate),
-        _descend(config, _surfaces.HIMMELBLAU, config.well_rate),
+        _descend(config, problems.SADDLE, config.rate),
+        _descend(config, problems.HIMMELBLAU, config.well_rate),
     ]
     replay = report.save_replay(
         {shown.surface.name: shown.panel(shown.equal) for shown in drawn + more},

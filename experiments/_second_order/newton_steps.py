@@ -8,8 +8,7 @@ import numpy as np
 import optax
 from numpy.typing import ArrayLike
 
-from experiments import _surfaces, _trajectories
-from lec7 import update_rules
+from lec7 import problems, update_rules
 
 GRADIENT, NEWTON, SHORT, NEWTON_CG, BFGS = RULES = (
     "gradient + search",
@@ -39,19 +38,19 @@ def _bowl(z: jax.Array) -> jax.Array:
     return jnp.logaddexp(x, -x) + jnp.logaddexp(y, -y) - 2 * jnp.log(2.0)
 
 
-BOWL = _surfaces.Surface(
+BOWL = problems.Problem(
     "convex bowl", _bowl, (1.6, 1.2), (-4.0, 4.0), (-4.0, 4.0), ((0.0, 0.0),)
 )
-CURVED = (_surfaces.ROSENBROCK, _surfaces.BEALE, _surfaces.HIMMELBLAU)
+CURVED = (problems.ROSENBROCK, problems.BEALE, problems.HIMMELBLAU)
 SURFACES = (BOWL, *CURVED)
 
 
 def follow(
     rule: optax.GradientTransformation,
-    surfaces: Sequence[_surfaces.Surface],
+    surfaces: Sequence[problems.Problem],
     starts: ArrayLike,
     steps: int,
-) -> _trajectories.Path:
+) -> problems.Path:
     """Follow one rule over several surfaces as one program.
 
     Args:
@@ -64,16 +63,15 @@ def follow(
       The paths, every array with leading axes [S, N].
     """
     functions = [surface.function for surface in surfaces]
-
-    def one(which, start):
-        def function(x):
-            return jax.lax.switch(which, functions, x)
-
-        return _trajectories.trace(rule, function, start, jnp.zeros((steps, 2)))
-
-    with jax.enable_x64():
-        several = jax.jit(jax.vmap(jax.vmap(one, in_axes=(None, 0))))
-        return jax.device_get(several(np.arange(len(surfaces)), np.asarray(starts)))
+    starts = np.asarray(starts)
+    grid = starts.shape[:2]
+    losses = problems.Family(
+        lambda which, x: jax.lax.switch(which, functions, x),
+        np.repeat(np.arange(grid[0]), grid[1]),
+        starts.reshape(-1, 2),
+    )
+    path = problems.descend(rule, losses, steps)
+    return jax.tree.map(lambda leaf: leaf.reshape(*grid, *leaf.shape[1:]), path)
 
 
 def nearer(seeds: Sequence[int], radii: np.ndarray, starts: int) -> dict:
@@ -136,23 +134,16 @@ def quadratics(seeds: Sequence[int], size: int = 8) -> tuple[np.ndarray, np.ndar
         matrix = basis @ np.diag(values) @ basis.T
         return values[-1], matrix, generator.normal(size=size)
 
-    def one(matrix, start):
-        def function(x):
-            return 0.5 * x @ matrix @ x
-
-        noise = jnp.zeros((1, size))
-        return _trajectories.trace(make_rule(NEWTON), function, start, noise).points
-
     conditions, matrices, starts = map(np.stack, zip(*map(draw, seeds), strict=True))
-    with jax.enable_x64():
-        points = np.asarray(jax.jit(jax.vmap(one))(matrices, starts))
+    losses = problems.Family(lambda matrix, x: 0.5 * x @ matrix @ x, matrices, starts)
+    points = problems.descend(make_rule(NEWTON), losses, 1).points
     distance = np.linalg.norm(points, axis=-1)
     return conditions, np.maximum(distance[:, 1] / distance[:, 0], 1e-17)
 
 
 def race(
     seeds: Sequence[int], starts: int, steps: int, report: Callable[[int], None]
-) -> dict[str, _trajectories.Path]:
+) -> dict[str, problems.Path]:
     """Follow every rule from random starts in the window of every surface.
 
     Args:
@@ -173,7 +164,7 @@ def race(
     return paths
 
 
-def arrived(path: _trajectories.Path, seeds: int, tolerance: float) -> np.ndarray:
+def arrived(path: problems.Path, seeds: int, tolerance: float) -> np.ndarray:
     """Return which share of the starts has reached a minimum, and stays.
 
     Args:
@@ -195,7 +186,7 @@ def arrived(path: _trajectories.Path, seeds: int, tolerance: float) -> np.ndarra
     return 100 * shares.mean(axis=2)
 
 
-def _draw(surface: _surfaces.Surface, seeds: Sequence[int], starts: int) -> np.ndarray:
+def _draw(surface: problems.Problem, seeds: Sequence[int], starts: int) -> np.ndarray:
     """Return the surface's own start and those of all seeds, [1 + M starts, 2]."""
     low, high = np.transpose([surface.x_range, surface.y_range])
     drawn = [np.random.default_rng(s).uniform(low, high, (starts, 2)) for s in seeds]

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from experiments import _curves, _surfaces
+from experiments import _curves, descents
 from experiments._second_order import claims, hessian_cost, newton_steps
 from lec7 import report
 
@@ -75,7 +75,7 @@ def _paths(folder: pathlib.Path, findings: Any) -> report.Section:
     panels = {}
     for place, surface in enumerate(newton_steps.SURFACES):
         panels[surface.name] = report.Plane(
-            landscape=_surfaces.landscape(surface),
+            landscape=descents.landscape(surface),
             paths={name: _shown(path, place) for name, path in findings.races.items()},
             minima=surface.minima,
         )

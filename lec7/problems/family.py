@@ -1,5 +1,6 @@
 """Losses of one form, each with parameters and a start of its own."""
 
+import functools
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
@@ -40,6 +41,19 @@ class Family(NamedTuple):
             points = jnp.asarray(points, float)
             return np.asarray(jax.vmap(self.loss)(self.members, points))
 
+    def slopes(self, points: ArrayLike) -> np.ndarray:
+        """Return the gradient of every loss at a point of its own, in float64.
+
+        Args:
+          points: [N, D].
+
+        Returns:
+          Gradients [N, D].
+        """
+        with jax.enable_x64():
+            points = jnp.asarray(points, float)
+            return np.asarray(_slopes(self.function, self.members, points))
+
     def loss(self, member: chex.ArrayTree | None, point: jax.Array) -> jax.Array:
         """Return the value of one loss at a point.
 
@@ -77,3 +91,9 @@ class Family(NamedTuple):
 
     def _map(self, change):
         return Family(self.function, *jax.tree.map(change, (self.members, self.starts)))
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def _slopes(function, members, points):
+    family = Family(function, members, points)
+    return jax.vmap(jax.grad(family.loss, argnums=1))(members, points)

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from experiments import _families, _surfaces, _trajectories
+from experiments import descents
 from experiments._saddles import (
     basin_map,
     double_wells,
@@ -13,23 +13,29 @@ from experiments._saddles import (
     mountain_passes,
     random_waves,
 )
-from lec7 import update_rules
+from lec7 import problems, update_rules
 
-SGD, MOMENTUM = _trajectories.RULES["SGD"], _trajectories.RULES["momentum"]
+SGD, MOMENTUM = descents.RULES["SGD"], descents.RULES["momentum"]
 SEEDS = range(8)
 
 
+def updates_out(passes, rate, steps):
+    """Count the updates of SGD until passes are left [N]."""
+    losses = problems.descend(SGD, passes, steps, rates=rate).losses
+    return problems.updates_below(losses, mountain_passes.half_way_down(passes))
+
+
 def test_gradient_descent_from_straight_above_a_saddle_ends_at_it():
-    path = _trajectories.run(SGD(0.1), _surfaces.SADDLE.function, [[1.0, 0.0]], 300)
+    path = problems.descend(SGD(0.1), problems.SADDLE.from_starts([[1.0, 0.0]]), 300)
     np.testing.assert_array_equal(path.points[..., 1], 0.0)
     with jax.enable_x64():
-        slope = jax.grad(_surfaces.SADDLE.function)(jnp.asarray(path.points[0, -1]))
+        slope = jax.grad(problems.SADDLE.function)(jnp.asarray(path.points[0, -1]))
     assert np.linalg.norm(slope) < 1e-20
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1, 0.4])
 def test_a_perturbation_grows_as_one_plus_twice_the_rate(rate):
-    path = _trajectories.run(SGD(rate), _surfaces.SADDLE.function, [[1.0, 1e-8]], 50)
+    path = problems.descend(SGD(rate), problems.SADDLE.from_starts([[1.0, 1e-8]]), 50)
     exact = 1e-8 * (1 + 2 * rate) ** np.arange(51)
     np.testing.assert_allclose(np.abs(path.points[0, :, 1]), exact, rtol=1e-13)
 
@@ -50,9 +56,7 @@ def test_a_pass_has_a_saddle_between_two_equal_minima():
 @pytest.mark.parametrize("offset", [1e-3, 1e-6])
 def test_escape_times_are_those_of_the_closed_form(offset):
     straight = mountain_passes.draw(SEEDS, offset=offset, angle=0.0)
-    counts = _families.updates_below(
-        *(SGD, straight, 0.02, 2_000), level=mountain_passes.half_way_down(straight)
-    )
+    counts = updates_out(straight, 0.02, 2_000)
     exact = mountain_passes.predicted_updates(straight, 0.02, offset)
     # The formula leaves out that the growth ends where the minimum is near.
     assert np.all((counts >= exact) & (counts < exact + 0.8 / np.log1p(0.01)))
@@ -61,12 +65,7 @@ def test_escape_times_are_those_of_the_closed_form(offset):
 def test_escape_times_do_not_depend_on_how_a_pass_is_turned():
     straight = mountain_passes.draw(SEEDS, offset=1e-3, angle=0.0)
     turned = mountain_passes.draw(SEEDS, offset=1e-3)
-    counts = [
-        _families.updates_below(
-            *(SGD, passes, 0.05, 500), level=mountain_passes.half_way_down(passes)
-        )
-        for passes in (straight, turned)
-    ]
+    counts = [updates_out(passes, 0.05, 500) for passes in (straight, turned)]
     np.testing.assert_array_equal(*counts)
 
 
@@ -86,9 +85,9 @@ def test_a_well_has_a_local_and_a_lower_minimum():
 
 
 def test_momentum_passes_a_bump_at_which_gradient_descent_stops():
-    function, start = _surfaces.DOUBLE_WELL.function, [_surfaces.DOUBLE_WELL.start]
-    plain = _trajectories.run(SGD(0.01), function, start, 1_000)
-    heavy = _trajectories.run(MOMENTUM(0.01), function, start, 1_000)
+    losses = problems.DOUBLE_WELL.from_starts()
+    plain = problems.descend(SGD(0.01), losses, 1_000)
+    heavy = problems.descend(MOMENTUM(0.01), losses, 1_000)
     np.testing.assert_allclose(plain.points[0, -1], (-2.0, 0.0), atol=1e-6)
     np.testing.assert_allclose(heavy.points[0, -1], (2.0, 0.0), atol=1e-6)
     assert heavy.losses[0, -1] < plain.losses[0, -1] - 1
@@ -97,8 +96,7 @@ def test_momentum_passes_a_bump_at_which_gradient_descent_stops():
 def test_friction_takes_energy_from_a_small_step_of_momentum():
     rate, decay = 1e-4, 0.99
     rule = update_rules.momentum(rate, decay=decay)
-    surface = _surfaces.DOUBLE_WELL
-    path = _trajectories.run(rule, surface.function, [surface.start], 2_000)
+    path = problems.descend(rule, problems.DOUBLE_WELL.from_starts(), 2_000)
     # x'' = - grad f in a time of sqrt(rate) a step, so half the velocity squared.
     energy = path.losses[0] + rate / 2 * np.sum(path.state["velocity"][0] ** 2, axis=1)
     assert np.all(np.diff(energy) < 1e-6)
@@ -108,21 +106,10 @@ def test_friction_takes_energy_from_a_small_step_of_momentum():
 def test_noise_alone_leaves_a_ridge_and_a_local_minimum():
     wells = double_wells.resting(double_wells.draw(SEEDS))
     noise = 10 * np.random.default_rng(0).normal(size=(len(SEEDS), 1_000, 2))
-    still = _families.follow(SGD, wells, 0.02, 1_000)
-    shaken = _families.follow(SGD, wells, 0.02, 1_000, noise=noise)
+    still = problems.descend(SGD, wells, 1_000, rates=0.02)
+    shaken = problems.descend(SGD, wells, 1_000, rates=0.02, noise=noise)
     assert not double_wells.passed(wells, still).any()
     assert double_wells.passed(wells, shaken).all()
-
-
-def test_tuning_takes_the_rate_that_is_soonest_below_the_level():
-    straight = mountain_passes.draw(SEEDS, offset=1e-3, angle=0.0)
-    level, rates = mountain_passes.half_way_down(straight), [0.01, 0.05, 0.2]
-    best, counts = _families.tune(SGD, straight, rates, 400, level=level)
-    slow = [
-        _families.updates_below(SGD, straight, rate, 400, level=level) for rate in rates
-    ]
-    np.testing.assert_array_equal(counts, np.min(slow, axis=0))
-    np.testing.assert_array_equal(best, np.array(rates)[np.argmin(slow, axis=0)])
 
 
 @pytest.mark.parametrize(
@@ -160,7 +147,7 @@ def test_of_one_parameter_no_critical_point_is_a_saddle():
 
 
 def test_what_rules_remember_is_counted_by_parameter():
-    numbers = {name: measured.remembered(name) for name in _trajectories.RULES}
+    numbers = {name: measured.remembered(name) for name in descents.RULES}
     assert numbers["SGD"] == 0
     assert numbers["momentum"] == numbers["AdaGrad"] == numbers["RMSProp"] == 1
     assert numbers["Adam"] == 2

@@ -16,3 +16,10 @@ def test_one_loss_from_many_starts_has_no_members():
     losses = problems.SADDLE.from_starts([(1.0, 0.0), (0.0, 2.0)])
     np.testing.assert_array_equal(losses.at(losses.starts), [1, -4])
     assert losses.repeat(3).members is None
+
+
+def test_slopes_are_those_of_a_shell():
+    shells = problems.shells.draw((0, 1, 2), low=10, high=300)
+    curvatures = np.stack([np.ones(3), shells.members.condition], axis=1)
+    slopes = shells.slopes(shells.starts)
+    np.testing.assert_allclose(slopes, shells.starts * curvatures, rtol=1e-12)
