@@ -234,7 +234,9 @@ def _early(record):
 
 def _size_claims(found):
     say = report.Claims(source="lecture, 0:39:51", figure="sizes")
-    geometry = report.Claims(source="lecture, 0:39:51", figure="trajectories")
+    geometry = report.Claims(
+        source="lecture, 0:39:51", figure="trajectories", kind="identity"
+    )
     return [
         say.ratio(
             "L29",
@@ -246,8 +248,8 @@ def _size_claims(found):
         ),
         geometry.mean(
             "L29.geometry",
-            "That is for no reason of the geometry: on every taco shell the first step "
-            "is of 0.1 / √0.001 = 3.16 rates in each coordinate.",
+            "Geometry is not the reason: on every taco shell the first step is 0.1 / "
+            "√0.001 = 3.16 rates in each coordinate.",
             "rates",
             found.shell_steps,
             above=3.15,

@@ -253,22 +253,26 @@ def _cost_claims(steps):
 
 def _path_claims(deviations):
     say = report.Claims(source="lecture, 0:44:07", figure="turning")
+    # Their updates are built of gradients and Hessians, which turn with the axes.
+    exact = dataclasses.replace(say, kind="identity")
     kept = {"below": 100 * ROUNDING}
     statements = {
         "changed": (
+            say,
             PER_COORDINATE,
             "moves per-coordinate rules off their paths",
             {"above": 1},
         ),
         "kept": (
+            exact,
             LINEAR,
             "leaves the paths of SGD, momentum and Nesterov as they are",
             kept,
         ),
-        "newton": (("Newton",), "leaves the path of Newton as it is", kept),
+        "newton": (exact, ("Newton",), "leaves the path of Newton as it is", kept),
     }
     return [
-        say.mean(
+        words.mean(
             f"L34.{id}_{rates.split()[0]}",
             f"Turning the ellipse {statement}, at {rates}.",
             "% of the distance at the start",
@@ -276,7 +280,7 @@ def _path_claims(deviations):
             **ends,
         )
         for rates, rules in deviations.items()
-        for id, (names, statement, ends) in statements.items()
+        for id, (words, names, statement, ends) in statements.items()
         if (id, rates) != ("newton", "best rates")
     ]
 
