@@ -106,6 +106,18 @@ class Config(runs.Checked):
             )
 
 
+SMALL = {
+    "networks": ("linear", "MLP"),
+    "depth": 1,
+    "seeds": (0, 1),
+    "adam_rates": (0.0001, 0.001),
+    "rates": (0.01, 0.1),
+    "updates": 16,
+    "batch_updates": 8,
+    "evaluate_every": 8,
+}
+
+
 class Findings(NamedTuple):
     """All that was measured."""
 

@@ -28,7 +28,7 @@ Data: digits, or any TFDS name
 
 import dataclasses
 from collections.abc import Mapping
-from typing import Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -49,32 +49,35 @@ SHARPER = "ratio, large / small batch"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """What is compared, and how closely it is looked at."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
-    seeds: tuple[int, ...] = tuple(range(10))  # networks of a population, at least 2
+    seeds: runs.Seeds = tuple(range(10))  # networks of a population
     # of the seeds, those that are trained with weight decay and rescaled, too
-    side_seeds: int = 5
+    side_seeds: runs.Several = 5
     model: Literal["mlp", "convnet"] = "mlp"  # network
     batch_norm: bool = False  # whether hidden layers are normalised
     # update rule
     rule: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"] = "sgd"
-    learning_rate: float = 0.2  # step size, of both batch sizes
-    weight_decay: float = 5e-4  # where there is any: of the L2 penalty's gradient
-    small_batch: int = 16  # examples an update
-    large_batch: int = 512  # examples an update
-    stop_loss: float = 0.003  # training loss at which a network is done, nats
-    max_steps: int = 4_000  # updates at the most
-    evaluate_every: int = 32  # updates between two looks at the training loss
-    measured_examples: int = 4_096  # of each split that the minima are measured on
-    measures: tuple[str, ...] = card.NAMES  # of the report card
-    epsilon: float = 1e-3  # half-width of Keskar's box, relative to |w| + 1
-    starts: int = 2  # random starts of the search for the worst point in the box
-    probes: int = 60  # Hessian products for a trace
-    order: int = 60  # Hessian products for a spectrum, from each start vector
-    bend_steps: int = 200  # updates of the curve between two minima
-    resolution: int = 25  # points along a slice and along a side of a surface
+    learning_rate: runs.Positive = 0.2  # step size, of both batch sizes
+    # where there is any: of the L2 penalty's gradient
+    weight_decay: runs.Positive = 5e-4
+    small_batch: runs.Count = 16  # examples an update
+    large_batch: runs.Count = 512  # examples an update
+    stop_loss: runs.Positive = 0.003  # training loss at which a network is done, nats
+    max_steps: runs.Count = 4_000  # updates at the most
+    evaluate_every: runs.Count = 32  # updates between two looks at the training loss
+    # of each split that the minima are measured on
+    measured_examples: runs.Count = 4_096
+    measures: runs.Some[card.NAMES] = card.NAMES  # of the report card
+    epsilon: runs.Positive = 1e-3  # half-width of Keskar's box, relative to |w| + 1
+    starts: runs.Count = 2  # random starts of the search for the worst point in the box
+    probes: Annotated[int, runs.at_least(4)] = 60  # Hessian products for a trace
+    order: runs.Count = 60  # Hessian products for a spectrum, from each start vector
+    bend_steps: runs.Count = 200  # updates of the curve between two minima
+    # points along a slice and along a side of a surface
+    resolution: Annotated[int, runs.at_least(3)] = 25
 
     def __post_init__(self):
         """Check the ranges.
@@ -82,23 +85,25 @@ class Config:
         Raises:
           ValueError: a value is out of its range.
         """
-        runs.require_seeds(self.seeds)
-        positive = ("learning_rate", "weight_decay", "stop_loss", "epsilon")
-        runs.require_positive(self, *positive)
-        counts = ("small_batch", "max_steps", "evaluate_every", "measured_examples")
-        runs.require_at_least(self, 1, *counts, "starts", "order", "bend_steps")
-        runs.require_at_least(self, 2, "side_seeds")
-        runs.require_at_least(self, 3, "resolution")
-        runs.require_at_least(self, 4, "probes")
+        super().__post_init__()
         if self.large_batch <= self.small_batch:
             raise ValueError(
                 f"large_batch is {self.large_batch}; expected more than small_batch, "
                 f"which is {self.small_batch}"
             )
-        if not self.measures or not set(self.measures) <= set(card.NAMES):
-            raise ValueError(
-                f"measures is {self.measures}; expected some of {', '.join(card.NAMES)}"
-            )
+
+
+SMALL = {
+    "seeds": (0, 2),
+    "small_batch": 16,
+    "large_batch": 64,
+    "stop_loss": 0.3,
+    "max_steps": 64,
+    "measures": ("hessian_max", "fisher_rao"),
+    "order": 4,
+    "bend_steps": 2,
+    "resolution": 3,
+}
 
 
 class Setting(NamedTuple):

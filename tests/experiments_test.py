@@ -96,7 +96,8 @@ def test_the_number_of_devices_changes_neither_claims_nor_parameters(tmp_path):
     for count in (1, 4):
         folder = tmp_path / f"{count}"
         context = runs.Context(folder, tuple(jax.devices()[:count]), report.Progress())
-        found.append(experiment.run(config, context).claims)
+        measured = experiment.run(config, context)
+        found.append(experiment.analyse(config, measured).claims)
         states.append(saved_states(folder))
     for one, four in zip(*found, strict=True):
         assert (one.id, one.verdict) == (four.id, four.verdict)

@@ -14,16 +14,6 @@ SMALL = {
         "rates": (0.03, 0.1),
         "decays": (0.0,),
     },
-    "learning_rate": {
-        "networks": ("linear", "MLP"),
-        "depth": 1,
-        "seeds": (0, 1),
-        "adam_rates": (0.0001, 0.001),
-        "rates": (0.01, 0.1),
-        "updates": 16,
-        "batch_updates": 8,
-        "evaluate_every": 8,
-    },
     "saddles": {
         "seeds": (0,),
         "each": 3,
@@ -51,17 +41,6 @@ SMALL = {
         "batch_passes": 2,
         "rates": 2,
         "first_order": ("momentum",),
-    },
-    "sharp_vs_flat": {
-        "seeds": (0, 2),
-        "small_batch": 16,
-        "large_batch": 64,
-        "stop_loss": 0.3,
-        "max_steps": 64,
-        "measures": ("hessian_max", "fisher_rao"),
-        "order": 4,
-        "bend_steps": 2,
-        "resolution": 3,
     },
 }
 # Of up to a minute each, however small; the tests of their parts are quick, and the

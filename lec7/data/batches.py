@@ -18,7 +18,7 @@ from lec7 import arguments
 
 @functools.lru_cache(maxsize=64)
 def _permutation(seed: int, epoch: int, num_examples: int) -> np.ndarray:
-    """Return the order in an epoch, int32 [N], read-only as the next call gets it too."""
+    """Return the order in an epoch, int32 [N], read-only since it is kept."""
     sequence = np.random.SeedSequence(seed, spawn_key=(epoch,))
     words = np.random.Philox(sequence).random_raw(num_examples)
     order = np.argsort(words, kind="stable").astype(np.int32)
