@@ -41,7 +41,7 @@ from experiments import sharp_vs_flat_rescaling as rescaling
 from experiments import sharp_vs_flat_spectra as spectra
 from lec7 import landscape, report, runs, train
 
-SMALL, LARGE = GROUPS = minima.GROUPS
+SMALL_BATCH, LARGE_BATCH = GROUPS = minima.GROUPS
 SPAN = 1.0  # half-width of the slices, in lengths of a filter
 
 LECTURE = "lecture, 0:32:05"
@@ -184,10 +184,10 @@ def run(config: Config, context: runs.Context) -> Findings:
         }
         rescaled = None
         if not config.batch_norm:
-            before = settings[0].cards[SMALL].part(slice(side))
-            rescaled = rescaling.measure(config, probe, few[SMALL], before, steps)
+            before = settings[0].cards[SMALL_BATCH].part(slice(side))
+            rescaled = rescaling.measure(config, probe, few[SMALL_BATCH], before, steps)
     return Findings(
-        size=optax.tree.size(networks[SMALL][0]["params"]),
+        size=optax.tree.size(networks[SMALL_BATCH][0]["params"]),
         test_examples=len(study.dataset.test.labels),
         plain=settings[0],
         decayed=settings[1],
@@ -292,9 +292,13 @@ def _generalisation_claims(setting, id, start, figure):
 def _sharper_claims(setting):
     return [
         _sharper(
-            setting, name, "L20", "", card.FIGURES[setting.cards[SMALL].invariant[name]]
+            setting,
+            name,
+            "L20",
+            "",
+            card.FIGURES[setting.cards[SMALL_BATCH].invariant[name]],
         )
-        for name in setting.cards[SMALL].values
+        for name in setting.cards[SMALL_BATCH].values
         if name != card.NOISE
     ]
 
@@ -309,7 +313,9 @@ def _sharper(setting, name, id, start, figure):
             start, f"The large batch finds the sharper minimum: {card.TITLES[name]}."
         ),
         SHARPER,
-        tuple(setting.cards[group].values[name] for group in (LARGE, SMALL)),
+        tuple(
+            setting.cards[group].values[name] for group in (LARGE_BATCH, SMALL_BATCH)
+        ),
         above=1,
     )
 
@@ -336,7 +342,10 @@ def _spectrum_and_slice_claims(found):
             "Filter-normalised slices show the large batch's minimum as the sharper: "
             "the training loss is higher at a quarter of a slice.",
             SHARPER,
-            (found.slices[LARGE][:, quarter], found.slices[SMALL][:, quarter]),
+            (
+                found.slices[LARGE_BATCH][:, quarter],
+                found.slices[SMALL_BATCH][:, quarter],
+            ),
             above=1,
         ),
     ]
@@ -346,7 +355,7 @@ def _decay_claims(found):
     sharper = [
         _sharper(found.decayed, name, "L20.decay", "With weight decay too: ", "decay")
         for name in card.CLASSIC
-        if name in found.decayed.cards[SMALL].values
+        if name in found.decayed.cards[SMALL_BATCH].values
     ]
     small, large = connections.beyond_ends(found.plain.line)
     small_decay, large_decay = connections.beyond_ends(found.decayed.line)
@@ -387,7 +396,7 @@ def _summary(config, found, claims):
     )
     measures = {
         name: by_id[f"L20.{card.IDS[name]}"]
-        for name in found.plain.cards[SMALL].values
+        for name in found.plain.cards[SMALL_BATCH].values
         if name != card.NOISE
     }
     ratios = "; ".join(
@@ -433,7 +442,7 @@ def _around(config, found):
 
 def _decay(config, found):
     settings = {"no weight decay": found.plain, "weight decay": found.decayed}
-    names = list(found.decayed.cards[SMALL].values)
+    names = list(found.decayed.cards[SMALL_BATCH].values)
     header = ("setting", "population", "updates", "test accuracy (%)")
     header += ("test loss (nats)", "length of the parameters")
     return report.Section(
@@ -470,7 +479,8 @@ def _decay(config, found):
             [card.SHORT[name] for name in names],
             {
                 setting: [
-                    of.cards[LARGE].values[name] / of.cards[SMALL].values[name]
+                    of.cards[LARGE_BATCH].values[name]
+                    / of.cards[SMALL_BATCH].values[name]
                     for name in names
                 ]
                 for setting, of in settings.items()
