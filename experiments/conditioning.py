@@ -28,12 +28,12 @@ import numpy as np
 from experiments import conditioning_noise as noise
 from experiments import conditioning_parameters as parameters
 from experiments import conditioning_speed as speed
+from experiments import conditioning_ways as ways
 from experiments import descents
 from lec7 import data, problems, report, runs, update_rules
 
 DECAYS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
 EQUAL, TUNED = "one rate for all", "each at its best rate"
-FIRST = 10  # updates in which a rule shows where it is heading
 
 Curvature = Annotated[float, runs.at_least(1)]
 Paths = Mapping[str, problems.Path]
@@ -207,8 +207,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         *speed.claims(found),
         *parameters.claims(found.uneven),
         *noise.claims(found.noise),
-        *_way_claims(found),
-        *_overshoot_claims(found),
+        *ways.claims(found),
     ]
     # In the lecture's order.
     claims = report.family(sorted(claims, key=lambda claim: claim.id))
@@ -235,7 +234,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
                 ),
             ),
             speed.section(config, found),
-            _ways(found),
+            ways.section(found),
             report.Section(
                 "The velocity", speed.decays(found), noise.wrong_velocity(found.noise)
             ),
@@ -243,10 +242,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
             parameters.section(config.dataset, found.uneven),
         ],
     )
-
-
-def _say(time, figure):
-    return report.Claims(source=f"lecture, {time}", figure=figure)
 
 
 def _summary(found, claims):
@@ -264,157 +259,4 @@ def _summary(found, claims):
         f"{past['Nesterov']} % and Adam by {past['Adam']} %. When every rule has its "
         f"own best rate, {report.effects(claims)['L27.unfair']} % of the pairs of "
         "rules change places."
-    )
-
-
-def _way_claims(found):
-    equal, best = found.equal, found.best
-    along, across = problems.travelled(best["SGD"])
-    zigzag = {
-        "L11.zigzag": ("at SGD's best rate", found.borrowed),
-        "L11.zigzag_tuned": ("each at its own best rate,", best["momentum"]),
-    }
-    bends = {
-        "L23": (
-            "0:33:49",
-            "AdaGrad speeds up the dimension of small gradients and slows the other: "
-            "in ten updates it",
-            ("AdaGrad", "SGD"),
-        ),
-        "L26": (
-            "0:37:04",
-            "RMSProp bends its path per dimension: in ten updates it",
-            ("RMSProp", "momentum"),
-        ),
-        "L33.adapts": (
-            "0:43:11",
-            "Adam adapts per dimension: in ten updates it",
-            ("Adam", "momentum"),
-        ),
-    }
-    return [
-        _say("0:17:00", "travelled").ratio(
-            "L01",
-            "SGD zig-zags: at its best rate it travels farther across the valley than "
-            "along it.",
-            "way across / way along",
-            (across, along),
-            above=1,
-        ),
-        *(
-            _say("0:25:16", "travelled").ratio(
-                id,
-                f"Momentum cancels the zig-zag: {rates} it travels less across the "
-                "valley than SGD.",
-                "way across, momentum / SGD",
-                (problems.travelled(path)[1], across),
-                below=1,
-            )
-            for id, (rates, path) in zigzag.items()
-        ),
-        *(
-            _say(time, "trajectories").ratio(
-                id,
-                f"{start} goes farther along for its way across than {pair[1]}.",
-                "way along / across, " + " / ".join(pair),
-                tuple(np.divide(*problems.travelled(equal[n], FIRST)) for n in pair),
-                above=1,
-            )
-            for id, (time, start, pair) in bends.items()
-        ),
-        _say("0:37:34", "losses_equal").paired(
-            "L27",
-            "At the same rate AdaGrad is left behind: at the end it has more of the "
-            "way along the valley before it than RMSProp.",
-            "% of the way left, AdaGrad − RMSProp",
-            tuple(100 * problems.left_to_go(equal[n]) for n in ("AdaGrad", "RMSProp")),
-            above=0,
-        ),
-    ]
-
-
-def _overshoot_claims(found):
-    equal, best = found.overshoot(found.equal), found.overshoot(found.best)
-    crossed = problems.updates_to_cross(found.equal["momentum"])[:, None]
-    x = found.equal["SGD"].points[..., 0]
-    left = np.take_along_axis(x, crossed, axis=1)[:, 0]
-    less = {
-        "L22": ("0:33:04", "Nesterov", False),
-        "L22.tuned": ("0:33:04", "Nesterov", True),
-        "L26.overshoot": ("0:37:04", "RMSProp", False),
-        "L26.tuned": ("0:37:04", "RMSProp", True),
-        "L33.less": ("0:43:11", "Adam", False),
-        "L33.less_tuned": ("0:43:11", "Adam", True),
-    }
-    whole = {
-        "L19": (
-            _say("0:31:29", "overshoot"),
-            "Momentum overshoots the minimum and comes back.",
-            equal["momentum"],
-        ),
-        "L33": (
-            _say("0:43:11", "overshoot_tuned"),
-            "Adam overshoots, at its best rate.",
-            best["Adam"],
-        ),
-    }
-    return [
-        *(
-            say.mean(id, statement, "% of the way", values, above=0)
-            for id, (say, statement, values) in whole.items()
-        ),
-        _say("0:31:29", "trajectories").mean(
-            "L19.behind",
-            "SGD is far behind: when momentum passes the minimum, SGD at the same rate "
-            "has more than half of the way before it.",
-            "% of the way left",
-            100 * left / x[:, 0],
-            above=50,
-        ),
-        *(
-            _say(time, "overshoot_tuned" if tuned else "overshoot").paired(
-                id,
-                f"{rule} overshoots less than momentum, "
-                f"{'each at its best' if tuned else 'at the same'} rate.",
-                f"% of the way, {rule} − momentum",
-                tuple((best if tuned else equal)[name] for name in (rule, "momentum")),
-                below=0,
-            )
-            for id, (time, rule, tuned) in less.items()
-        ),
-    ]
-
-
-def _ways(found):
-    several = {
-        "SGD": found.best["SGD"],
-        "momentum, SGD's rate": found.borrowed,
-        "momentum": found.best["momentum"],
-        "Nesterov": found.best["Nesterov"],
-    }
-    return report.Section(
-        "Zig-zag and overshoot",
-        noise.by_condition(
-            "travelled",
-            found.conditions,
-            {n: np.divide(*problems.travelled(p)[::-1]) for n, p in several.items()},
-            "way across / way along",
-            "Distance travelled back and forth across the valley, over that along it; "
-            "each at its best rate, and momentum also at that of SGD.",
-        ),
-        *(
-            noise.by_condition(
-                name,
-                found.conditions,
-                found.overshoot(paths),
-                "overshoot (% of the way)",
-                "How far a path goes past the minimum along the flat direction; "
-                f"{rates}.",
-                log="x",
-            )
-            for name, rates, paths in (
-                ("overshoot", EQUAL, found.equal),
-                ("overshoot_tuned", TUNED, found.best),
-            )
-        ),
     )

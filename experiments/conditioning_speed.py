@@ -69,6 +69,12 @@ def claims(found: "Findings") -> list[report.Claim]:
             100 * _swapped(last, found.steps),
             above=10,
         ),
+        *_velocity(found),
+    ]
+
+
+def _velocity(found):
+    return [
         say(source="lecture, 0:23:32", figure="decay_of_velocity").ratio(
             "L09",
             "A decay of about 0.9 is good: 0.9 needs less than twice the updates of "
