@@ -69,6 +69,11 @@ class Panel(NamedTuple):
     paths: Mapping[str, problems.Path]
     """Rule -> its path."""
 
+    @property
+    def plane(self) -> report.Plane:
+        """The panel as figures draw it."""
+        return report.Plane(landscape=self.ground, paths=self.paths, minima=self.minima)
+
 
 def panel(problem: problems.Problem, paths: Mapping[str, problems.Path]) -> Panel:
     """Return the panel of a problem."""
@@ -108,10 +113,7 @@ def sections(
     Returns:
       Two sections, with the figures `trajectories`, `animation` and `replay`.
     """
-    planes = {
-        title: report.Plane(landscape=of.ground, paths=of.paths, minima=of.minima)
-        for title, of in panels.items()
-    }
+    planes = {title: of.plane for title, of in panels.items()}
     still = report.Trajectories("trajectories", planes, caption=shown)
     moving = f"{shown} Update by update."
     replayed = f"{shown} With what the rules remember."

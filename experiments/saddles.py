@@ -19,114 +19,147 @@ Data: none
 """
 
 import dataclasses
+from collections.abc import Mapping
+from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from experiments._saddles import basin_map, claims, measured, random_waves, sections
+from experiments import (
+    descents,
+    saddles_critical,
+    saddles_maps,
+    saddles_passes,
+    saddles_shrinking,
+    saddles_wells,
+)
 from lec7 import report, runs
+
+Sizes = Annotated[
+    tuple[int, ...],
+    runs.Range(
+        "two or more different numbers of parameters, each >= 1",
+        lambda sizes: len(set(sizes)) > 1 and min(sizes) >= 1,
+    ),
+]
+SMALL = {
+    "seeds": (0,),
+    "each": 3,
+    "steps": 40,
+    "well_steps": 20,
+    "rates": 2,
+    "dimensions": (1, 2),
+    "functions": 3,
+    "matrices": 5,
+    "resolution": 5,
+    "basin_steps": 5,
+    "pairs": 10,
+    "shown": 5,
+}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """What is descended, and for how long."""
 
-    seeds: tuple[int, ...] = (0, 1, 2, 3)  # of what is drawn, at least 1
-    each: int = 25  # passes and wells that each seed draws, at least 2
-    rate: float = 0.05  # step size of all rules on a pass
-    steps: int = 3_000  # updates that a rule has to leave a pass
-    noise: float = 0.01  # standard deviation of a gradient's coordinate on a pass
-    well_rate: float = 0.01  # step size of all rules in a well
-    well_steps: int = 1_000  # updates in a well
-    well_noise: float = 10.0  # standard deviation of a gradient's coordinate in a well
-    rates: int = 33  # step sizes that each rule is tuned over, from 0.001 to 10
-    dimensions: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 12)  # parameters, two or more
-    functions: int = 10  # random functions of each size, for each pass
-    matrices: int = 100  # random matrices of each size, for each pass
-    resolution: int = 61  # starts along a side of the map of basins
-    basin_steps: int = 300  # updates from a start on the map
-    pairs: int = 1_000  # random starts that are compared on the map
-    shown: int = 150  # updates of the paths in the pictures
+    seeds: runs.Draws = (0, 1, 2, 3)  # of what is drawn, at least 1
+    each: runs.Several = 25  # passes and wells that each seed draws
+    rate: runs.Positive = 0.05  # step size of all rules on a pass
+    # updates that a rule has to leave a pass
+    steps: Annotated[int, runs.at_least(10)] = 3_000
+    noise: runs.Positive = 0.01  # standard deviation of a gradient's coordinate, passes
+    well_rate: runs.Positive = 0.01  # step size of all rules in a well
+    well_steps: runs.Count = 1_000  # updates in a well
+    # standard deviation of a gradient's coordinate in a well
+    well_noise: runs.Positive = 10.0
+    rates: runs.Several = 33  # step sizes that each rule is tuned over, 0.001 to 10
+    dimensions: Sizes = (1, 2, 3, 4, 6, 8, 12)  # parameters, two or more
+    functions: runs.Count = 10  # random functions of each size, for each pass
+    matrices: runs.Count = 100  # random matrices of each size, for each pass
+    resolution: runs.Several = 61  # starts along a side of the map of basins
+    basin_steps: runs.Count = 300  # updates from a start on the map
+    pairs: runs.Count = 1_000  # random starts that are compared on the map
+    shown: runs.Count = 150  # updates of the paths in the pictures
 
     @property
     def draws(self) -> tuple[int, ...]:
         """All that is drawn, `each` for every seed, by numbers of their own."""
-        return tuple(
-            self.each * seed + place
-            for seed in self.seeds
-            for place in range(self.each)
-        )
+        return descents.draws(self.seeds, self.each)
 
-    def __post_init__(self):
-        """Check the ranges.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
-        if not 0 < len(set(self.seeds)) == len(self.seeds) or min(self.seeds) < 0:
-            raise ValueError(
-                f"seeds is {self.seeds}; expected one or more different ones, each >= 0"
-            )
-        if len(set(self.dimensions)) < 2 or min(self.dimensions) < 1:
-            raise ValueError(
-                f"dimensions is {self.dimensions}; expected two or more different "
-                "numbers of parameters, each >= 1"
-            )
-        for name in ("rate", "well_rate", "noise", "well_noise"):
-            runs.require_positive(self, name)
-        for name, least in (
-            *(("steps", 10), ("well_steps", 1), ("rates", 2), ("resolution", 2)),
-            *(("each", 2), ("functions", 1), ("matrices", 1), ("basin_steps", 1)),
-            *(("pairs", 1), ("shown", 1)),
-        ):
-            runs.require_at_least(self, least, name)
+    @property
+    def tuned(self) -> np.ndarray:
+        """The step sizes that a rule is tuned over."""
+        return np.geomspace(1e-3, 10.0, self.rates)
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Descend, search and decide the claims.
+class Findings(NamedTuple):
+    """All that was measured."""
 
-    Args:
-      config: what to descend.
-      context: where to run.
+    passes: saddles_passes.Passes
+    shrinking: saddles_shrinking.Shrinking
+    wells: saddles_wells.Wells
+    critical: saddles_critical.Points
+    basins: saddles_maps.Basins
+    pictures: Mapping[str, saddles_maps.Pictured]
+    """By the names of the problems."""
 
-    Returns:
-      Claims, figures and text.
-    """
+
+def run(config: Config, context: runs.Context) -> Findings:
+    """Descend and search."""
     with context.phase("passes"):
-        passes = measured.cross_passes(config)
+        passes = saddles_passes.cross(config)
+        shrinking = saddles_shrinking.cross(config)
     with context.phase("wells"):
-        wells = measured.descend_wells(config)
+        wells = saddles_wells.descend(config)
     with context.phase("critical points"):
-        critical = measured.find_critical(config)
+        critical = saddles_critical.find(config)
     with context.phase("basins"):
-        basins = basin_map.explore(config)
-    study = measured.Study(passes, wells, critical, basins)
-    with context.phase("report"):
-        return report.Report(
-            title="Saddle points and local minima",
-            question=__doc__.partition("\n")[0],
-            summary=_summarise(study),
-            claims=claims.decide(config, study),
-            sections=sections.sections(config, context.folder, study),
-        )
+        basins = saddles_maps.explore(config)
+        pictures = saddles_maps.descend(config)
+    return Findings(passes, shrinking, wells, critical, basins, pictures)
 
 
-def _summarise(study: measured.Study) -> str:
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide the claims, and show what was measured."""
+    claims = [
+        *saddles_wells.claims(config, found.wells),
+        *saddles_critical.claims(config, found.critical),
+        *saddles_passes.claims(config, found.passes),
+        *saddles_shrinking.claims(config, found.shrinking),
+        *saddles_maps.claims(config, found.basins),
+    ]
+    return report.Report(
+        title="Saddle points and local minima",
+        question=__doc__.partition("\n")[0],
+        summary=_summary(found),
+        claims=report.family(
+            sorted(claims, key=lambda claim: ("LGD".index(claim.id[0]), claim.id))
+        ),
+        sections=[
+            *saddles_maps.pictures(config, found.pictures),
+            *saddles_passes.sections(config, found.passes, found.shrinking),
+            saddles_shrinking.section(config, found.shrinking),
+            saddles_wells.section(config, found.wells),
+            saddles_critical.section(config, found.critical),
+            saddles_maps.section(config, found.basins),
+        ],
+    )
+
+
+def _summary(found):
     out = "; ".join(
         f"{name}, {np.median(counts):.0f}"
-        for name, counts in study.passes.turned.items()
+        for name, counts in found.passes.turned.items()
     )
     over = {
         name: f"{100 * hits.mean():.0f} %"
-        for name, hits in study.wells.equal_passed.items()
+        for name, hits in found.wells.equal_passed.items()
     }
-    shares = {
-        size: random_waves.is_saddle(np.concatenate(found)).mean()
-        for size, found in study.critical.waves.items()
-    }
+    few, many = min(found.critical.saddles), max(found.critical.saddles)
+    shares = {size: found.critical.saddles[size].mean() for size in (few, many)}
     return (
         "Median updates from a thousandth off the ridge until a pass is left, at one "
         f"rate for all: {out}. SGD carries {over['SGD']} of the descents past a local "
         f"minimum, momentum {over['momentum']}. Of the critical points that Newton's "
-        f"method finds with {min(shares)} and with {max(shares)} parameters, "
-        f"{shares[min(shares)]:.0%} and {shares[max(shares)]:.0%} are saddles."
+        f"method finds with {few} and with {many} parameters, {shares[few]:.0%} and "
+        f"{shares[many]:.0%} are saddles."
     )

@@ -4,7 +4,16 @@ A `Problem` is one loss of two parameters, a `Family` many losses of one form; a
 named for a family (`shells`) draws it. `noisy_sine` is a loss made of examples.
 """
 
-from lec7.problems import hyperbola, noisy_sine, polynomials, shells, valleys
+from lec7.problems import (
+    hyperbola,
+    noisy_sine,
+    passes,
+    polynomials,
+    random_waves,
+    shells,
+    valleys,
+    wells,
+)
 from lec7.problems.critical import Critical, critical_points, distinct
 from lec7.problems.descent import MakeRule, Path, Tuned, descend, draw_noise, tune
 from lec7.problems.family import Family
@@ -63,7 +72,9 @@ __all__ = [
     "left_to_go",
     "noisy_sine",
     "overshoot",
+    "passes",
     "polynomials",
+    "random_waves",
     "rotated_ellipse",
     "shells",
     "straightness",
@@ -76,4 +87,5 @@ __all__ = [
     "updates_to_halve",
     "updates_to_settle",
     "valleys",
+    "wells",
 ]

@@ -1,4 +1,4 @@
-"""Mountain passes: a saddle point between two minima, one pass a seed.
+"""Mountain passes: a saddle point between two minima.
 
   f = c u^2 / 2 + m (v^4 / 4 - v^2 / 2),   (u, v) = R(angle)^T (x, y)
 
@@ -14,28 +14,49 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lec7 import problems
+from lec7.problems import family, problem
+
+HALF = np.sqrt(1 - np.sqrt(0.5))  # v where half of the depth is reached
 
 
 def height(member: jax.Array, z: jax.Array) -> jax.Array:
-    """Return the loss of a pass (c, m, angle) at a point, [3], [2, ...] -> [...]."""
-    up, down, angle = member
-    cosine, sine = jnp.cos(angle), jnp.sin(angle)
-    u, v = cosine * z[0] + sine * z[1], cosine * z[1] - sine * z[0]
+    """Evaluate a pass.
+
+    Args:
+      member: (c, m, angle) [3].
+      z: (x, y) [2, ...].
+
+    Returns:
+      Values [...], zero at the saddle.
+    """
+    up, down, _ = member
+    u, v = _turned(member, z)
     return up * u**2 / 2 + down * (v**4 / 4 - v**2 / 2)
 
 
 def bowl(member: jax.Array, z: jax.Array) -> jax.Array:
-    """Return the convex loss c u^2 / 2 + m v^2 / 2, [3], [2] -> []."""
-    up, down, angle = member
-    cosine, sine = jnp.cos(angle), jnp.sin(angle)
-    u, v = cosine * z[0] + sine * z[1], cosine * z[1] - sine * z[0]
+    """Evaluate the convex c u^2 / 2 + m v^2 / 2 in the place of a pass.
+
+    Args:
+      member: (c, m, angle) [3].
+      z: (x, y) [2, ...].
+
+    Returns:
+      Values [...].
+    """
+    up, down, _ = member
+    u, v = _turned(member, z)
     return up * u**2 / 2 + down * v**2 / 2
+
+
+def _turned(member, z):
+    cosine, sine = jnp.cos(member[2]), jnp.sin(member[2])
+    return cosine * z[0] + sine * z[1], cosine * z[1] - sine * z[0]
 
 
 def draw(
     seeds: Sequence[int], *, offset: float, angle: float | None = None
-) -> problems.Family:
+) -> family.Family:
     """Draw a pass a seed.
 
     Args:
@@ -56,10 +77,10 @@ def draw(
         [np.cos(angle) * u - np.sin(angle) * v, np.sin(angle) * u + np.cos(angle) * v],
         axis=1,
     )
-    return problems.Family(height, np.stack([up, down, angle], axis=1), starts)
+    return family.Family(height, np.stack([up, down, angle], axis=1), starts)
 
 
-def moved(passes: problems.Family, offsets: ArrayLike) -> problems.Family:
+def moved(passes: family.Family, offsets: ArrayLike) -> family.Family:
     """Return every pass once for each of several offsets.
 
     Args:
@@ -73,32 +94,15 @@ def moved(passes: problems.Family, offsets: ArrayLike) -> problems.Family:
     starts = np.tile(passes.starts, (len(offsets), 1))
     starts[:, 1] = np.repeat(offsets, len(passes.starts)) * np.sign(starts[:, 1])
     members = np.tile(passes.members, (len(offsets), 1))
-    return problems.Family(passes.function, members, starts)
+    return family.Family(passes.function, members, starts)
 
 
-def updates_near(points: np.ndarray, counts: np.ndarray) -> np.ndarray:
-    """Count the updates near the saddle before a pass is left.
-
-    Args:
-      points: of N paths [N, T + 1, 2].
-      counts: updates until the passes are left [N].
-
-    Returns:
-      How many start less than 0.1 away from the saddle [N].
-    """
-    near = np.linalg.norm(points, axis=2) < 0.1
-    before = np.arange(points.shape[1]) < counts[:, None]
-    return np.sum(near & before, axis=1).astype(float)
-
-
-def half_way_down(passes: problems.Family) -> np.ndarray:
+def half_way_down(passes: family.Family) -> np.ndarray:
     """Return the losses half the way from the saddles to the minima [N]."""
     return -passes.members[:, 1] / 8
 
 
-def predicted_updates(
-    passes: problems.Family, rate: float, offset: float
-) -> np.ndarray:
+def predicted_updates(passes: family.Family, rate: float, offset: float) -> np.ndarray:
     """Return how many updates of SGD lead from the offset out of the pass.
 
     While v is small it grows by 1 + a m an update; that it grows less near the end is
@@ -112,19 +116,32 @@ def predicted_updates(
     Returns:
       log(v_half / offset) / log(1 + a m), v_half being where half of the depth is
       reached [N].
+
+    Example:
+      >>> one = draw([0], offset=1e-3)._replace(members=np.array([[2.0, 1.0, 0.0]]))
+      >>> predicted_updates(one, 0.05, 1e-3).round(1)
+      array([129.])
     """
-    half = np.sqrt(1 - np.sqrt(0.5))
-    return np.log(half / offset) / np.log1p(rate * passes.members[:, 1])
+    return np.log(HALF / offset) / np.log1p(rate * passes.members[:, 1])
 
 
-def surface(
+def as_problem(
     up: float = 2.0, down: float = 1.0, angle: float = np.pi / 6
-) -> problems.Problem:
-    """Return the pass of the pictures, whose start is a little off the ridge."""
+) -> problem.Problem:
+    """Return one pass, its minima at zero and its start a hundredth off the ridge.
+
+    Args:
+      up: c.
+      down: m.
+      angle: of its axes against the coordinates, radians.
+
+    Returns:
+      The problem.
+    """
     cosine, sine = np.cos(angle), np.sin(angle)
     u, v = -2.0, 0.01
     member = np.array([up, down, angle])
-    return problems.Problem(
+    return problem.Problem(
         "mountain pass",
         lambda z: height(member, z) + down / 4,
         (cosine * u - sine * v, sine * u + cosine * v),
