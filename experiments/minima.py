@@ -3,14 +3,14 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
 import optax
 from flax import linen as nn
 
-from experiments import training
+from experiments import descents, training
 from lec7 import (
     curvature,
     data,
@@ -24,16 +24,10 @@ from lec7 import (
     update_rules,
 )
 
-RULES = {
-    "sgd": update_rules.sgd,
-    "momentum": update_rules.momentum,
-    "nesterov": update_rules.nesterov,
-    "adagrad": update_rules.adagrad,
-    "rmsprop": update_rules.rmsprop,
-    "adam": update_rules.adam,
-}
-SMALL, LARGE = GROUPS = ("small batch", "large batch")
-CHUNKS = {"mlp": 1024, "convnet": 128}  # examples a Hessian product takes at once
+RULES = {name.lower(): make_rule for name, make_rule in descents.RULES.items()}
+Model = Literal[tuple(models.ARCHITECTURES)]
+Rule = Literal[tuple(RULES)]
+SMALL_BATCH, LARGE_BATCH = GROUPS = ("small batch", "large batch")
 
 Variables = Mapping[str, Any]
 
@@ -59,6 +53,19 @@ class Card(NamedTuple):
         return self._replace(values=values, errors=errors)
 
 
+def normalised(config: Any) -> bool:
+    """Return whether the network of a configuration has BatchNorm; a ResNet always."""
+    return config.batch_norm or config.model.startswith("resnet")
+
+
+def _network(config):
+    """Return what makes the network of a configuration."""
+    chosen = (
+        {} if config.model.startswith("resnet") else {"batch_norm": config.batch_norm}
+    )
+    return functools.partial(models.make, config.model, **chosen)
+
+
 def train_both(
     config: Any, study: training.Study, *, decayed: int = 0, suffix: str = ""
 ) -> dict[str, train.Population]:
@@ -82,7 +89,7 @@ def train_both(
 
     return {
         group: study.population(
-            functools.partial(models.make, config.model, batch_norm=config.batch_norm),
+            _network(config),
             optax.inject_hyperparams(rule)(weight_decay=0.0),
             name=group + suffix,
             seeds=seeds,
@@ -217,12 +224,9 @@ def probe(
             name: data.Split(*(leaf[first] for leaf in getattr(study.dataset, name)))
             for name in ("train", "test")
         }
-    batches = {
-        name: data.chunks(split, CHUNKS[config.model]) for name, split in splits.items()
-    }
-    model = study.network(
-        functools.partial(models.make, config.model, batch_norm=config.batch_norm)
-    )
+    chunk = 1024 if config.model == "mlp" else 128  # that a Hessian product takes
+    batches = {name: data.chunks(split, chunk) for name, split in splits.items()}
+    model = study.network(_network(config))
     return Probe(model, batches, config.seeds, context.progress)
 
 

@@ -23,7 +23,7 @@ Data: digits, or any TFDS name
 import dataclasses
 import functools
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import numpy as np
@@ -62,10 +62,9 @@ class Config(runs.Checked):
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
     seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
-    model: Literal["mlp", "convnet"] = "mlp"  # network
-    batch_norm: bool = False  # whether hidden layers are normalised
-    # update rule
-    rule: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"] = "sgd"
+    model: minima.Model = "mlp"  # network
+    batch_norm: bool = False  # whether layers are normalised; those of a ResNet are
+    rule: minima.Rule = "sgd"  # update rule
     learning_rate: runs.Positive = 0.2  # step size, of both batch sizes
     small_batch: runs.Count = 16  # examples an update
     large_batch: runs.Count = 512  # examples an update

@@ -12,12 +12,12 @@ Run: python launch.py --experiment=sharp_vs_flat
 Expected: 2-3 minutes on two CPU cores. Large over small batch, the top eigenvalue is
 3.1, the trace 2.0, Keskar's sharpness 3.1, the adaptive measures 1.8 to 3.1 and SAM's
 2.2 with ten ascents but 0.37 with one; the Fisher-Rao norm is 0.93. The test loss is
-0.008 nats higher, and the test accuracy within half a point the same. Between the
+0.008 nats higher, and the test accuracy is the same within half a point. Between the
 minima the loss rises to 2.5 times its value on the straight line (inconclusive: seeds
-differ by far), and not at all on a trained curve. Weight decay leaves the large batch
-the sharper, also in pictures. Rescaling the layers makes the top eigenvalue 8.1 times
-as large and leaves the adaptive measures, the Fisher-Rao norm, relative flatness and
-filter-normalised slices as they are.
+differ widely), and not at all on a trained curve. With weight decay the large batch is
+still the sharper, in pictures too. Rescaling the layers makes the top eigenvalue 8.1
+times as large and leaves the adaptive measures, the Fisher-Rao norm, relative flatness
+and filter-normalised slices as they are.
 
 Source: lecture, 0:32:05 (L20); Keskar et al. 2017, arXiv:1609.04836, tables 2 to 4 and
 figure 3; Li et al. 2018, arXiv:1712.09913, figures 2 and 3; Dinh et al. 2017,
@@ -27,8 +27,9 @@ Data: digits, or any TFDS name
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, NamedTuple
 
 import jax
 import numpy as np
@@ -53,15 +54,14 @@ class Config(runs.Checked):
     """What is compared, and how closely it is looked at."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
-    seeds: runs.Seeds = tuple(range(10))  # networks of a population
+    seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
     # of the seeds, those that are trained with weight decay and rescaled, too
     side_seeds: runs.Several = 5
-    model: Literal["mlp", "convnet"] = "mlp"  # network
-    batch_norm: bool = False  # whether hidden layers are normalised
-    # update rule
-    rule: Literal["sgd", "momentum", "nesterov", "adagrad", "rmsprop", "adam"] = "sgd"
+    model: minima.Model = "mlp"  # network
+    batch_norm: bool = False  # whether layers are normalised; those of a ResNet are
+    rule: minima.Rule = "sgd"  # update rule
     learning_rate: runs.Positive = 0.2  # step size, of both batch sizes
-    # where there is any: of the L2 penalty's gradient
+    # of the L2 penalty's gradient, where there is any
     weight_decay: runs.Positive = 5e-4
     small_batch: runs.Count = 16  # examples an update
     large_batch: runs.Count = 512  # examples an update
@@ -74,16 +74,17 @@ class Config(runs.Checked):
     epsilon: runs.Positive = 1e-3  # half-width of Keskar's box, relative to |w| + 1
     starts: runs.Count = 2  # random starts of the search for the worst point in the box
     probes: Annotated[int, runs.at_least(4)] = 60  # Hessian products for a trace
-    order: runs.Count = 60  # Hessian products for a spectrum, from each start vector
+    # Hessian products for a spectrum, from each start vector
+    order: runs.Count = 60
     bend_steps: runs.Count = 200  # updates of the curve between two minima
     # points along a slice and along a side of a surface
     resolution: Annotated[int, runs.at_least(3)] = 25
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
-          ValueError: a value is out of its range.
+          ValueError: the large batch is not the larger.
         """
         super().__post_init__()
         if self.large_batch <= self.small_batch:
@@ -134,7 +135,7 @@ class Findings(NamedTuple):
     curve: np.ndarray
     """Training loss on the trained curves [M, B]."""
     rescaled: rescaling.Rescaled | None
-    """None with BatchNorm, which has no such thing."""
+    """None with BatchNorm, whose layers cannot be rescaled."""
 
 
 def run(config: Config, context: runs.Context) -> Findings:
@@ -155,14 +156,9 @@ def run(config: Config, context: runs.Context) -> Findings:
     with context.phase("sharpness"):
         settings = [
             context.once(
-                title,
-                Setting,
-                lambda of=of, title=title: _setting(config, probe, of, title),
+                title, Setting, functools.partial(_setting, config, probe, of, title)
             )
-            for of, title in (
-                (plain, "no weight decay"),
-                (decayed, "weight decay"),
-            )
+            for of, title in ((plain, "no weight decay"), (decayed, "weight decay"))
         ]
     with context.phase("spectra"):
         densities = {
@@ -183,7 +179,7 @@ def run(config: Config, context: runs.Context) -> Findings:
             for group, of in networks.items()
         }
         rescaled = None
-        if not config.batch_norm:
+        if not minima.normalised(config):
             before = settings[0].cards[SMALL_BATCH].part(slice(side))
             rescaled = rescaling.measure(config, probe, few[SMALL_BATCH], before, steps)
     return Findings(
@@ -227,17 +223,20 @@ def _surface(context, probe, group, variables, steps):
 
 def analyse(config: Config, found: Findings) -> report.Report:
     """Decide the claims, and show what was found."""
-    claims = [
-        *_generalisation_claims(found.plain, "L20", "", "generalisation"),
-        *_sharper_claims(found.plain),
-        *_spectrum_and_slice_claims(found),
-        *connections.claims(found.plain.line, found.curve),
-        *_generalisation_claims(
-            found.decayed, "L20.decay", "With weight decay too: ", "decay"
-        ),
-        *_decay_claims(found),
-        *(rescaling.claims(found.rescaled) if found.rescaled else []),
-    ]
+    rescaled = [found.rescaled] if found.rescaled else []
+    claims = report.family(
+        [
+            *_generalisation_claims(found.plain, "L20", "", "generalisation"),
+            *_sharper_claims(found.plain),
+            *_spectrum_and_slice_claims(found),
+            *connections.claims(found.plain.line, found.curve),
+            *_generalisation_claims(
+                found.decayed, "L20.decay", "With weight decay too: ", "decay"
+            ),
+            *_decay_claims(found),
+            *[claim for of in rescaled for claim in rescaling.claims(of)],
+        ]
+    )
     records = [*found.plain.records.values(), *found.decayed.records.values()]
     return report.Report(
         title="Sharp and flat minima",
@@ -252,17 +251,14 @@ def analyse(config: Config, found: Findings) -> report.Report:
             _around(config, found),
             connections.section(config, found.plain.line, found.curve),
             _decay(config, found),
-            *(
-                [rescaling.section(found.rescaled, found.steps)]
-                if found.rescaled
-                else []
-            ),
+            *[rescaling.section(of, found.steps) for of in rescaled],
         ],
     )
 
 
 def _generalisation_claims(setting, id, start, figure):
     small, large = (setting.records[group].final for group in GROUPS)
+    worse = "The large batch generalises worse: its test"
     both = report.Claims(
         source=f"{LECTURE}; Keskar et al. 2017, table 2", figure=figure
     )
@@ -270,18 +266,14 @@ def _generalisation_claims(setting, id, start, figure):
     return [
         both.paired(
             id,
-            _begun(
-                start, "The large batch generalises worse: its test accuracy is lower."
-            ),
+            _begun(start, f"{worse} accuracy is lower."),
             "points of test accuracy, small − large batch",
             (100 * small["test_accuracy"], 100 * large["test_accuracy"]),
             above=0,
         ),
         loss.paired(
             f"{id}.test_loss",
-            _begun(
-                start, "The large batch generalises worse: its test loss is higher."
-            ),
+            _begun(start, f"{worse} loss is higher."),
             "nats, large − small batch",
             (large["test_loss"], small["test_loss"]),
             above=0,
@@ -433,7 +425,7 @@ def _around(config, found):
             "slices",
             {name: (found.steps, loss) for name, loss in found.slices.items()},
             "Training loss along a filter-normalised random direction, in lengths of a "
-            "filter, one a seed and the same draw for all populations.",
+            "filter: one direction a seed, the same draw for all populations.",
         ),
         report.Contours("contours", plane, caption=caption),
         report.Surface("surfaces", plane, caption=caption),
@@ -450,11 +442,11 @@ def _decay(config, found):
         "A line between two minima is drawn in units of their distance, and what looks "
         "sharp on it depends on the length of the parameters too, which weight decay "
         "shortens with every update. Li et al. trained both batch sizes for equal "
-        "epochs, so that small batches, of more updates, ended with the shorter "
-        "parameters and looked the sharper. Here both are trained to one loss. What is "
-        "seen on the line is put into a number by the loss as far beyond each end as "
-        "the ends are apart, where pictures of this kind end; it was chosen after a "
-        "pilot with three seeds, in which the rise at a quarter of that distance told "
+        "epochs, so that small batches, which make more updates, ended with shorter "
+        "parameters and looked sharper. Here both are trained to one loss. One number "
+        "stands for the picture: the loss as far beyond each end as the ends are from "
+        "each other, where pictures of this kind stop. It was chosen after a pilot "
+        "with three seeds, in which the rise at a quarter of that distance told "
         "nothing.",
         report.Table(
             (*header, "loss beyond it on the line (nats)"),

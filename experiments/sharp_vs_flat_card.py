@@ -11,7 +11,7 @@ from lec7 import report, sharpness
 
 TEN = "sam_ten_ascents"
 NAMES = (*sharpness.MEASURES, TEN)
-NOISE = "gradient_noise_scale"  # is on the card, and no sharpness
+NOISE = "gradient_noise_scale"  # is on the card, but does not measure sharpness
 TITLES = sharpness.TITLES | {
     "sam_sharpness": "SAM sharpness, one ascent (nats)",
     TEN: "SAM sharpness, highest of ten ascents (nats)",
@@ -45,7 +45,7 @@ def measures(config: Any) -> dict[str, Callable[..., sharpness.Measure]]:
 
 def section(config: Any, cards: Mapping[str, minima.Card]) -> report.Section:
     """Show the measures seed by seed, and say what each of them is."""
-    first = cards[minima.SMALL]
+    first = cards[minima.SMALL_BATCH]
     figures = []
     for invariant, name in FIGURES.items():
         measures = {
@@ -79,8 +79,8 @@ def section(config: Any, cards: Mapping[str, minima.Card]) -> report.Section:
         "as the radius. Near a minimum the gradient says more about how the training "
         "ended than about curvature, so read that row beside the one of ten ascents, "
         "which comes close to the maximum that defines the measure. The gradient noise "
-        "scale is on the card too and is no sharpness; it also goes by the gradient "
-        "that is left.",
+        "scale is on the card too but does not measure sharpness; it also depends on "
+        "the gradient that is left.",
         report.Table(
             ("measure", *cards, "error (%)", "cost (gradients)", "invariant"),
             [

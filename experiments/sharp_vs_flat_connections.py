@@ -134,7 +134,7 @@ def section(config: Any, on_line: Line, on_curve: np.ndarray) -> report.Section:
             "curve",
             {name: (BETWEEN, loss) for name, loss in both.items()},
             (
-                f"position t from {minima.SMALL} (0) to {minima.LARGE} (1)",
+                f"position t from {minima.SMALL_BATCH} (0) to {minima.LARGE_BATCH} (1)",
                 "training loss (nats)",
             ),
             log="y",
@@ -153,7 +153,8 @@ def line_figure(name: str, on_line: Line, caption: str) -> report.Interpolation:
 
 def _training_loss(model: nn.Module) -> Callable[..., jax.Array]:
     """Return the loss with the statistics of the batch, where there are any."""
-    alone, batch_norm = model.clone(axis_name=None), model.batch_norm
+    alone = model.clone(axis_name=None)
+    batch_norm = getattr(model, "batch_norm", True)  # a ResNet always has it
 
     def loss_fn(batch_stats, params, batch):
         logits, _ = alone.apply(

@@ -61,8 +61,8 @@ def claims(found: Rescaled) -> list[report.Claim]:
     decided = [
         say.ratio(
             f"L20.rescaled.{card.IDS[name]}",
-            "A minimum becomes sharper by a rescaling of its layers that leaves its "
-            f"function alone: {card.TITLES[name]}.",
+            "A rescaling of the layers that leaves the function alone makes a minimum "
+            f"sharper: {card.TITLES[name]}.",
             "ratio, rescaled / as trained",
             (found.after.values[name], found.before.values[name]),
             above=1,
@@ -109,7 +109,7 @@ def section(rescaled: Rescaled, steps: np.ndarray) -> report.Section:
         "The same minima, rescaled",
         f"The first layer is multiplied by {FACTOR:g} and the last divided by it, "
         "biases along with them. As `relu(a x) = a relu(x)`, the network computes what "
-        "it did, so its training loss, test error and predictions stay "
+        "it did, so its training loss, test error and predictions stay the same "
         f"({before} nats before, {after} after). What a measure says about the minimum "
         "must not change either, if it is to tell how well the function generalises.",
         report.Forest(
@@ -132,8 +132,8 @@ def section(rescaled: Rescaled, steps: np.ndarray) -> report.Section:
             "rescaled_slices",
             curves,
             "Training loss along one random direction, the same draw for both. "
-            "Normalised by the filters the curves before and after are one; raw they "
-            "are not.",
+            "Normalised by the filters, the curves before and after coincide; raw, "
+            "they do not.",
         ),
     )
 

@@ -35,7 +35,9 @@ def at(
 
 def outliers(spectra: Spectra, size: int) -> np.ndarray:
     """Return how many eigenvalues are above `SHARE` of the small batch's top [2, M]."""
-    least = [SHARE * float(density.values.max()) for density in spectra[minima.SMALL]]
+    least = [
+        SHARE * float(density.values.max()) for density in spectra[minima.SMALL_BATCH]
+    ]
     return np.array(
         [
             [
@@ -79,8 +81,8 @@ def section(config: Any, spectra: Spectra, size: int) -> report.Section:
             ("eigenvalue of the Hessian", "larger eigenvalues"),
             log="xy",
             caption=(
-                "Estimated number of eigenvalues above each value, up to the least of "
-                "the largest."
+                "Estimated number of eigenvalues above each value, up to the smallest "
+                "of the top eigenvalues."
             ),
         ),
     )

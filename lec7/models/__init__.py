@@ -1,6 +1,6 @@
 """Networks, one architecture a file, their layers, and their initial values."""
 
-from lec7.models.architectures import make
+from lec7.models.architectures import ARCHITECTURES, make
 from lec7.models.convnet import ConvNet
 from lec7.models.convolution import Conv, max_pool
 from lec7.models.initialise import initialise
@@ -28,6 +28,7 @@ from lec7.models.weight_files import WeightsError
 from lec7.models.word_vectors import WordVectors, word_vectors
 
 __all__ = [
+    "ARCHITECTURES",
     "BatchNorm",
     "ChannelDropout",
     "Conv",
