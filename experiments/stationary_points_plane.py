@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 ASIDE = 1e-3  # distance from a saddle at which the loss is compared with it
 SOURCE = "introduction to optimisation"
 LETTERS = "ABCD"
+REACHED = 0.01  # distance at which a descent has reached a point
 KINDS = ("minimum", "saddle", "maximum")
 GRID = valleys.grid(6.0, 16)  # where Newton's method starts
 STEPS = 60  # its updates
@@ -57,7 +58,10 @@ def explore(config: "stationary_points.Config") -> Planes:
     )
     ends = descend(members, starts, rate=config.rate, steps=config.valley_steps)
     changes = map(rise_and_drop, members, found)
-    places = [reached(e, f.points) for e, f in zip(ends, found, strict=True)]
+    places = [
+        problems.nearest(e, f.points, within=REACHED)
+        for e, f in zip(ends, found, strict=True)
+    ]
     return Planes(found, np.stack(places), np.array(list(changes)))
 
 
@@ -74,13 +78,6 @@ def descend(members, starts, *, rate: float, steps: int) -> np.ndarray:
     losses = valleys.on_starts(members, starts)
     path = problems.descend(descents.RULES["SGD"], losses, steps, rates=rate)
     return path.points[:, -1].reshape(starts.shape)
-
-
-def reached(ends: np.ndarray, points: np.ndarray) -> np.ndarray:
-    """Return the nearest point of each end [S], -1 where none is nearer than 0.01."""
-    distances = np.linalg.norm(ends[:, None] - points, axis=2)
-    distances = np.nan_to_num(distances, nan=np.inf)
-    return np.where(distances.min(axis=1) < 0.01, distances.argmin(axis=1), -1)
 
 
 def rise_and_drop(member: np.ndarray, found: problems.Critical) -> float:
@@ -191,7 +188,8 @@ def in_a_plane(config: "stationary_points.Config", of: Himmelblau) -> report.Sec
         paths={name: some for name, some in paths.items() if len(some)},
         minima=SURFACE.minima,
     )
-    places = reached(of.ends["gradient descent"].reshape(-1, 2), of.found.points)
+    ends = of.ends["gradient descent"].reshape(-1, 2)
+    places = problems.nearest(ends, of.found.points, within=REACHED)
     rows = [
         (
             f"({x:.6f}, {y:.6f})",

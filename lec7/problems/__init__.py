@@ -14,7 +14,7 @@ from lec7.problems import (
     valleys,
     wells,
 )
-from lec7.problems.critical import Critical, critical_points, distinct
+from lec7.problems.critical import Critical, critical_points, distinct, nearest
 from lec7.problems.descent import MakeRule, Path, Tuned, descend, draw_noise, tune
 from lec7.problems.family import Family
 from lec7.problems.path_measures import (
@@ -70,6 +70,7 @@ __all__ = [
     "hyperbola",
     "last_loss",
     "left_to_go",
+    "nearest",
     "noisy_sine",
     "overshoot",
     "passes",

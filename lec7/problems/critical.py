@@ -6,6 +6,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from numpy.typing import ArrayLike
 
 from lec7.problems import descent, family
 
@@ -87,3 +88,24 @@ def distinct(found: Critical) -> Critical:
         if found.arrived[place] and new:
             places.append(int(place))
     return Critical(*(leaf[places] for leaf in found))
+
+
+def nearest(ends: np.ndarray, points: ArrayLike, *, within: float) -> np.ndarray:
+    """Return at which of several points descents end.
+
+    Args:
+      ends: of the descents [N, D].
+      points: such as the minima of a loss [K, D].
+      within: distance from which a descent has not reached a point.
+
+    Returns:
+      The place of the nearest point, -1 where none is within the distance, or where a
+      descent diverged [N].
+
+    Example:
+      >>> nearest(np.array([[0.1], [2.9], [1.5]]), [[0.0], [3.0]], within=0.5)
+      array([ 0,  1, -1])
+    """
+    distances = np.linalg.norm(ends[:, None] - np.asarray(points), axis=2)
+    distances = np.nan_to_num(distances, nan=np.inf)
+    return np.where(distances.min(axis=1) < within, distances.argmin(axis=1), -1)
