@@ -76,11 +76,7 @@ class Config(runs.Checked):
           ValueError: a value is out of its range.
         """
         super().__post_init__()
-        names = {_short(name) for name in self.dataset}
-        if not names or len(names) < len(self.dataset):
-            raise ValueError(
-                f"dataset is {self.dataset}; expected one or more with different names"
-            )
+        training.short_names(self.dataset)
         if self.updates < 24 * self.evaluate_every:
             raise ValueError(
                 f"updates is {self.updates}; expected at least 24 times "
@@ -164,19 +160,13 @@ def run(config: Config, context: runs.Context) -> Findings:
     """Train under every schedule with every rule."""
     build = functools.partial(models.MLP, widths=(config.width,))
     trained = {}
-    for dataset in config.dataset:
+    for name, dataset in training.short_names(config.dataset).items():
         study = training.Study(config, context, ("batch_size",), dataset=dataset)
-        name = _short(dataset)
         with context.phase("training"):
             trained[name] = Trained(
                 {rule: _sweep(config, study, build, name, rule) for rule in RULES}
             )
     return Findings(trained, {name: _rates(config, name) for name in SCHEDULES})
-
-
-def _short(dataset):
-    """Return the name of a data set without its config."""
-    return dataset.partition("/")[0].partition(":")[0]
 
 
 def _sweep(config, study, build, name, rule):

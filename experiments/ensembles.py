@@ -19,65 +19,56 @@ Data: digits and glyphs, or any TFDS names
 """
 
 import dataclasses
+import functools
+from collections.abc import Mapping
+from typing import NamedTuple
 
-from experiments._ensembles import (
-    averages,
-    choosing,
-    claims,
-    mixture,
-    sections,
-    study,
-)
-from lec7 import data, report, runs
+from experiments import ensembles_mixture as mixture
+from experiments import ensembles_trainings as trainings
+from experiments import training
+from lec7 import models, report, runs
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(runs.Checked):
     """Which networks are averaged, and how they are trained."""
 
     # names of data sets, of lec7 or of TFDS
     dataset: tuple[str, ...] = ("digits", "glyphs/grey14-3000")
-    seeds: tuple[int, ...] = tuple(range(5))  # groups of networks, at least 2
-    members: int = 10  # networks of a group, at least 2
-    width: int = 64  # hidden units of a network
-    learning_rate: float = 0.06  # first step size
+    seeds: runs.Seeds = tuple(range(5))  # groups of networks, at least 2
+    members: runs.Several = 10  # networks of a group, at least 2
+    width: runs.Count = 64  # hidden units of a network
+    learning_rate: runs.Positive = 0.06  # first step size
     weight_decay: float = 1e-3  # of the L2 penalty in the loss
-    batch_size: int = 32  # examples an update
-    updates: int = 3_000  # of every training, a multiple of `cycles` times `looks`
-    cycles: int = 6  # of the cyclic rate; a snapshot is taken at the end of each
-    kept: int = 4  # snapshots of an ensemble, the last ones; at least 2
-    looks: int = 2  # at the training loss in a cycle
+    batch_size: runs.Count = 32  # examples an update
+    updates: runs.Count = 3_000  # of every training, a multiple of cycles x looks
+    cycles: runs.Several = 6  # of the cyclic rate, each of which ends in a snapshot
+    kept: runs.Several = 4  # snapshots of an ensemble, the last ones; at least 2
+    looks: runs.Count = 2  # at the training loss in a cycle
     decay: float = 0.99  # of the Polyak average, the share that an update keeps
-    swa_every: int = 10  # updates between two weights that SWA averages
+    swa_every: runs.Count = 10  # updates between two weights that SWA averages
     widths: tuple[int, ...] = (16, 64)  # hidden units of the networks that differ
     rates: tuple[float, ...] = (0.015, 0.06, 0.12)  # first step sizes of these
     decays: tuple[float, ...] = (0.0, 1e-3, 1e-2)  # weight decays of these
 
     def __post_init__(self):
-        """Check the ranges.
+        """Check what the types of the fields do not say.
 
         Raises:
           ValueError: a value is out of its range.
         """
-        runs.require_seeds(self.seeds)
-        runs.require_positive(self, "learning_rate")
-        runs.require_at_least(self, 2, "members", "kept", "cycles")
-        runs.require_at_least(self, 1, "width", "batch_size", "looks", "swa_every")
-        names = {_short(name) for name in self.dataset}
-        if not names or len(names) < len(self.dataset):
-            raise ValueError(
-                f"dataset is {self.dataset}; expected one or more with different names"
-            )
+        super().__post_init__()
+        training.short_names(self.dataset)
         if self.kept > self.cycles:
             raise ValueError(
                 f"kept is {self.kept}; expected at most cycles, which is {self.cycles}"
             )
-        if self.updates < 1 or self.updates % (self.cycles * self.looks):
+        if self.updates % (self.cycles * self.looks):
             raise ValueError(
                 f"updates is {self.updates}; expected a multiple of cycles times "
                 f"looks, which is {self.cycles * self.looks}"
             )
-        choices = len(self.widths) * len(self.rates) * len(self.decays)
+        choices = len(mixture.choices(self))
         if choices < self.members:
             raise ValueError(
                 f"widths, rates and decays make {choices} choices; expected at least "
@@ -85,56 +76,201 @@ class Config:
             )
 
 
-def run(config: Config, context: runs.Context) -> report.Report:
-    """Train all networks, average them in every way, and decide the claims.
+SMALL = {
+    "dataset": ("digits",),
+    "seeds": (0, 1),
+    "members": 2,
+    "width": 8,
+    "updates": 12,
+    "cycles": 3,
+    "kept": 2,
+    "looks": 1,
+    "widths": (4,),
+    "rates": (0.03, 0.1),
+    "decays": (0.0,),
+}
 
-    Args:
-      config: which networks, and how they are trained.
-      context: where and on what to run.
 
-    Returns:
-      Claims, figures and text.
+class Findings(NamedTuple):
+    """All that was measured, by the name of a data set without its config."""
 
-    Raises:
-      UsageError: the batch size is not a multiple of the number of devices.
-    """
-    with context.phase("data"):
-        datasets = {
-            _short(name): data.standardise(data.load(name)) for name in config.dataset
-        }
-    with context.phase("training"):
-        pairs = [
-            (
-                study.measure(config, context, dataset, name),
-                mixture.measure(config, context, dataset, name),
-            )
-            for name, dataset in datasets.items()
-        ]
-    with context.phase("report"):
-        decided = [claim for pair in pairs for claim in claims.decide(config, *pair)]
-        folder = context.folder
-        return report.Report(
-            title="Ensembles and averages",
-            question=__doc__.partition("\n")[0],
-            summary=sections.summary(config, [one for one, _ in pairs], decided),
-            claims=decided,
-            sections=[
-                sections.setting(config),
-                *(
-                    section
-                    for studied, mixed in pairs
-                    for section in (
-                        sections.gains(config, folder, studied, mixed),
-                        sections.numbers(folder, studied),
-                        sections.diversity(config, folder, studied),
-                        averages.section(folder, studied),
-                        choosing.section(folder, mixed),
-                    )
-                ),
-            ],
+    alike: Mapping[str, trainings.Trainings]
+    mixtures: Mapping[str, mixture.Mixture]
+
+
+def run(config: Config, context: runs.Context) -> Findings:
+    """Train all networks and average them in every way."""
+    build = functools.partial(models.MLP, widths=(config.width,))
+    alike, mixtures = {}, {}
+    for name, dataset in training.short_names(config.dataset).items():
+        study = training.Study(config, context, ("batch_size",), dataset=dataset)
+        with context.phase("training"):
+            alike[name] = trainings.measure(config, study, build, name)
+            mixtures[name] = mixture.measure(config, context, study, name)
+    return Findings(alike, mixtures)
+
+
+def analyse(config: Config, found: Findings) -> report.Report:
+    """Decide the claims, and show what was found."""
+    studied = [
+        (alike, found.mixtures[name], name) for name, alike in found.alike.items()
+    ]
+    claims = report.family(
+        [claim for each in studied for claim in _claims(config, *each)]
+    )
+    return report.Report(
+        title="Ensembles and averages",
+        question=__doc__.partition("\n")[0],
+        summary=_summary(config, found, claims),
+        claims=claims,
+        sections=[
+            _setting(config),
+            *[section for each in studied for section in _sections(config, *each)],
+        ],
+    )
+
+
+def _claims(config, alike, mixed, name):
+    return [
+        *trainings.member_claims(config, alike, name),
+        *trainings.snapshot_claims(config, alike, name),
+        *mixture.claims(config, mixed, alike, name),
+        *trainings.average_claims(alike, name),
+    ]
+
+
+def _sections(config, alike, mixed, name):
+    return [
+        _gains(config, alike, mixed, name),
+        trainings.numbers(alike, name),
+        trainings.diversity(config, alike, name),
+        trainings.averages(alike, name),
+        mixture.choosing(config, mixed, name),
+    ]
+
+
+def _summary(config, found, claims):
+    effects = report.effects(claims)
+    verdicts = {claim.id: claim.verdict for claim in claims}
+    return " ".join(
+        f"On {name}, where one network has a test accuracy of "
+        f"{report.format_spread(alike.members.accuracy[:, 0])} %, {config.members} of "
+        f"them gain {effects[f'L45.{name}']} points, the snapshots of one training "
+        f"with a cyclic rate {effects[f'L46.{name}']} ({verdicts[f'L46.{name}']}), and "
+        "the mean of the last weights at a constant rate "
+        f"{effects[f'L50.{name}.swa_constant']} over the last ones."
+        for name, alike in found.alike.items()
+    )
+
+
+def _setting(config):
+    return report.Section(
+        "How the trainings compare",
+        f"Every training makes {config.updates:,} updates with momentum. Its rate "
+        "falls along one cosine (decayed), stays (constant), or falls along a cosine "
+        f"in each of {config.cycles} cycles; momentum is not reset at a restart. The "
+        f"last {config.kept} snapshots, at the ends of the cycles or at the same "
+        "updates without cycles, make an ensemble: the mean of their probabilities. "
+        "SWA averages the weights over the same part of the training.\n\n"
+        "Rate, weight decay and updates were chosen after pilot runs on glyphs. "
+        "Without weight decay the training loss comes so near to zero that no gradient "
+        "is left to move the snapshots apart. With a rate of 0.1 the cycles do more, "
+        "two points from the last snapshot to the last four, but those reach 79.8 %, "
+        "where one network at a rate of 0.06 has 81.0 %.\n\n"
+        f"A group has {config.members} networks with their own starts and batches. "
+        "What a single training comes to is the mean over those of a group, and the "
+        "intervals are over the groups, on one split of the data. The bounds in the "
+        "claims are our reading of the lecture's words: one point to three for about "
+        "two per cent, a point for enough, half a point for no worse. Where one "
+        "network errs on less than two per cent, no ensemble can gain two.",
+    )
+
+
+class Method(NamedTuple):
+    """What a method gains over one network after a training as long, and its cost."""
+
+    trainings: int
+    passes: int
+    """Forward passes of a test, each through weights of its own."""
+    gain: trainings.scores.Scores
+    """[G]."""
+
+
+def _methods(config, alike, mixed):
+    """Return name -> method."""
+    one, many = alike.ends[trainings.DECAYED], config.members
+    last = {how: of.kept(config.kept) for how, of in alike.snapshots.items()}
+    every = {
+        f"{many} networks": (many, many, alike.members.kept(many)),
+        f"{many} mixed": (many, many, mixed.mixed),
+        "snapshots, cycles": (1, config.kept, last[trainings.CYCLES]),
+        "snapshots, no cycles": (1, config.kept, last[trainings.DECAYED]),
+    } | {
+        f"{average}, {schedule}": (1, 1, after[schedule])
+        for average, after in alike.averages.items()
+        for schedule in (trainings.DECAYED, trainings.CONSTANT)
+    }
+    return {
+        name: Method(trained, passes, scored.less(one))
+        for name, (trained, passes, scored) in every.items()
+    }
+
+
+def _gains(config, alike, mixed, name):
+    methods = _methods(config, alike, mixed)
+    shown = [method.gain for method in list(methods.values())[:4]]
+    return report.Section(
+        f"Gains and their cost on {name}",
+        "A training is counted in updates and a test in forward passes, each through "
+        "weights of its own. An average costs a copy of the weights while it is taken; "
+        "with BatchNorm it would cost a pass through the training set for every such "
+        "layer as well.",
+        _costs(config, alike.ends[trainings.DECAYED], methods),
+        report.Paired(
+            f"methods_{name}",
+            {
+                "gain of test accuracy (points)": [gain.accuracy for gain in shown],
+                "change of test loss (nats)": [gain.loss for gain in shown],
+            },
+            ("alike", "mixed", "cycles", "no cycles"),
+            caption=f"Ensembles on {name} against one network after a training as "
+            f"long: {config.members} networks of the same kind, {config.members} mixed "
+            f"ones, and {config.kept} snapshots with and without cycles.",
+        ),
+    )
+
+
+def _costs(config, one, methods):
+    header = ("method", "trainings", "updates", "test passes")
+    rows = [
+        (
+            "one network",
+            1,
+            config.updates,
+            1,
+            f"{report.format_spread(one.accuracy)} %",
+            f"{report.format_spread(one.loss)} nats",
         )
+    ] + [
+        (
+            name,
+            method.trainings,
+            method.trainings * config.updates,
+            method.passes,
+            _change(method.gain.accuracy, places=2),
+            _change(method.gain.loss, places=4),
+        )
+        for name, method in methods.items()
+    ]
+    return report.Table(
+        (*header, "test accuracy (points)", "test loss (nats)"),
+        rows,
+        "Mean ± standard deviation over groups; below the first row, changes against "
+        "one network.",
+    )
 
 
-def _short(dataset: str) -> str:
-    """Return the name of a data set without its config."""
-    return dataset.partition("/")[0].partition(":")[0]
+def _change(values, *, places):
+    """Return mean and sample standard deviation, the mean with its sign."""
+    mean, deviation = values.mean(), values.std(ddof=1)
+    return f"{mean:+.{places}f} ± {deviation:.{places}f}".replace("-", "−")

@@ -215,8 +215,8 @@ def ensemble_claims(found: Mapping[str, Enumeration]) -> list[report.Claim]:
         ),
         say.paired(
             "L54.trained",
-            "Dropout trains the sub-networks: a random one is more accurate than one of "
-            "a network trained without dropout.",
+            "Dropout trains the sub-networks: a random one is more accurate than one "
+            "of a network trained without dropout.",
             "points of test accuracy, with − without dropout",
             (one, plain),
             above=0,
@@ -275,8 +275,8 @@ def scaling_claims(
         ),
         say.mean(
             "L56.rectified",
-            "What leaves the unit's ReLU does not: the rule is off by more than one per "
-            "cent.",
+            "What leaves the unit's ReLU does not: the rule is off by more than one "
+            "per cent.",
             "mean error / mean value",
             dropout.rectified_error,
             above=0.01,
@@ -291,8 +291,8 @@ def scaling_claims(
         ),
         say.mean(
             "L56.approximate",
-            "For the network it is approximate: its probabilities are less than ten per "
-            "cent away from the mean of all sub-networks.",
+            "For the network it is approximate: its probabilities are less than ten "
+            "per cent away from the mean of all sub-networks.",
             "total variation distance",
             dropout.distances["all"],
             below=0.1,

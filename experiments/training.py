@@ -122,6 +122,7 @@ class Study:
         batch_size: int | None = None,
         updates: int | None = None,
         evaluate_every: int | None = None,
+        seeds: Sequence[int] = (),
         **given: Any,
     ) -> dict[Name, train.Population]:
         """Train a population at every rate or schedule, all as one.
@@ -137,9 +138,11 @@ class Study:
           batch_size: unless that of the configuration.
           updates: unless those of the configuration.
           evaluate_every: unless that of the configuration.
+          seeds: unless those of the configuration.
           **given: what else `train.train` takes.
         """
-        members = len(self._config.seeds)
+        seeds = tuple(seeds or self._config.seeds)
+        members = len(seeds)
         make = optax.inject_hyperparams(lambda row: make_rule(_chosen(row, rates)))
         trained = self.population(
             build,
@@ -147,7 +150,7 @@ class Study:
             name=name,
             batch_size=batch_size or self._config.batch_size,
             updates=updates or self._config.updates,
-            seeds=tuple(self._config.seeds) * len(rates),
+            seeds=seeds * len(rates),
             hyperparams={"row": np.repeat(np.eye(len(rates)), members, axis=0)},
             watch=("train",),
             ceiling=train.CEILING,
@@ -254,6 +257,20 @@ def require_divisible(
                     f"--config.{field}={size}: expected a multiple of "
                     f"--devices={devices}"
                 )
+
+
+def short_names(datasets: Sequence[str]) -> dict[str, str]:
+    """Return the name of each data set without its config -> the name as given.
+
+    Raises:
+      ValueError: there are none, or two differ in their configs alone.
+    """
+    names = {name.partition("/")[0].partition(":")[0]: name for name in datasets}
+    if not names or len(names) < len(datasets):
+        raise ValueError(
+            f"dataset is {datasets}; expected one or more with different names"
+        )
+    return names
 
 
 def best(swept: Mapping[Any, train.Record]) -> np.ndarray:

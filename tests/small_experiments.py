@@ -1,19 +1,6 @@
 """Settings that make every experiment run in seconds."""
 
 SMALL = {
-    "ensembles": {
-        "dataset": ("digits",),
-        "seeds": (0, 1),
-        "members": 2,
-        "width": 8,
-        "updates": 12,
-        "cycles": 3,
-        "kept": 2,
-        "looks": 1,
-        "widths": (4,),
-        "rates": (0.03, 0.1),
-        "decays": (0.0,),
-    },
     "second_order": {
         "seeds": (0, 1),
         "draws": 2,

@@ -38,9 +38,10 @@ class Trained(NamedTuple):
 def train_members(
     members: Sequence[Member],
     rule: optax.GradientTransformation,
+    dataset: Any,
     *,
     initialise: Callable[[nn.Module, jax.Array], Mapping[str, Any]],
-    name: str,
+    name: str = "members",
     **settings: Any,
 ) -> list[Trained]:
     """Train independent members of any mix of networks, seeds and hyper-parameters.
@@ -52,9 +53,10 @@ def train_members(
     Args:
       members: M of them. Those of one network name the same hyper-parameters.
       rule: the update rule, of `optax.inject_hyperparams` if members differ in it.
+      dataset: what `train.train` takes.
       initialise: model, key -> variables.
       name: of the trainings in the run's folder, to which numbers are added.
-      **settings: what else `train.train_population` takes, for all members the same.
+      **settings: what else `train.train` takes, for all members the same.
 
     Returns:
       The trained members, in their order.
@@ -71,9 +73,10 @@ def train_members(
     ]
     trained: dict[int, Trained] = {}
     for number, (model, indices) in enumerate(groups.items()):
-        population = train.train_population(
+        population = train.train(
             model,
             rule,
+            dataset,
             initialise=lambda key, model=model: initialise(model, key),
             seeds=[members[index].seed for index in indices],
             hyperparams=hyperparams[number],

@@ -7,7 +7,7 @@ from lec7.train.evaluate import batch_metrics, make_evaluate
 from lec7.train.feed import Feed, from_arrays, from_stream
 from lec7.train.loop import DivergedError, Plan, fit
 from lec7.train.metrics import MetricsLog
-from lec7.train.population import Population, train, train_population
+from lec7.train.population import Population, train
 from lec7.train.rate_range import RateRange, learning_rate_range
 from lec7.train.record import CEILING, Record
 from lec7.train.snapshots import read_snapshots
@@ -42,5 +42,4 @@ __all__ = [
     "save",
     "step_keys",
     "train",
-    "train_population",
 ]

@@ -13,10 +13,9 @@ import optax
 from flax import linen as nn
 
 from lec7 import losses
-from lec7.data import dataset as datasets
 from lec7.data.augment import transforms
 from lec7.train import evaluate as evaluation
-from lec7.train import feed, identities, inputs, loop, snapshots
+from lec7.train import identities, inputs, loop, snapshots
 from lec7.train import record as records
 from lec7.train import state as states
 from lec7.train import step as steps_module
@@ -53,15 +52,9 @@ class Population(NamedTuple):
         def of(tree):
             return jax.tree.map(lambda leaf: leaf[members], tree)
 
-        history = {
-            name: values if name.endswith("_step") else values[:, members]
-            for name, values in self.history.items()
-        }
         return Population(
             variables=of(self.variables),
-            updates=self.updates[members],
-            history=history,
-            final=of(dict(self.final)),
+            **self.record.part(members)._asdict(),
             opt_state=of(self.opt_state),
             snapshots={step: of(kept) for step, kept in self.snapshots.items()},
         )
@@ -236,76 +229,3 @@ def _bounded(step: steps_module.Step, ceiling: float) -> steps_module.Step:
         return state, metrics | {"loss": jnp.minimum(bound, ceiling)}
 
     return bounded
-
-
-def train_population(
-    model: nn.Module,
-    rule: optax.GradientTransformation,
-    loss: Callable[[jax.Array, jax.Array], jax.Array],
-    dataset: datasets.Dataset,
-    *,
-    initialise: Callable[[jax.Array], Mapping[str, Any]],
-    seeds: Sequence[int],
-    batch_size: int,
-    plan: loop.Plan,
-    devices: Sequence[jax.Device],
-    folder: pathlib.Path,
-    name: str,
-    hyperparams: Mapping[str, jax.typing.ArrayLike] | None = None,
-    m: int | None = None,
-    augment: transforms.Augment | None = None,
-    report: loop.Report | None = None,
-) -> Population:
-    """Train a population on a data set in memory; the test split is used at the end.
-
-    Args:
-      model: Flax model with `axis_name=DEVICE_AXIS`.
-      rule: the update rule.
-      loss: logits [B, K], labels -> loss of each example [B].
-      dataset: what to train on and to test with.
-      initialise: key -> variables of a member.
-      seeds: one for each of the M members; decides its start, its batches, its noise.
-      batch_size: B, a multiple of the number of devices.
-      plan: how long to train, and when to look.
-      devices: over which every batch is divided.
-      folder: the run's folder.
-      name: of this training in the run's folder.
-      hyperparams: of the rule, a value for each member; see
-        `state.initial_population`.
-      m: examples that share a perturbation; see `step.make_step`.
-      augment: what is done to every batch, though to none that is evaluated; see
-        `step.make_step`.
-      report: see `loop.fit`.
-
-    Returns:
-      The trained population.
-    """
-    evaluate, evaluate_unseen = (
-        evaluation.make_evaluate(model, loss, splits, devices)
-        for splits in (
-            {"train": dataset.train, "validation": dataset.validation},
-            {"test": dataset.test},
-        )
-    )
-    state, history = loop.fit(
-        states.initial_population(initialise, rule, seeds, hyperparams),
-        step=steps_module.make_step(
-            model, rule, loss, axis_name=steps_module.DEVICE_AXIS, m=m, augment=augment
-        ),
-        batches=feed.from_arrays(*dataset.train, seeds=seeds, batch_size=batch_size),
-        evaluate=evaluate,
-        plan=plan,
-        devices=devices,
-        folder=folder,
-        name=name,
-        report=report,
-    )
-    every = plan.snapshot_every
-    return Population(
-        variables=state.variables,
-        updates=np.asarray(state.step),
-        history=history,
-        final=evaluate(state) | evaluate_unseen(state),
-        opt_state=state.opt_state,
-        snapshots=snapshots.read_snapshots(folder, name, state, every=every),
-    )

@@ -15,10 +15,11 @@ def groups(monkeypatch):
     """Take down what is trained together, and train nothing."""
     found = []
 
-    def train_population(
-        model, rule, *, initialise, seeds, hyperparams, name, batch_size
+    def take_down(
+        model, rule, dataset, *, initialise, seeds, hyperparams, name, batch_size
     ):
-        found.append((model, tuple(seeds), hyperparams, name, rule, batch_size))
+        given = rule, dataset, batch_size
+        found.append((model, tuple(seeds), hyperparams, name, *given))
         starts = [initialise(jax.random.key(seed)) for seed in seeds]
         return train.Population(
             variables={"params": np.stack(starts)},
@@ -29,7 +30,7 @@ def groups(monkeypatch):
             snapshots={},
         )
 
-    monkeypatch.setattr(train, "train_population", train_population)
+    monkeypatch.setattr(train, "train", take_down)
     return found
 
 
@@ -39,7 +40,7 @@ def initialise(model, key):
 
 def train_members(members):
     return ensembles.train_members(
-        members, "rule", initialise=initialise, name="mixed", batch_size=8
+        members, "rule", "data", initialise=initialise, name="mixed", batch_size=8
     )
 
 
@@ -51,8 +52,8 @@ def test_members_of_one_network_train_together_and_come_back_in_their_order(grou
     ]
     trained = train_members(members)
     assert groups == [
-        (WIDE, (5, 6), {"rate": [0.1, 0.3]}, "mixed_0", "rule", 8),
-        (NARROW, (7,), {"rate": [0.2]}, "mixed_1", "rule", 8),
+        (WIDE, (5, 6), {"rate": [0.1, 0.3]}, "mixed_0", "rule", "data", 8),
+        (NARROW, (7,), {"rate": [0.2]}, "mixed_1", "rule", "data", 8),
     ]
     for member, found in zip(members, trained, strict=True):
         key = jax.random.key(member.seed)

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import safetensors.numpy
 
-from lec7 import losses, models, train, update_rules
+from lec7 import models, train, update_rules
 from lec7.data import dataset
 from lec7.models import resnet
 
@@ -178,16 +178,16 @@ def trained(tmp_path_factory):
     split = dataset.Split(images.astype(np.float32), labels.astype(np.int32))
     model = models.MLP(3, widths=(), axis_name=axis)
     folder = tmp_path_factory.mktemp("run")
-    population = train.train_population(
+    population = train.train(
         model,
         update_rules.sgd(0.1),
-        losses.cross_entropy,
         dataset.Dataset("random", 3, split, split, split),
         initialise=lambda key: models.initialise(model, key, (2, 2, 1)),
         seeds=(0, 1),
         batch_size=4,
-        plan=train.Plan(max_steps=2, evaluate_every=1, checkpoint_every=1),
-        devices=jax.devices()[:1],
+        steps=2,
+        evaluate_every=1,
+        checkpoint_every=1,
         folder=folder,
         name="small",
     )

@@ -116,21 +116,16 @@ def test_every_step_augments_anew_in_one_compilation():
     assert len(set(seen)) == 3 and len(calls) == 1
 
 
-def test_a_population_trains_on_augmented_batches_and_is_evaluated_on_others(tmp_path):
+def test_a_population_trains_on_augmented_batches_and_is_evaluated_on_others():
     model = network(axis_name=steps.DEVICE_AXIS)
     split = data.Split(*examples())
-    population = train.train_population(
+    population = train.train(
         model,
         optax.sgd(0.0),
-        losses.cross_entropy,
         data.Dataset("noise", CLASSES, split, split, split),
         initialise=lambda key: models.initialise(model, key, SHAPE),
-        seeds=(0,),
         batch_size=BATCH,
-        plan=train.Plan(max_steps=1, evaluate_every=1),
-        devices=jax.devices()[:1],
-        folder=tmp_path,
-        name="blank",
+        steps=1,
         augment=lambda keys, images, labels: (jnp.zeros_like(images), labels),
     )
     logits = model.apply(population.member(0), split.images, train=False)

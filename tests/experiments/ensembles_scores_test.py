@@ -1,10 +1,9 @@
-"""Ensembles of every size are scored fairly, and guides to a choice as they rank."""
+"""Ensembles of every size are scored fairly: every member counts the same."""
 
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from experiments._ensembles import mixture, scores
+from experiments import ensembles_scores as scores
 from lec7 import data, ensembles
 
 RNG = np.random.default_rng(0)
@@ -37,26 +36,3 @@ def test_the_last_snapshot_alone_is_the_last_network():
     pair = scores.score(ensembles.average_probabilities(LOGITS[2:]), SPLIT)
     np.testing.assert_allclose(found.loss[:2], [last.loss, pair.loss], rtol=1e-6)
     np.testing.assert_allclose(found.accuracy[0], last.accuracy, rtol=1e-6)
-
-
-@pytest.fixture
-def mixed():
-    # Two groups of four choices; the last fits nothing and so has no gap.
-    accuracy = {
-        "train": np.array([[100, 99, 90, 10.0], [100, 98, 91, 10]]),
-        "validation": np.array([[80, 85, 84, 10.0], [81, 86, 83, 10]]),
-        "test": np.array([[79, 86, 83, 11.0], [80, 85, 84, 9]]),
-    }
-    nothing = scores.Scores(np.zeros(2), np.zeros(2))
-    return mixture.Mixture("digits", [], accuracy, nothing, nothing)
-
-
-def test_the_gap_prefers_what_fits_nothing(mixed):
-    np.testing.assert_allclose(mixed.chosen(), [[86, 85], [11, 9]])
-
-
-def test_guides_are_ranked_by_spearmans_correlation(mixed):
-    # Ranks of the test accuracy: 2 4 3 1; of a small gap: 1 2 3 4 in the first group.
-    validation, gap = mixed.correlations()
-    np.testing.assert_allclose(validation, 1)
-    np.testing.assert_allclose(gap[0], 1 - 6 * (1 + 4 + 0 + 9) / (4 * 15))

@@ -21,6 +21,10 @@ class Scores(NamedTuple):
         """Return the means over an axis."""
         return Scores(*(np.mean(values, axis=axis) for values in self))
 
+    def kept(self, last: int) -> "Scores":
+        """Return the scores [G] of ensembles of the last S snapshots."""
+        return Scores(*(values[:, last - 1] for values in self))
+
     def less(self, other: "Scores") -> "Scores":
         """Return the differences of accuracy and of loss."""
         return Scores(self.accuracy - other.accuracy, self.loss - other.loss)

@@ -1,0 +1,30 @@
+"""Guides to a choice of hyper-parameters rank and choose as they are defined."""
+
+import numpy as np
+import pytest
+
+from experiments import ensembles_mixture as mixture
+from experiments import ensembles_scores as scores
+
+
+@pytest.fixture
+def mixed():
+    # Two groups of four choices; the last fits nothing and so has no gap.
+    accuracy = {
+        "train": np.array([[100, 99, 90, 10.0], [100, 98, 91, 10]]),
+        "validation": np.array([[80, 85, 84, 10.0], [81, 86, 83, 10]]),
+        "test": np.array([[79, 86, 83, 11.0], [80, 85, 84, 9]]),
+    }
+    nothing = scores.Scores(np.zeros(2), np.zeros(2))
+    return mixture.Mixture(accuracy, mixed=nothing, best=nothing)
+
+
+def test_the_gap_prefers_what_fits_nothing(mixed):
+    np.testing.assert_allclose(mixed.chosen(), [[86, 85], [11, 9]])
+
+
+def test_guides_are_ranked_by_spearmans_correlation(mixed):
+    # Ranks of the test accuracy: 2 4 3 1; of a small gap: 1 2 3 4 in the first group.
+    validation, gap = mixed.correlations()
+    np.testing.assert_allclose(validation, 1)
+    np.testing.assert_allclose(gap[0], 1 - 6 * (1 + 4 + 0 + 9) / (4 * 15))
