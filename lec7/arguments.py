@@ -33,14 +33,10 @@ def require(holds: bool, name: str, value: Any, expected: str) -> None:
 
 
 def require_one_of(choices: Iterable[str], **words: Any) -> None:
-    """Check words.
-
-    Args:
-      choices: what they may be.
-      **words: by the names of the arguments.
+    """Check words by the names of their arguments.
 
     Raises:
-      ValueError: one is something else.
+      ValueError: one is not among the choices.
     """
     known = list(choices)
     for name, word in words.items():
@@ -49,10 +45,6 @@ def require_one_of(choices: Iterable[str], **words: Any) -> None:
 
 def require_counts(*, least: int = 1, **counts: Any) -> None:
     """Check numbers of updates, of examples, of draws.
-
-    Args:
-      least: the smallest that is allowed.
-      **counts: by the names of the arguments.
 
     Raises:
       ValueError: one is not an integer, below `least`, or no int32.
@@ -66,9 +58,6 @@ def require_counts(*, least: int = 1, **counts: Any) -> None:
 def require_positive(**values: Any) -> None:
     """Check radii, widths and the like.
 
-    Args:
-      **values: by the names of the arguments.
-
     Raises:
       ValueError: one is not a number > 0.
     """
@@ -76,10 +65,7 @@ def require_positive(**values: Any) -> None:
 
 
 def require_non_negative(**values: Any) -> None:
-    """Check rates and the like.
-
-    Args:
-      **values: by the names of the arguments, numbers or arrays.
+    """Check rates and the like, numbers or arrays.
 
     Raises:
       ValueError: one is not a finite number >= 0.
@@ -88,10 +74,7 @@ def require_non_negative(**values: Any) -> None:
 
 
 def require_fractions(**values: Any) -> None:
-    """Check shares of something, and probabilities.
-
-    Args:
-      **values: by the names of the arguments, numbers or arrays.
+    """Check shares of something, and probabilities, numbers or arrays.
 
     Raises:
       ValueError: one is not a number in [0, 1].
@@ -102,11 +85,8 @@ def require_fractions(**values: Any) -> None:
 def require_decays(**values: Any) -> None:
     """Check decays of exponential averages, and probabilities that are not certain.
 
-    Args:
-      **values: by the names of the arguments, numbers or arrays.
-
     Raises:
-      ValueError: one is not a number in [0, 1).
+      ValueError: one is not a number in [0, 1), or an array of them.
     """
     _require(lambda x: (x >= 0) & (x < 1), "a number in [0, 1)", values)
 

@@ -17,10 +17,6 @@ class NotOursError(OSError):
 def require_name(name: str, what: str = "name") -> str:
     """Return a name that is one plain component of a path.
 
-    Args:
-      name: to become a file or a folder.
-      what: it is called in the message.
-
     Raises:
       ValueError: it could lead to another folder, or be hidden or reserved.
     """
@@ -35,9 +31,7 @@ def require_name(name: str, what: str = "name") -> str:
 def write(path: pathlib.Path, content: bytes) -> None:
     """Write a file so that a reader, or a kill, meets the old one or the new one.
 
-    Args:
-      path: the file; its folder is made where it is missing.
-      content: all of its bytes.
+    Its folder is made where it is missing.
 
     Raises:
       OSError: the disk is full, or the folder may not be written.
@@ -56,10 +50,6 @@ def write_folder(folder: pathlib.Path, content: Mapping[str, bytes]) -> None:
 
     It is written beside its place and renamed when it is whole. Whatever the moment of
     a kill, `recover` then finds the old one or the new one.
-
-    Args:
-      folder: to write; its parent is made where it is missing.
-      content: name -> bytes of every file.
 
     Raises:
       OSError: the disk is full, or the folder may not be written.
@@ -89,14 +79,10 @@ def recover(folder: pathlib.Path) -> None:
 
 
 def remove_folder(folder: pathlib.Path, names: Iterable[str]) -> None:
-    """Remove a folder that holds some of the named files and nothing else.
-
-    Args:
-      folder: need not exist.
-      names: of the files.
+    """Remove a folder, if there is one, of some of the named files and nothing else.
 
     Raises:
-      NotOursError: it is a link or a file, or holds something else; nothing has been
+      NotOursError: it is a link or a file, or holds something else; nothing was
         removed.
     """
     names = set(names)
@@ -109,10 +95,6 @@ def remove_folder(folder: pathlib.Path, names: Iterable[str]) -> None:
 
 def require_ours(folder: pathlib.Path, names: Iterable[str]) -> None:
     """Refuse what is neither absent nor a folder of some of the named files.
-
-    Args:
-      folder: need not exist.
-      names: of the files.
 
     Raises:
       NotOursError: it is something else.

@@ -120,14 +120,9 @@ def count_parameters(params: Any, pattern: str = "") -> int:
 
 
 def flatten(tree: Any) -> tuple[list[str], list[Any], jax.tree_util.PyTreeDef]:
-    """Take a tree apart; what optax has masked is a leaf.
+    """Return the path of every leaf, the leaves, and the structure.
 
-    Args:
-      tree: of any leaves.
-
-    Returns:
-      The path of every leaf; the leaves; and the structure, which puts as many values
-      together again.
+    What optax has masked is a leaf.
     """
     leaves, structure = jax.tree_util.tree_flatten_with_path(
         tree, is_leaf=lambda node: isinstance(node, optax.MaskedNode)
@@ -145,16 +140,10 @@ def written(path: Sequence[Any]) -> str:
 
 
 def search(pattern: str, paths: Iterable[str], name: str = "pattern") -> list[bool]:
-    """Tell which paths a pattern matches.
+    """Return for each path whether a pattern matches it.
 
-    Args:
-      pattern: regular expression.
-      paths: of leaves; if there are none, as in what optax puts in the place of
-        parameters, only the pattern itself is checked.
-      name: of the argument, for the message.
-
-    Returns:
-      A bool for each path.
+    Without paths, as in what optax puts in the place of parameters, only the pattern
+    itself is checked.
 
     Raises:
       ValueError: the pattern is not a regular expression, or matches no path.

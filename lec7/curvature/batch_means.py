@@ -90,17 +90,10 @@ def gradient(
 def mean(
     fn: jax.tree_util.Partial, batches: Iterable[chex.ArrayTree], *args: Any
 ) -> Any:
-    """Average a function of a batch, each batch weighted by its number of examples.
+    """Return sum_b B_b fn(*args, batch_b) / sum_b B_b on the first batch's device.
 
-    A batch that is committed to a device is worked on there.
-
-    Args:
-      fn: args, batch -> mean over the examples of the batch, a pytree.
-      batches: frozen batches, or a stream of them.
-      *args: what `fn` takes before the batch.
-
-    Returns:
-      sum_b B_b fn(*args, batch_b) / sum_b B_b, on the device of the first batch.
+    B_b is the number of examples of a batch, over which `fn` takes a mean. A batch that
+    is committed to a device is worked on there.
     """
     sizes, inputs, totals = [], {}, {}
     for batch in batches:
@@ -129,14 +122,10 @@ def as_partial(fn: Callable[..., Any]) -> jax.tree_util.Partial:
 def spread(
     batches: Iterable[chex.ArrayTree], devices: Sequence[jax.Device] | None
 ) -> tuple[chex.ArrayTree, ...] | placement.Stream:
-    """Deal batches out to devices: a sequence now, anything else pass by pass.
+    """Return batches dealt to devices: a sequence now, others pass by pass.
 
-    Args:
-      batches: pytrees whose leaves have the examples in their first axis.
-      devices: take turns; None for every accelerator, or the default device of a CPU.
-
-    Returns:
-      What `mean` can walk again and again.
+    `mean` can walk the result again and again. The devices take turns; None stands for
+    every accelerator, or for the default device of a CPU.
 
     Raises:
       ValueError: as for `mean_loss`.
@@ -148,13 +137,9 @@ def spread(
 
 
 def freeze(batches: Iterable[chex.ArrayTree]) -> tuple[chex.ArrayTree, ...]:
-    """Copy batches to the device, once, and check that they can be averaged over.
+    """Return batches, checked, on the device, to which they are copied once.
 
-    Args:
-      batches: pytrees whose leaves have the examples in their first axis.
-
-    Returns:
-      The same batches as JAX arrays; arrays that were so already are not copied.
+    Arrays that are JAX's already are not copied.
 
     Raises:
       ValueError: as for `mean_loss`.

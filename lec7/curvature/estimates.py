@@ -94,16 +94,7 @@ def frobenius_norm(
 
 
 def rademacher(op: operators.Operator, key: jax.Array, probes: int) -> jax.Array:
-    """Draw vectors of independent signs.
-
-    Args:
-      op: an operator on pytrees like `op.params`.
-      key: PRNG key.
-      probes: M.
-
-    Returns:
-      Entries -1 and 1, [M, P].
-    """
+    """Return M vectors of independent signs -1 and 1, [M, P]."""
     dtype = operators.flat_dtype(op.params)
     return jax.random.rademacher(key, (probes, op.size), dtype)
 

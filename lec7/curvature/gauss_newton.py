@@ -123,12 +123,7 @@ def sandwich(
 ) -> jax.tree_util.Partial:
     """Return the product params, v, batch -> J^T inner(outputs, J v, batch).
 
-    Args:
-      model_fn: params, batch -> outputs.
-      inner: outputs, tangent, batch -> cotangent of the outputs, linear in the tangent.
-
-    Returns:
-      The product of an operator.
+    `model_fn` maps params, batch to outputs; `inner` is linear in its tangent.
     """
     return jax.tree_util.Partial(_sandwich, model_fn, inner)
 

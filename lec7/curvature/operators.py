@@ -79,15 +79,8 @@ def build(
 ) -> Operator:
     """Return an operator on arrays that are checked and put on their devices.
 
-    Args:
-      product: params, v, batch -> pytree like params, a mean over the batch.
-      params: pytree of real floating-point arrays.
-      batches: as for `hessian`.
-      devices: as for `hessian`.
-      check: as for `hessian`.
-
-    Returns:
-      The operator.
+    `product` maps params, v, batch to a mean over the batch, a pytree like params; the
+    rest is as for `hessian`.
 
     Raises:
       ValueError: as for `hessian`.
@@ -99,17 +92,10 @@ def build(
 
 
 def products(op: Callable[[Any], Any], vectors: jax.Array) -> jax.Array:
-    """Multiply every row of a matrix.
+    """Return the products of an operator with every row of a matrix, [M, P].
 
     The rows are walked on the host for the reason that batches are; a `vmap` over rows
     is slower than this for dense layers on a CPU, and takes M times the memory.
-
-    Args:
-      op: an operator on pytrees like `op.params`.
-      vectors: [M, P].
-
-    Returns:
-      The products, [M, P].
     """
     result = jnp.zeros_like(vectors)
     for row in range(len(vectors)):
@@ -123,12 +109,7 @@ def flat_dtype(params: chex.ArrayTree) -> jnp.dtype:
 
 
 def require_like(v: chex.ArrayTree, params: chex.ArrayTree, name: str) -> None:
-    """Refuse a tree that does not have the structure and shapes of the parameters.
-
-    Args:
-      v: what the user gave.
-      params: the parameters.
-      name: of v, for the message.
+    """Refuse a tree without the structure and shapes of the parameters.
 
     Raises:
       ValueError: it is not like them.

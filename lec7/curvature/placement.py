@@ -44,14 +44,10 @@ class Stream:
 
 
 def choose(devices: Sequence[jax.Device] | None) -> Devices:
-    """Return the devices that take turns.
+    """Return the devices that take turns, `(None,)` where there is nothing to choose.
 
-    Args:
-      devices: None for every accelerator of this host, or the default device of a CPU,
-        whose devices are simulated.
-
-    Returns:
-      The devices, `(None,)` where there is nothing to choose.
+    None stands for every accelerator of this host, or for the default device of a CPU,
+    whose devices are simulated.
 
     Raises:
       ValueError: there are none.
@@ -66,15 +62,7 @@ def choose(devices: Sequence[jax.Device] | None) -> Devices:
 
 
 def deal(batch: chex.ArrayTree, index: int, devices: Devices) -> chex.ArrayTree:
-    """Put a batch on the device whose turn it is.
-
-    Args:
-      batch: pytree whose leaves have the examples in their first axis.
-      index: of the batch.
-      devices: D of them; the turn is that of index mod D.
-
-    Returns:
-      The batch as JAX arrays; NumPy arrays, which may change, are copied.
+    """Return a batch on the device whose turn it is; NumPy arrays are copied.
 
     Raises:
       ValueError: its arrays do not agree on a number of examples.
@@ -91,13 +79,7 @@ def deal(batch: chex.ArrayTree, index: int, devices: Devices) -> chex.ArrayTree:
 
 
 def sequence(batches: Iterable[chex.ArrayTree]) -> Iterable[chex.ArrayTree]:
-    """Refuse what is not batches that can be walked more than once.
-
-    Args:
-      batches: what the user gave.
-
-    Returns:
-      The same.
+    """Return batches as they are, if they can be walked more than once.
 
     Raises:
       ValueError: it is a single batch, or can be walked only once.
@@ -116,15 +98,7 @@ def sequence(batches: Iterable[chex.ArrayTree]) -> Iterable[chex.ArrayTree]:
 
 
 def put(tree: chex.ArrayTree, device: jax.Device | None) -> chex.ArrayTree:
-    """Return a tree as JAX arrays on a device.
-
-    Args:
-      tree: pytree of arrays.
-      device: None to leave JAX arrays where they are.
-
-    Returns:
-      The tree; NumPy arrays, which may change, are copied.
-    """
+    """Return a tree as JAX arrays on a device, if one is given; NumPy is copied."""
 
     def place(leaf):
         if isinstance(leaf, jax.Array):
@@ -135,27 +109,12 @@ def put(tree: chex.ArrayTree, device: jax.Device | None) -> chex.ArrayTree:
 
 
 def move(tree: Any, device: jax.Device | None) -> Any:
-    """Return a tree on a device, without a copy of what is there already.
-
-    Args:
-      tree: pytree of JAX arrays.
-      device: None to leave them where they are.
-
-    Returns:
-      The tree.
-    """
+    """Return a tree on a device, if one is given, without a copy of what is there."""
     return tree if device is None else jax.device_put(tree, device)
 
 
 def device_of(batch: chex.ArrayTree) -> jax.Device | None:
-    """Return the one device that a batch is committed to.
-
-    Args:
-      batch: pytree of arrays.
-
-    Returns:
-      The device, None where there is none or are several.
-    """
+    """Return the one device that a batch is committed to, None without one."""
     leaf = jax.tree.leaves(batch)[0]
     if isinstance(leaf, jax.core.Tracer) or not leaf.committed:
         return None

@@ -20,18 +20,11 @@ def own_builders() -> tuple[type[tfds.core.DatasetBuilder], ...]:
 
 
 def find(name: str, folder: pathlib.Path) -> tfds.core.DatasetBuilder:
-    """Return the builder of a data set, prepared or not.
-
-    Args:
-      name: as TFDS takes it: `cifar10`, `glyphs/colour32`, `mnist:3.*.*`.
-      folder: of the records.
-
-    Returns:
-      One of our builders or one of TFDS's.
+    """Return the builder of a data set of ours or of TFDS, prepared or not.
 
     Raises:
-      DataError: if the description beside the records cannot be read.
-      UnknownDatasetError: if there is no such data set, config or version.
+      DataError: the description beside the records cannot be read.
+      UnknownDatasetError: there is no such data set, config or version.
     """
     import tensorflow_datasets as tfds
     from google.protobuf import json_format
@@ -49,14 +42,7 @@ def find(name: str, folder: pathlib.Path) -> tfds.core.DatasetBuilder:
 
 
 def nearest(name: str) -> str:
-    """Return the name of a data set, with its config if it has any, most like another.
-
-    Args:
-      name: what somebody typed.
-
-    Returns:
-      A name that exists.
-    """
+    """Return the name that exists and is most like another, with its config."""
     import tensorflow_datasets as tfds
 
     own_builders()

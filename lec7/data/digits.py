@@ -60,16 +60,10 @@ class Digits(tfds.core.GeneratorBasedBuilder):
 
 
 def split_rows(labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Deal the rows to the splits, each class in proportion.
+    """Return the rows of each split, each class in proportion, of labels [1797].
 
-    The rows are permuted, then sorted by class, and dealt in a pattern that spreads
-    the places of each split evenly: its k-th place, of n, lies at (k + 1/2) / n.
-
-    Args:
-      labels: the class of each row, [1797].
-
-    Returns:
-      The rows of each split.
+    The rows are permuted, then sorted by class, and dealt in a pattern that spreads the
+    places of each split evenly: its k-th place, of n, lies at (k + 1/2) / n.
     """
     # RandomState, because NumPy keeps its shuffles as they are for ever.
     order = np.random.RandomState(0).permutation(len(labels))

@@ -16,15 +16,7 @@ class UnknownDatasetError(ValueError):
 
 
 def damage(folder: pathlib.Path, reason: object) -> str:
-    """Return the message that records cannot be read.
-
-    Args:
-      folder: of the records.
-      reason: what failed.
-
-    Returns:
-      A sentence that says which folder to delete.
-    """
+    """Return the message that records cannot be read, and which folder to delete."""
     cause = " ".join(str(reason).split())
     return (
         f"The records in {folder} are damaged ({cause}): delete that folder and run "

@@ -127,18 +127,10 @@ class Glyphs(tfds.core.GeneratorBasedBuilder):
 
 
 def draw(config: GlyphsConfig, seed: int, count: int) -> Iterator[dict]:
-    """Draw examples; the i-th depends on the seed and on i alone.
+    """Yield examples; the i-th depends on the seed and on i alone.
 
-    Characters and fonts take turns, so that the first 47 * 12 examples hold each
-    pair once.
-
-    Args:
-      config: size and colour.
-      seed: of the affine maps and of the colours.
-      count: number of examples.
-
-    Yields:
-      Image, uint8 [H, W, C], label and font.
+    Characters and fonts take turns, so that the first 47 * 12 examples hold each pair
+    once.
     """
     # RandomState, because NumPy keeps its numbers as they are for ever.
     numbers = np.random.RandomState(seed).uniform(size=(count, 12))
@@ -157,16 +149,7 @@ def draw(config: GlyphsConfig, seed: int, count: int) -> Iterator[dict]:
 
 @functools.cache
 def stencil(character: str, font: str, size: int) -> Image.Image:
-    """Return a character, white on black, its bounding box in the centre.
-
-    Args:
-      character: one of `CHARACTERS`.
-      font: one of `FONTS`.
-      size: height and width of the image, pixels.
-
-    Returns:
-      A grey image.
-    """
+    """Return a character, white on black, its bounding box in the centre."""
     import matplotlib
 
     folder = pathlib.Path(matplotlib.get_data_path(), "fonts", "ttf")
@@ -185,15 +168,10 @@ def stencil(character: str, font: str, size: int) -> Image.Image:
 def affine_maps(numbers: np.ndarray, size: int) -> np.ndarray:
     """Return random affine maps about the centre, in Pillow's form.
 
-    A point p of the drawing goes to A (p - c) + c + shift with A = rotation @ shear
-    @ stretch. Pillow asks for the inverse: where a point of the result comes from.
-
-    Args:
-      numbers: [N, 6], from -1 to 1: angle, shear, two stretches, two shifts.
-      size: height and width of the image, pixels.
-
-    Returns:
-      [N, 6], the rows (a, b, c, d, e, f) of x = a X + b Y + c, y = d X + e Y + f.
+    A point p of the drawing goes to A (p - c) + c + shift with A = rotation @ shear @
+    stretch. Pillow asks for the inverse: where a point of the result comes from. The
+    numbers [N, 6] from -1 to 1 are angle, shear, two stretches, two shifts; a row of
+    the result (a, b, c, d, e, f) says x = a X + b Y + c, y = d X + e Y + f.
     """
     angle, shear = ROTATION * numbers[:, 0], SHEAR * numbers[:, 1]
     stretch = np.exp(STRETCH * numbers[:, 2:4])
@@ -210,17 +188,10 @@ def affine_maps(numbers: np.ndarray, size: int) -> np.ndarray:
 
 
 def paint(ink: np.ndarray, numbers: np.ndarray) -> np.ndarray:
-    """Colour an image: random ink on random paper.
+    """Return an image uint8 [H, W, 1] as random ink on random paper, [H, W, 3].
 
     The ink differs from the paper by 30 to 70 percent in each channel, modulo one, so
     that every character can be read.
-
-    Args:
-      ink: uint8 [H, W, 1].
-      numbers: [6], from 0 to 1.
-
-    Returns:
-      uint8 [H, W, 3].
     """
     paper = numbers[:3]
     pen = (paper + 0.3 + 0.4 * numbers[3:]) % 1

@@ -28,14 +28,10 @@ FORMAT = "array_record"
 
 
 def data_folder(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
-    """Return the folder of the records.
+    """Return the folder of the records, which need not exist.
 
-    Args:
-      data_dir: a folder, or None for the one that the environment variable
-        `LEC7_DATA_DIR` names, or else `lec7/data` in the user's cache folder.
-
-    Returns:
-      The folder, which need not exist.
+    It is the given one, or that of the environment variable `LEC7_DATA_DIR`, or
+    `lec7/data` in the user's cache folder.
     """
     chosen = data_dir or os.environ.get("LEC7_DATA_DIR")
     if chosen is None:
@@ -122,15 +118,7 @@ def tensorflow_installed() -> bool:
 
 
 def answers(url: str, timeout: float) -> bool:
-    """Return whether a server answers in time, be it with an error.
-
-    Args:
-      url: of a file.
-      timeout: seconds, the look-up of the server's name included.
-
-    Returns:
-      True once any response has come.
-    """
+    """Return whether a server answers in time, be it with an error."""
     import requests
 
     responses = []

@@ -35,14 +35,8 @@ class Rows(NamedTuple):
 def fields(builder: tfds.core.DatasetBuilder) -> Fields:
     """Return how a data set for image classification names its fields.
 
-    Args:
-      builder: of any data set.
-
-    Returns:
-      Names, number of classes and shape.
-
     Raises:
-      DataError: if it does not have one image of bytes and one class an example.
+      DataError: it does not have one image of bytes and one class an example.
     """
     from tensorflow_datasets import features
 
@@ -63,20 +57,14 @@ def fields(builder: tfds.core.DatasetBuilder) -> Fields:
 
 
 def divide(builder: tfds.core.DatasetBuilder) -> dict[str, Rows]:
-    """Return which records are train, validation and test.
+    """Return which records are train, validation and test; none is in two of them.
 
     They are the splits of these names where those exist. Without a test split the
     validation split is the test. What is still missing is the last tenth of what is
     left of train: test first, then validation.
 
-    Args:
-      builder: of a prepared data set.
-
-    Returns:
-      Rows of `train`, `validation` and `test`; no record is in two of them.
-
     Raises:
-      DataError: if there is no train split.
+      DataError: there is no train split.
     """
     whole = {
         name: Rows(name, range(split.num_examples))

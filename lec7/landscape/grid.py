@@ -61,14 +61,7 @@ def losses(
 
 
 def axis(name: str, values: Any) -> np.ndarray:
-    """Read the coordinates along one axis of a grid.
-
-    Args:
-      name: what an error message calls them.
-      values: array-like.
-
-    Returns:
-      The coordinates [A], float64.
+    """Return the coordinates along one axis of a grid, float64 [A].
 
     Raises:
       ValueError: they are not a row of increasing finite numbers.
@@ -97,10 +90,7 @@ def combine(trees: tuple[chex.ArrayTree, ...], row: jax.Array) -> chex.ArrayTree
 
 
 def check_alike(trees: Mapping[str, chex.ArrayTree]) -> None:
-    """Refuse trees that cannot be combined.
-
-    Args:
-      trees: pytrees, with the name each has in an error message.
+    """Refuse trees that cannot be combined, by the names of messages.
 
     Raises:
       ValueError: one has another structure, or a leaf of another shape, than the first.

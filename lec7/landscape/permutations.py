@@ -138,10 +138,6 @@ def match_permutations(
 def sizes(params: chex.ArrayTree, axes: Axes) -> dict[str, int]:
     """Return the number of units of each permutation.
 
-    Args:
-      params: pytree of arrays.
-      axes: which axes share a permutation.
-
     Raises:
       ValueError: a leaf is missing, an axis too, or two axes that share a permutation
         differ in size.

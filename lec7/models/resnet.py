@@ -33,11 +33,8 @@ def bottleneck(channels: int, stride: int) -> Convolutions:
     """Return window, channels and stride of the convolutions of a bottleneck block.
 
     The stride is that of the 3x3 convolution, as in torchvision and in what is called
-    ResNet v1.5; in the paper it is that of the first.
-
-    Args:
-      channels: of the stage; the block has four times as many at its end.
-      stride: of the block.
+    ResNet v1.5; in the paper it is that of the first. The block ends with four times
+    the channels of the stage.
     """
     return (1, channels, 1), (3, channels, stride), (1, 4 * channels, 1)
 

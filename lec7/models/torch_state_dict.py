@@ -48,14 +48,7 @@ def leaf_path(name: str, names: Collection[str]) -> str | None:
 
 
 def to_flax_layout(tensor: np.ndarray) -> np.ndarray:
-    """Return a tensor with the axes of a Flax kernel, if it has more than one.
-
-    Args:
-      tensor: [O, I, H, W], [O, I] or [O].
-
-    Returns:
-      [H, W, I, O], [I, O] or [O].
-    """
+    """Return a tensor [O, I, H, W] or [O, I] as a Flax kernel, [O] as it is."""
     return np.transpose(tensor, {4: (2, 3, 1, 0), 2: (1, 0)}.get(tensor.ndim))
 
 

@@ -30,9 +30,6 @@ class WeightsError(Exception):
 def read_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
     """Return the tensors of a `.safetensors` file by their names.
 
-    Args:
-      path: of the file.
-
     Raises:
       WeightsError: it does not exist, is of another kind, or is damaged.
     """
@@ -59,12 +56,8 @@ def read_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
 def read_checkpoint(folder: pathlib.Path) -> dict[str, np.ndarray]:
     """Return `params` and `batch_stats` of a checkpoint by the paths of their leaves.
 
-    Args:
-      folder: `checkpoints/NAME/<step>/` of a run, or `checkpoints/NAME/` for the last;
-        so also of `snapshots/`.
-
-    Returns:
-      Path -> leaf; those of a population have a leading axis [M].
+    The folder is `checkpoints/NAME/<step>/` of a run, or `checkpoints/NAME/` for the
+    last, and so of `snapshots/`; the leaves of a population have a leading axis [M].
 
     Raises:
       WeightsError: there is no checkpoint, it is damaged, or it has no `params`.

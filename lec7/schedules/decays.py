@@ -182,15 +182,5 @@ def half_wave(
     step: jax.typing.ArrayLike,
     steps: jax.typing.ArrayLike,
 ) -> jax.Array:
-    """Return the rate on the way down from one to another along a cosine.
-
-    Args:
-      init: the rate at step 0.
-      final: the rate at step `steps`.
-      step: from 0 to `steps`.
-      steps: updates on the way, >= 1.
-
-    Returns:
-      final + (init - final) (1 + cos(pi step / steps)) / 2.
-    """
+    """Return final + (init - final) (1 + cos(pi step / steps)) / 2."""
     return final + 0.5 * (init - final) * (1 + jnp.cos(math.pi * step / steps))

@@ -98,17 +98,8 @@ def rise(
 ) -> jax.Array:
     """Return how far the loss rises from the centre of a ball, by ascents.
 
-    Args:
-      loss_fn: params, batch -> mean loss over the batch.
-      centre: pytree of floating-point arrays.
-      batches: frozen batches.
-      rho: radius of the ball.
-      steps: points of the ball's surface at which the loss is taken.
-      norm: one of `ONTO`.
-      direction: of the first point; the gradient at the centre by default.
-
-    Returns:
-      The highest loss less that of the centre, after `steps` + 1 gradients.
+    The first point is in a given direction, by default that of the gradient. Of `steps`
+    points of the surface the highest loss counts, after `steps` + 1 gradients.
     """
     start, gradient = measure.value_and_gradient(loss_fn, centre, batches)
     direction = gradient if direction is None else direction

@@ -166,18 +166,10 @@ def noisy_losses(
     spread: chex.ArrayTree,
     draws: int,
 ) -> np.ndarray:
-    """Return losses at parameters moved by noise, and by its opposite.
+    """Return L(w + s z) and L(w - s z) for normal vectors z, float64 [draws, 2].
 
-    Args:
-      loss_fn: params, batch -> mean loss over the batch.
-      params: pytree of floating-point arrays, w.
-      batches: frozen batches.
-      key: typed PRNG key; draw k is of the key with k folded in.
-      spread: pytree like `params`, the standard deviation of each coordinate.
-      draws: number of standard normal vectors z.
-
-    Returns:
-      L(w + spread z) and L(w - spread z), float64 [draws, 2].
+    The standard deviations s are a pytree like w; draw k is of the key with k folded
+    in.
     """
     losses = [
         measure.value(loss_fn, _moved(params, spread, draw_key, sign), batches)

@@ -41,13 +41,7 @@ def value(
     params: chex.ArrayTree,
     batches: tuple[chex.ArrayTree, ...],
 ) -> jax.Array:
-    """Return the mean loss over all examples, a third of the price of a gradient.
-
-    Args:
-      loss_fn: params, batch -> mean loss over the batch.
-      params: pytree of floating-point arrays.
-      batches: frozen batches.
-    """
+    """Return the mean loss over all examples, a third of the price of a gradient."""
     return batch_means.mean(batch_means.as_partial(loss_fn), batches, params)
 
 
@@ -61,28 +55,13 @@ def value_and_gradient(
     A measure that climbs takes every loss from here, also where it needs no gradient:
     losses whose difference is the result are then rounded alike, and there is one
     compilation.
-
-    Args:
-      loss_fn: params, batch -> mean loss over the batch.
-      params: pytree of floating-point arrays.
-      batches: frozen batches.
-
-    Returns:
-      The loss, a scalar, and its gradient, a pytree like `params`.
     """
     fn = jax.tree_util.Partial(_value_and_grad, batch_means.as_partial(loss_fn))
     return batch_means.mean(fn, batches, params)
 
 
 def examples(batches: Sequence[chex.ArrayTree]) -> int:
-    """Count the examples of all batches.
-
-    Args:
-      batches: pytrees whose leaves have the examples in their first axis.
-
-    Returns:
-      Their number, N.
-    """
+    """Return the number of examples of all batches, N."""
     return sum(len(jax.tree.leaves(batch)[0]) for batch in batches)
 
 
@@ -99,16 +78,7 @@ def normal_like(key: jax.Array, params: chex.ArrayTree) -> chex.ArrayTree:
 
 
 def provenance(key: jax.Array, params: chex.ArrayTree, count: int) -> dict[str, Any]:
-    """Return the settings that every measure has.
-
-    Args:
-      key: typed PRNG key.
-      params: pytree of arrays.
-      count: number of examples measured on.
-
-    Returns:
-      The words of the key, the dtype of the parameters and the number of examples.
-    """
+    """Return the settings that every measure has: key, dtype and examples."""
     return {
         "key": jax.random.key_data(key).tolist(),
         "dtype": str(jnp.result_type(*jax.tree.leaves(params))),
@@ -117,14 +87,7 @@ def provenance(key: jax.Array, params: chex.ArrayTree, count: int) -> dict[str, 
 
 
 def standard_error(samples: np.ndarray) -> float:
-    """Return the standard error of a mean.
-
-    Args:
-      samples: [M].
-
-    Returns:
-      The error, NaN for fewer than two samples.
-    """
+    """Return the standard error of a mean of samples [M], NaN for one."""
     if len(samples) < 2:
         return float("nan")
     return float(np.std(samples, ddof=1) / np.sqrt(len(samples)))

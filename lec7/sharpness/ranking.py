@@ -44,40 +44,23 @@ def kendall(measure: np.ndarray, gap: np.ndarray) -> np.ndarray:
 
 
 def overall(measure: np.ndarray, gap: np.ndarray) -> np.ndarray:
-    """Return the tau of each seed over all settings of the hyper-parameters.
+    """Return the tau of each seed over all settings of the hyper-parameters, [S].
 
-    Args:
-      measure: [A_1, ..., A_k, S], a value for each hyper-parameter setting and seed.
-      gap: of the same shape.
-
-    Returns:
-      [S].
+    Both arguments are [A_1, ..., A_k, S], a value for each setting and seed.
     """
     return kendall(*(x.reshape(-1, x.shape[-1]).T for x in (measure, gap)))
 
 
 def psi(measure: np.ndarray, gap: np.ndarray) -> np.ndarray:
-    """Return the granulated coefficient of each seed.
-
-    Args:
-      measure: [A_1, ..., A_k, S].
-      gap: of the same shape.
-
-    Returns:
-      The mean of `granulated` over the hyper-parameters that vary, [S].
-    """
+    """Return the mean of `granulated` over the hyper-parameters that vary, [S]."""
     return _mean(granulated(measure, gap))
 
 
 def granulated(measure: np.ndarray, gap: np.ndarray) -> np.ndarray:
     """Return the mean tau along each hyper-parameter, the others being fixed.
 
-    Args:
-      measure: [A_1, ..., A_k, S].
-      gap: of the same shape.
-
-    Returns:
-      psi_1, ..., psi_k of each seed, [k, S]; NaN for a hyper-parameter of one value.
+    Both arguments are [A_1, ..., A_k, S]; psi_1, ..., psi_k of each seed are [k, S],
+    NaN for a hyper-parameter of one value.
     """
     return np.stack(
         [
@@ -90,12 +73,7 @@ def granulated(measure: np.ndarray, gap: np.ndarray) -> np.ndarray:
 def within(measure: np.ndarray, gap: np.ndarray) -> np.ndarray:
     """Return the tau over seeds of each setting of the hyper-parameters.
 
-    Args:
-      measure: [A_1, ..., A_k, S].
-      gap: of the same shape.
-
-    Returns:
-      [A_1 ... A_k].
+    Of measures and gaps [A_1, ..., A_k, S] it is [A_1 ... A_k].
     """
     return kendall(measure, gap).ravel()
 

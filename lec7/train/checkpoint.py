@@ -86,12 +86,7 @@ def restore_latest(folder: pathlib.Path, like: Any) -> Any | None:
 
 
 def restore(folder: pathlib.Path, like: Any, *, step: int) -> Any:
-    """Return one checkpoint of a folder.
-
-    Args:
-      folder: where the checkpoints of one training are.
-      like: a state of the same structure, shapes and dtypes.
-      step: its name.
+    """Return one checkpoint of a folder, a state like a given one.
 
     Raises:
       CheckpointError: it is missing or damaged, or a leaf has another shape or dtype.

@@ -110,11 +110,7 @@ def chunks(
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return images, labels and weights as [D, number of chunks, B, ...].
 
-    Args:
-      images: [N, H, W, C].
-      labels: [N].
-      devices: D.
-      chunk: the largest B; no larger than what N examples need.
+    B is at most the chunk, and no larger than what N examples need.
     """
     count = len(labels)
     chunk = min(chunk, -(-count // devices))

@@ -86,12 +86,8 @@ def divide(slots: Any, devices: int) -> Any:
 
     Device d holds the examples at positions d B/D to (d + 1) B/D of each batch.
 
-    Args:
-      slots: arrays whose third axis is the batch.
-      devices: D.
-
     Raises:
-      ValueError: if the batch size is not a multiple of the number of devices.
+      ValueError: the batch size is not a multiple of the number of devices.
     """
 
     def split(leaf):

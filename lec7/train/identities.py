@@ -15,14 +15,7 @@ FILE = "training.json"
 def of(
     start: states.TrainState, digest: str, seeds: Sequence[int], batch_size: int
 ) -> dict[str, Any]:
-    """Return what makes a training another one.
-
-    Args:
-      start: the population before its first update.
-      digest: of the examples.
-      seeds: of the members.
-      batch_size: examples an update.
-    """
+    """Return what makes a training another one."""
 
     def shapes(tree):
         paths, leaves, _ = parameter_paths.flatten(tree)
@@ -45,12 +38,6 @@ def require(
     folder: pathlib.Path, name: str, identity: dict[str, Any], *, resume: bool
 ) -> None:
     """Check that a folder holds no training of this name, or this one, and mark it.
-
-    Args:
-      folder: of the run.
-      name: of the training.
-      identity: see `of`.
-      resume: whether it may hold this one.
 
     Raises:
       ValueError: the name is not plain.

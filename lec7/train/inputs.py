@@ -46,11 +46,6 @@ class Examples(NamedTuple):
 def network(model: nn.Module | Pair, initialise: Initialise | None, inputs: Any):
     """Return a model to apply, and key -> its variables.
 
-    Args:
-      model: a Flax module, or (initialise, apply).
-      initialise: key -> variables; the module's own `init` unless given.
-      inputs: shapes of a batch of inputs.
-
     Raises:
       TypeError: a module is not called `(x, *, train)`.
       ValueError: a pair comes with another `initialise`.
@@ -88,13 +83,7 @@ def _require_train(model: nn.Module) -> None:
 
 
 def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples:
-    """Return where batches come from.
-
-    Args:
-      dataset: a `data.Dataset`, inputs and labels, a mapping of splits, whose "train"
-        may be a `feed.Feed`, or a stream whose element t is the batch of step t.
-      seeds: of the members.
-      batch_size: B.
+    """Return where batches come from; `train.train` says what a data set may be.
 
     Raises:
       ValueError: lengths differ, or a label does not fit.
@@ -164,12 +153,6 @@ def check(
     functions: Mapping[str, steps.Loss],
 ) -> None:
     """Trace the model and what is computed of its outputs, without computing.
-
-    Args:
-      model: to apply.
-      initialise: key -> variables.
-      given: the examples.
-      functions: name -> loss or metric.
 
     Raises:
       ValueError: the model has variables other than parameters and batch statistics, a

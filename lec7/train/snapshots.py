@@ -22,12 +22,6 @@ FOLDER = "snapshots"
 def take(folder: pathlib.Path, name: str, state: states.TrainState, step: int) -> None:
     """Keep the networks of a population as they are after some update.
 
-    Args:
-      folder: the run's folder.
-      name: of the training in it.
-      state: of the population.
-      step: updates made.
-
     Raises:
       ValueError: the name is not one plain component of a path.
     """

@@ -41,11 +41,7 @@ def create(
 ) -> TrainState:
     """Return the state of one member before its first update.
 
-    Args:
-      initialise: key -> variables with `params` and, with BatchNorm, `batch_stats`.
-      rule: the update rule.
-      seed: integer []; decides the initial parameters and all noise in training.
-      hyperparams: see `initial_population`; values of this member.
+    The seed decides the initial parameters and all noise in training.
     """
     initial_key, training_key = jax.random.split(jax.random.key(seed))
     variables = initialise(initial_key)

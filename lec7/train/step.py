@@ -193,13 +193,9 @@ def over_steps(
 ) -> Callable[[states.TrainState, Any, Any, jax.Array], tuple[Any, Metrics]]:
     """Return T steps of a population as one program.
 
-    Args:
-      step: the step of a population.
-      fetch: (data, slot) -> batch; slots are scanned over.
-
-    Returns:
-      `steps(state, data, slots, active)` -> (state, metrics [T, M]): slots have a
-      leading axis [T]; a member whose `active` [M] is false keeps its state.
+    `steps(state, data, slots, active)` returns (state, metrics [T, M]). It fetches a
+    batch for each slot, along their leading axis [T]; a member whose `active` [M] is
+    false keeps its state.
     """
 
     def steps(state, data, slots, active):
@@ -225,11 +221,8 @@ def over_devices(
 ) -> Callable:
     """Return `function` mapped over devices; its results must not differ among them.
 
-    Args:
-      function: of positional arguments; may average over `DEVICE_AXIS`.
-      devices: where to run.
-      in_axes: 0 for an argument with a leading device axis, None for a shared one.
-      donate: positions of the arguments whose memory may be reused.
+    It may average over `DEVICE_AXIS`. An argument has the axis 0 for a leading device
+    axis, None if it is shared; the memory of donated ones may be reused.
     """
     return jax.pmap(
         function,
@@ -242,13 +235,7 @@ def over_devices(
 
 
 def place(tree: Any, devices: Sequence[jax.Device], *, split: bool = False) -> Any:
-    """Return the arrays of a tree on the devices.
-
-    Args:
-      tree: arrays.
-      devices: where to put them.
-      split: one entry of the leading axis to each device rather than all to each.
-    """
+    """Return a tree on all devices, or one entry of the leading axis on each."""
     spec = PartitionSpec(DEVICE_AXIS) if split else PartitionSpec()
     mesh = Mesh(np.array(devices), (DEVICE_AXIS,))
     return jax.device_put(tree, NamedSharding(mesh, spec))

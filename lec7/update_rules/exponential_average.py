@@ -9,12 +9,5 @@ def total_weight(decay: jax.typing.ArrayLike, count: jax.Array) -> jax.Array:
 
     Divided by it, the average of a constant is that constant. Taken through `expm1`, as
     in float32 the difference itself is wrong in the fifth digit at decay = .999.
-
-    Args:
-      decay: in [0, 1).
-      count: t >= 1, the number of terms averaged, int [].
-
-    Returns:
-      The total weight, in (0, 1], [].
     """
     return -jnp.expm1(count * jnp.log1p(-(1 - decay)))

@@ -14,29 +14,13 @@ from lec7.update_rules import precision
 
 
 def fraction(name: str, value: jax.typing.ArrayLike) -> jax.typing.ArrayLike:
-    """Return `value`, a number in [0, 1): the decay of an exponential average.
-
-    Args:
-      name: the hyper-parameter's name, for the message.
-      value: what the user gave.
-
-    Returns:
-      The value.
-    """
+    """Return `value`, a number in [0, 1): the decay of an exponential average."""
     arguments.require_decays(**{name: value})
     return _ready(value)
 
 
 def non_negative(name: str, value: jax.typing.ArrayLike) -> jax.typing.ArrayLike:
-    """Return `value`, a finite number of at least 0.
-
-    Args:
-      name: the hyper-parameter's name, for the message.
-      value: what the user gave.
-
-    Returns:
-      The value.
-    """
+    """Return `value`, a finite number of at least 0."""
     arguments.require_non_negative(**{name: value})
     return _ready(value)
 
@@ -44,14 +28,7 @@ def non_negative(name: str, value: jax.typing.ArrayLike) -> jax.typing.ArrayLike
 def scale_by_learning_rate(
     learning_rate: optax.ScalarOrSchedule,
 ) -> optax.GradientTransformation:
-    """Scale by minus the learning rate, which is checked unless it is a schedule.
-
-    Args:
-      learning_rate: a finite number >= 0, or a schedule, step -> rate.
-
-    Returns:
-      The transformation g -> -a g.
-    """
+    """Return g -> -a g; the rate a is checked unless it is a schedule."""
     if not callable(learning_rate):
         learning_rate = non_negative("learning_rate", learning_rate)
     return optax.scale_by_learning_rate(learning_rate)

@@ -33,20 +33,13 @@ def descend(
     *,
     rho: optax.ScalarOrSchedule,
 ) -> optax.GradientTransformationExtraArgs:
-    """Give a rule another gradient than the one at the parameters.
+    """Return a rule with another gradient than the one at the parameters.
 
+    `gradient_at` is (params, gradient there, grad_fn, rho) -> gradient to descend by.
     Its `update` takes `grad_fn`, from parameters to gradient; and, for m-sharpness,
     `over_sub_batches`, which calls a function of (gradient, grad_fn) with those of each
     sub-batch and returns the mean of the results. The base in turn is given a `grad_fn`
     that perturbs, so that it may look ahead itself.
-
-    Args:
-      base: the rule that descends.
-      gradient_at: (params, gradient there, grad_fn, rho) -> gradient to descend by.
-      rho: a finite number >= 0 or a schedule, step -> rho.
-
-    Returns:
-      The update rule.
 
     Raises:
       ValueError: rho is negative; in `update`, params or grad_fn is missing.
@@ -96,16 +89,8 @@ def ascent(
     """Return the step up, (w, g, rho) -> w + e with ||e / T|| = rho.
 
     e = rho T u, with u the unit vector along T g if `steepest`, which is where <g, e>
-    is greatest, and else along g. Where g is exactly zero, so is e.
-
-    Args:
-      adaptive: whether T = |w| + eta in place of T = 1.
-      eta: >= 0.
-      adapt_biases: whether that holds for leaves named `bias` too.
-      steepest: whether e is the best of its ellipsoid.
-
-    Returns:
-      The step up.
+    is greatest, and else along g. T = |w| + eta if `adaptive`, for biases too if
+    `adapt_biases`, and 1 otherwise. Where g is exactly zero, so is e.
     """
     eta = hyperparameters.non_negative("eta", eta)
 
@@ -125,14 +110,7 @@ def ascent(
 
 
 def unit(tree: optax.Updates) -> optax.Updates:
-    """Return the vector of length 1 along `tree`; of exactly zero, zero.
-
-    Args:
-      tree: real or complex.
-
-    Returns:
-      The vector, of the same structure.
-    """
+    """Return the vector of length 1 along `tree`; of exactly zero, zero."""
     # Divided by its largest entry first, as the square of a tiny one may be zero.
     largest = optax.tree.norm(tree, ord=jnp.inf)
     divisor = jnp.where(largest > 0, largest, 1)

@@ -13,14 +13,7 @@ import optax
 
 
 def at_least_float32(tree: optax.Updates) -> optax.Updates:
-    """Cast leaves of half precision to float32 and leave the others.
-
-    Args:
-      tree: arrays or numbers, real or complex.
-
-    Returns:
-      The same tree of strongly typed arrays.
-    """
+    """Return leaves of half precision as float32, all of them strongly typed."""
 
     def widen(x):
         x = jnp.asarray(x)
@@ -32,17 +25,11 @@ def at_least_float32(tree: optax.Updates) -> optax.Updates:
 def keep_dtypes(
     transformation: optax.GradientTransformation,
 ) -> optax.GradientTransformationExtraArgs:
-    """Make updates keep the gradient's dtype, and the state its own.
+    """Return a transformation that keeps the dtypes of gradients and of its state.
 
     Both hold whatever the precision of the hyper-parameters, which may be strongly
-    typed arrays, so that a rule compiles once. Unknown extra arguments are accepted.
-
-    Args:
-      transformation: sees gradients, and `init` sees parameters, of at least float32;
-        the parameters that `update` sees are untouched.
-
-    Returns:
-      The transformation with its dtypes kept.
+    typed arrays, so that a rule compiles once. The transformation sees gradients, and
+    `init` parameters, of at least float32. Unknown extra arguments are accepted.
     """
     inner = optax.with_extra_args_support(transformation)
 

@@ -6,26 +6,12 @@ import optax
 
 
 def zeros_like(params: optax.Params) -> optax.Params:
-    """Return the second moment of no gradients: real zeros, also for complex leaves.
-
-    Args:
-      params: parameters, or gradients of the same shapes and dtypes.
-
-    Returns:
-      Zeros of the same structure.
-    """
+    """Return the second moment of no gradients: real zeros, also for complex leaves."""
     return optax.tree.zeros_like(optax.tree.real(params))
 
 
 def squares(updates: optax.Updates) -> optax.Updates:
-    """Return |u|^2 of every leaf, real also for complex leaves.
-
-    Args:
-      updates: real or complex.
-
-    Returns:
-      The squares, of the same shapes.
-    """
+    """Return |u|^2 of every leaf, real also for complex leaves."""
     return jax.tree.map(lambda u: jnp.real(u * jnp.conj(u)), updates)
 
 
@@ -36,19 +22,10 @@ def divide_by_root(
     eps: jax.typing.ArrayLike,
     eps_in_sqrt: bool = False,
 ) -> optax.Updates:
-    """Divide updates by the root of a second moment.
+    """Return u / (sqrt S + eps), or u / sqrt(S + eps) with `eps_in_sqrt`.
 
-    u / (sqrt S + eps), or u / sqrt(S + eps). Where the denominator is zero, which with
-    eps = 0 is where no gradient has been seen, the update is zero too and is left so.
-
-    Args:
-      updates: u, real or complex.
-      moment: S >= 0, real, of the shapes of `updates`.
-      eps: >= 0.
-      eps_in_sqrt: whether eps is added to the moment, not to its root.
-
-    Returns:
-      The divided updates.
+    Where the denominator is zero, which with eps = 0 is where no gradient has been
+    seen, the update is zero too and is left so.
     """
 
     def divide(u, s):

@@ -53,11 +53,9 @@ def colour_jitter(
 
 
 def blend(image: jax.Array, factors: jax.Array) -> jax.Array:
-    """Return the image after three blends, in any order.
+    """Return the image [H, W, C] after three blends, in any order.
 
-    Args:
-      image: pixels [H, W, C].
-      factors: of brightness, contrast and saturation, [3].
+    The factors are of brightness, contrast and saturation.
 
     Raises:
       ValueError: C is not 1 or 3.

@@ -97,12 +97,7 @@ def masked_product(
 ) -> jax.Array:
     """Return x W + b with every example's own mask of W and b, [B, F].
 
-    Args:
-      keys: of the examples, typed [B].
-      x: [B, D].
-      kernel: W, [D, F].
-      bias: b, [F].
-      keep: q, probability of keeping a weight.
+    A weight is kept with probability q; the keys are of the examples, typed [B].
     """
     weights = jnp.concatenate([kernel, bias[None]])
 
@@ -143,13 +138,9 @@ def average(
     variance: jax.Array,
     draws: int,
 ) -> jax.Array:
-    """Return the average of a(u) over fixed draws of u ~ N(mean, variance), [B, F].
+    """Return the average of a(u) over Z fixed draws of u ~ N(mean, variance), [B, F].
 
-    Args:
-      activation: a.
-      mean: [B, F].
-      variance: [B, F].
-      draws: Z; a unit's are the same for all examples.
+    The draws of a unit are the same for all examples.
     """
     random = variance > 0
     std = jnp.where(random, jnp.sqrt(jnp.where(random, variance, 1)), 0)

@@ -112,19 +112,11 @@ def boundaries(key: jax.Array | None, size: int, count: int, regions: str) -> ja
 
 
 def pool(x: jax.Array, edges: jax.Array, axis: int, *, overlapping: bool) -> jax.Array:
-    """Return the maxima between boundaries along one axis.
+    """Return the maxima between boundaries [N_out + 1] along one axis.
 
     The maxima of all short and of all long windows come first, as shifted copies are
-    fast, and then one of them is taken for each region.
-
-    Args:
-      x: array with N_in entries along the axis.
-      edges: boundaries [N_out + 1].
-      axis: which one.
-      overlapping: whether a region includes the boundary at its end.
-
-    Returns:
-      The array with N_out entries along the axis.
+    fast, and then one of them is taken for each region; overlapping regions include the
+    boundary at their end.
     """
     size, length = x.shape[axis], 1 + overlapping
     short = functools.reduce(jnp.maximum, (_shift(x, k, axis) for k in range(length)))

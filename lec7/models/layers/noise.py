@@ -4,10 +4,7 @@
 def is_sampled(train: bool, sample: bool | None) -> bool:
     """Return whether a pass draws noise: as in `train`, unless `sample` says so.
 
-    Args:
-      train: whether this is a training pass.
-      sample: True for noise and False for the deterministic rule, whatever `train` is.
-        `train=False, sample=True` is a Monte-Carlo test pass, of which the caller
-        averages several.
+    `train=False, sample=True` is a Monte-Carlo test pass, of which the caller averages
+    several.
     """
     return train if sample is None else sample

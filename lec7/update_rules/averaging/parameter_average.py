@@ -24,18 +24,11 @@ def average_params(
 
     x_t are the parameters after update t = 1, 2, ...; updates are left as they are. The
     form reproduces a constant to the last bit. Before the first update the average is
-    the initial parameters.
-
-    Args:
-      name: of the rule, for the message.
-      weight: t, int [] -> w_t in [0, 1]. At 1 the parameters are copied, and at 0 the
-        average is kept, whatever else is or is not finite.
-
-    Returns:
-      A transformation that needs `params`.
+    the initial parameters. At a weight of 1 the parameters are copied, and at 0 the
+    average is kept, whatever else is or is not finite.
 
     Raises:
-      ValueError: in `update`, params is missing.
+      ValueError: in `update`, params is missing; the message names the rule.
     """
 
     def init_fn(params):

@@ -17,15 +17,7 @@ from lec7.update_rules import precision
 def flatten(
     tree: optax.Params,
 ) -> tuple[jax.Array, Callable[[jax.Array], optax.Params]]:
-    """Return a tree as a vector, and the way back.
-
-    Args:
-      tree: parameters or gradients of any shapes and dtypes.
-
-    Returns:
-      The vector [P], real and at least float32, and a function from vectors [P] to
-      trees of this structure, of at least float32.
-    """
+    """Return a tree as a real vector [P] of at least float32, and the way back."""
     wide = precision.at_least_float32(tree)
 
     def split(x):

@@ -38,20 +38,13 @@ class Memory(NamedTuple):
 def scale_by_quasi_newton(
     memory: Memory, search: optax.GradientTransformation
 ) -> optax.GradientTransformationExtraArgs:
-    """Search along -H g and keep the pair that the search gives.
+    """Return a search along -H g that keeps the pair that it gives.
 
     A pair is kept if the loss is finite at both its ends and y.s is positive beyond
     rounding, which keeps H positive definite; otherwise the memory stays as it was.
     Without a pair, or should rounding turn -H g uphill, the direction is -g, of length
-    1 at the most.
-
-    Args:
-      memory: form of H.
-      search: from a direction to a step along it; its state has the `value` and the
-        `grad` at the end of the step.
-
-    Returns:
-      A transformation whose `update` takes `value`, `grad` and `value_fn`.
+    1 at the most. The state of the search has the `value` and the `grad` at the end of
+    the step; `update` takes `value`, `grad` and `value_fn`.
     """
     search = optax.with_extra_args_support(search)
 

@@ -19,16 +19,8 @@ def bind(
     """Return a loss as a function of parameters of at least float32.
 
     It is evaluated at these parameters rounded to the dtypes of `params`, where the
-    updated parameters will be, and its value and gradient are at least float32.
-
-    Args:
-      value_fn: parameters -> loss []; may name extra arguments.
-      params: the parameters that `update` was given.
-      extra_args: those that `value_fn` names are passed on, the others dropped.
-      **needed: what else the rule must have been given.
-
-    Returns:
-      The loss, a function of the parameters alone.
+    updated parameters will be, and its value and gradient are at least float32. Of the
+    extra arguments it is passed those that it names.
 
     Raises:
       ValueError: something needed is None.
