@@ -22,7 +22,7 @@ class Pretrained(NamedTuple):
     loaded: tuple[str, ...]
     """Paths of the leaves that the file has."""
     kept: tuple[str, ...]
-    """Paths of the leaves that it has not, or that were skipped."""
+    """Paths of the leaves that it lacks, or that were skipped."""
     unused: tuple[str, ...]
     """Names in the file that fit no leaf."""
 
@@ -51,7 +51,7 @@ def load_pretrained(
       which timm shares: see `torch_state_dict`. Such networks take RGB images in
       [0, 1] less (.485, .456, .406), over (.229, .224, .225);
     - the folder of a checkpoint, `checkpoints/NAME/<step>/` of a run, or
-      `checkpoints/NAME/` for the newest, and likewise of `snapshots/`.
+      `checkpoints/NAME/` for the newest, and so of `snapshots/`.
 
     Pickled files are never loaded. Leaves that the file lacks stay as they are, and the
     result says which; leaves of other numeric types are cast to those of the model.

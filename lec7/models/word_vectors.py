@@ -28,7 +28,7 @@ class WordVectors(NamedTuple):
 def word_vectors(path: str | os.PathLike, vocabulary: Sequence[str]) -> WordVectors:
     r"""Return the vectors of a vocabulary from a text file.
 
-    A line is a word and its D numbers, apart by single spaces; the text format of
+    A line is a word and its D numbers, separated by single spaces; the text format of
     word2vec has a first line with the number of words and D. The file is read once,
     line by line, and only the vectors that are asked for are kept; the first counts
     where a word comes twice. A word may have spaces in it, as some of GloVe's have, but
@@ -72,7 +72,7 @@ def word_vectors(path: str | os.PathLike, vocabulary: Sequence[str]) -> WordVect
         if not size or len(numbers) < size:
             raise weight_files.WeightsError(
                 f"{line.place} has {len(numbers)} numbers; expected a word and "
-                f"{size or 'its'} numbers, apart by spaces: fetch the file again"
+                f"{size or 'its'} numbers, separated by spaces: fetch the file again"
             )
         row = rows.get(word)
         if row is not None and not found[row]:

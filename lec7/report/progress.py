@@ -1,7 +1,7 @@
 """Progress on the console: a live bar on a terminal, plain lines anywhere else.
 
-The first report of a task comes after compilation, which is kept apart. With s_1 steps
-done at the first report, at time t_1, and s steps at the latest, at time t,
+The first report of a task comes after compilation, which is timed by itself. With s_1
+steps done at the first report, at time t_1, and s steps at the latest, at time t,
 
   rate = (s - s_1) / (t - t_1),    time left = (total - s) / rate.
 """

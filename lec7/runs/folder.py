@@ -38,8 +38,8 @@ def examine(folder: pathlib.Path, experiment: str, config: str) -> dict[str, Any
       config: its canonical JSON.
 
     Raises:
-      UsageError: the path is no folder, or the folder holds anything but a run of this
-        experiment with this configuration.
+      UsageError: the path is not a folder, or the folder holds anything but a run of
+        this experiment with this configuration.
     """
     _require_place(folder)
     try:
