@@ -64,11 +64,7 @@ class Config(runs.Checked):
     local_updates: runs.Count = 1000  # updates on it
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         if self.learning_rate not in self.rates:
             raise ValueError(

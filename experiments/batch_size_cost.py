@@ -92,14 +92,7 @@ def _training(study, model, rule, batch_size, seed) -> Callable[[], float]:
 def section(
     timed: Timed, sizes: Mapping[str, int], counts: Mapping[str, np.ndarray], of: int
 ) -> report.Section:
-    """Show what an update and an epoch cost.
-
-    Args:
-      timed: the seconds.
-      sizes: group -> batch size.
-      counts: group -> updates an epoch, one a seed.
-      of: examples of the counted epoch.
-    """
+    """Show what an update and an epoch cost."""
     curves = {
         "an epoch": np.stack([timed.epoch(size) for size in timed.sizes], axis=1),
         "an update": timed.seconds,

@@ -77,15 +77,7 @@ def draw_batches(
 def measure(
     rate: float, *, seeds: Sequence[int], examples: int, starts: int, updates: int
 ) -> Descents:
-    """Descend with several batch sizes at one rate.
-
-    Args:
-      rate: step size.
-      seeds: [M], one for each problem.
-      examples: N, of a problem; more than the largest of `SIZES`.
-      starts: A, spread over the range of `GRID`.
-      updates: T.
-    """
+    """Descend with several batch sizes at one rate, from A starts in each problem."""
     sizes = (*SIZES, examples)
     places = np.linspace(GRID[0], GRID[-1], starts + 2)[1:-1]
     problems = [noisy_sine.draw(seed, examples) for seed in seeds]

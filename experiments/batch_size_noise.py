@@ -99,14 +99,9 @@ def measure(
     seeds: Sequence[int],
     draws: int,
 ) -> Noise:
-    """Measure the noise, and say what the formula says.
+    """Measure the noise at parameters of M networks, and say what the formula says.
 
-    Args:
-      loss_fn: params, batch -> mean loss [].
-      places: name -> parameters of M networks, leaves [M, ...].
-      split: N examples; the first 2^k of them are used, and no more than `MOST`.
-      seeds: [M], of the trainings.
-      draws: batches of each size.
+    Of the examples the first 2^k are used, and no more than `MOST`.
     """
     power = min(int(np.log2(MOST)), int(np.log2(len(split.labels))))
     sizes = 2 ** np.arange(power + 1)

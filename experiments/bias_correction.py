@@ -63,11 +63,7 @@ class Config(runs.Checked):
     surface_steps: Steps = 150  # updates on a surface
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: the default rate is not one of the rates.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         if self.default_rate not in self.rates:
             raise ValueError(

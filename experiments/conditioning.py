@@ -60,13 +60,9 @@ class Config(runs.Checked):
     noise: runs.Positive = 1.0  # standard deviation of a coordinate of a noisy gradient
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
-        descents.check_shells(self)
+        descents.check_shells(self.low, self.high, self.equal_rate)
 
 
 SMALL = {

@@ -70,11 +70,7 @@ class Config(runs.Checked):
     evaluate_every: runs.Count = 32  # updates between two looks at the training loss
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         training.short_names(self.dataset)
         if self.updates < 24 * self.evaluate_every:

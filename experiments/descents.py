@@ -1,7 +1,7 @@
 """Descents on losses of two parameters: the rules that go there, and the pictures."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,16 +23,13 @@ def draws(seeds: Sequence[int], each: int) -> tuple[int, ...]:
     return tuple(each * seed + place for seed in seeds for place in range(each))
 
 
-def check_shells(config: Any) -> None:
+def check_shells(low: float, high: float, equal_rate: float) -> None:
     """Refuse a range of condition numbers or a rate that cannot be."""
-    if not config.low < config.high:
+    if not low < high:
+        raise ValueError(f"low is {low:g} and high {high:g}; expected low < high")
+    if not equal_rate < 2:
         raise ValueError(
-            f"low is {config.low:g} and high {config.high:g}; expected low < high"
-        )
-    if not config.equal_rate < 2:
-        raise ValueError(
-            f"equal_rate is {config.equal_rate}; expected less than 2, at which SGD "
-            "diverges"
+            f"equal_rate is {equal_rate}; expected less than 2, at which SGD diverges"
         )
 
 
@@ -102,16 +99,9 @@ def landscape(problem: problems.Problem, *, resolution: int = 121) -> report.Lan
 def sections(
     panels: Mapping[str, Panel], *, heading: str, text: str, shown: str
 ) -> list[report.Section]:
-    """Show descents as a picture, as an animation, and as a replay.
+    """Show descents, by their titles, as a picture, an animation and a replay.
 
-    Args:
-      panels: by their titles.
-      heading: of the first section.
-      text: of the first section.
-      shown: what the pictures show, in a sentence.
-
-    Returns:
-      Two sections, with the figures `trajectories`, `animation` and `replay`.
+    The first of the two sections has the heading and the text.
     """
     planes = {title: of.plane for title, of in panels.items()}
     still = report.Trajectories("trajectories", planes, caption=shown)

@@ -21,18 +21,7 @@ DEALT = {"train": 2, "validation": 1, "test": 2}
 
 
 def load(name: str) -> data.Dataset:
-    """Return a data set, be it a part of `glyphs` or any other.
-
-    Args:
-      name: `letters`, `numerals`, or what `data.load` takes.
-
-    Returns:
-      Images in [0, 1] and labels of three splits.
-
-    Raises:
-      DataError: as `data.load`.
-      UnknownDatasetError: as `data.load`.
-    """
+    """Return a data set with images in [0, 1]: `letters`, `numerals` or any other."""
     part, _, config = name.partition("/")
     if part == "letters":
         return _letters(name, config or GLYPHS)
@@ -42,18 +31,11 @@ def load(name: str) -> data.Dataset:
 
 
 def fit_images(dataset: data.Dataset, shape: Sequence[int]) -> data.Dataset:
-    """Return the data set with images of another shape, such as a network asks for.
+    """Return the data set with images (H, W, C), such as a network asks for.
 
-    Images are scaled to (H, W) by bilinear interpolation, which on the way down first
-    removes what the smaller image cannot hold. Grey becomes colour by repetition, and
-    colour becomes grey by the mean of the channels.
-
-    Args:
-      dataset: left as it is.
-      shape: (H, W, C).
-
-    Returns:
-      The data set, in float32.
+    Images are scaled by bilinear interpolation, which on the way down first removes
+    what the smaller image cannot hold. Grey becomes colour by repetition, and colour
+    becomes grey by the mean of the channels.
 
     Raises:
       DataError: the channels differ, and are one in neither.
@@ -79,29 +61,16 @@ def fit_images(dataset: data.Dataset, shape: Sequence[int]) -> data.Dataset:
 def normalise(
     dataset: data.Dataset, mean: Sequence[float], std: Sequence[float]
 ) -> data.Dataset:
-    """Return the data set with images as a network takes them, (x - mean) / std.
-
-    Args:
-      dataset: left as it is.
-      mean: of each channel of the data that the network was trained on, [C].
-      std: likewise, [C].
-
-    Returns:
-      The data set.
-    """
+    """Return images as a network takes them, (x - mean) / std of each channel [C]."""
     return _changed(
         dataset, lambda images: (images - np.float32(mean)) / np.float32(std)
     )
 
 
 def channel_statistics(dataset: data.Dataset) -> tuple[list[float], list[float]]:
-    """Return mean and standard deviation of each channel over the train split.
+    """Return mean and standard deviation of each channel [C] over the train split.
 
-    Args:
-      dataset: with images in [0, 1].
-
-    Returns:
-      Mean [C] and standard deviation [C], which is 1 where a channel is constant.
+    The deviation is 1 where a channel is constant.
     """
     axes = (0, 1, 2)
     mean = dataset.train.images.mean(axes, dtype=np.float64)

@@ -109,11 +109,7 @@ class Config(runs.Checked):
     valley_updates: runs.Count = 10_000  # from each of them
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         if self.free_rate >= min(self.descent_rates):
             raise ValueError(

@@ -27,6 +27,7 @@ from experiments import ensembles_mixture as mixture
 from experiments import ensembles_trainings as trainings
 from experiments import training
 from lec7 import models, report, runs
+from lec7.ensembles import scores
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -52,11 +53,7 @@ class Config(runs.Checked):
     decays: tuple[float, ...] = (0.0, 1e-3, 1e-2)  # weight decays of these
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         training.short_names(self.dataset)
         if self.kept > self.cycles:
@@ -192,16 +189,16 @@ class Method(NamedTuple):
     trainings: int
     passes: int
     """Forward passes of a test, each through weights of its own."""
-    gain: trainings.scores.Scores
+    gain: scores.Scores
     """[G]."""
 
 
 def _methods(config, alike, mixed):
     """Return name -> method."""
     one, many = alike.ends[trainings.DECAYED], config.members
-    last = {how: of.kept(config.kept) for how, of in alike.snapshots.items()}
+    last = {how: of.of_size(config.kept) for how, of in alike.snapshots.items()}
     every = {
-        f"{many} networks": (many, many, alike.members.kept(many)),
+        f"{many} networks": (many, many, alike.members.of_size(many)),
         f"{many} mixed": (many, many, mixed.mixed),
         "snapshots, cycles": (1, config.kept, last[trainings.CYCLES]),
         "snapshots, no cycles": (1, config.kept, last[trainings.DECAYED]),

@@ -9,10 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import ensembles_scores as scores
 from experiments import training
 from experiments.ensembles_trainings import POINTS, SEED_STRIDE, Trainings
 from lec7 import ensembles, models, report, runs, schedules, update_rules
+from lec7.ensembles import scores
 
 if TYPE_CHECKING:
     from experiments.ensembles import Config
@@ -129,7 +129,8 @@ def _together(trained, split):
     predict = ensembles.average_members(
         [ensembles.deterministic(one.model, one.variables) for one in trained]
     )
-    return scores.score(jnp.log(predict(jnp.asarray(split.images)).mean), split)
+    mean = predict(jnp.asarray(split.images)).mean
+    return scores.score(jnp.log(mean), split.labels)
 
 
 def claims(

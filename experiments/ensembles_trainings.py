@@ -8,9 +8,9 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from experiments import ensembles_scores as scores
 from experiments import training
 from lec7 import ensembles, report, schedules, update_rules
+from lec7.ensembles import scores
 
 if TYPE_CHECKING:
     from experiments.ensembles import Config
@@ -55,7 +55,8 @@ def measure(
       build: makes the network.
       name: of the data set.
     """
-    model, test, kept = study.network(build), study.dataset.test, config.kept
+    model, kept = study.network(build), config.kept
+    images, labels = study.dataset.test
     trained = _train(config, study, build, name)
     groups = {
         schedule: [
@@ -66,10 +67,10 @@ def measure(
     }
 
     def logits(variables):
-        return ensembles.member_logits(model, variables, test.images)
+        return ensembles.member_logits(model, variables, images)
 
     def alone(variables):
-        return scores.score(logits(variables), test).mean()
+        return scores.score(logits(variables), labels).mean()
 
     members = [logits(group.variables) for group in groups[DECAYED]]
     snapshots = {
@@ -81,19 +82,19 @@ def measure(
     }
     differ = {
         schedule: [
-            np.mean([_diversity(of[-kept:], test) for of in group], axis=0)
+            np.mean([_diversity(of[-kept:], labels) for of in group], axis=0)
             for group in several
         ]
         for schedule, several in snapshots.items()
-    } | {MEMBERS: [_diversity(of, test) for of in members]}
+    } | {MEMBERS: [_diversity(of, labels) for of in members]}
     return Trainings(
         ends=_stacked(groups, lambda group: alone(group.variables)),
-        members=scores.stack([scores.by_number(of, test) for of in members]),
+        members=scores.stack([scores.by_number(of, labels) for of in members]),
         snapshots=_stacked(
             snapshots,
-            lambda group: scores.stack([scores.by_last(of, test) for of in group]).mean(
-                axis=0
-            ),
+            lambda group: scores.stack(
+                [scores.by_last(of, labels) for of in group]
+            ).mean(axis=0),
         ),
         averages={
             average: _stacked(
@@ -131,7 +132,7 @@ def _rise(model, group, split, kept):
 
     def loss(variables):
         logits = ensembles.member_logits(model, variables, split.images)
-        return scores.score(logits, split).loss
+        return scores.score(logits, split.labels).loss
 
     last = list(group.snapshots.values())[-kept:]
     rises = [
@@ -189,9 +190,9 @@ def _differences(logits, labels):
     )
 
 
-def _diversity(logits, split):
+def _diversity(logits, labels):
     """Return disagreement (percent), Q and divergence (nats) of members [M, N, K]."""
-    return np.array(_differences(logits, split.labels), np.float64)
+    return np.array(_differences(logits, labels), np.float64)
 
 
 def member_claims(config: "Config", of: Trainings, name: str) -> list[report.Claim]:
@@ -243,7 +244,9 @@ def member_claims(config: "Config", of: Trainings, name: str) -> list[report.Cla
 def snapshot_claims(config: "Config", of: Trainings, name: str) -> list[report.Claim]:
     """Decide what is claimed of the snapshots of one training."""
     one, many = of.ends[DECAYED], config.members
-    cyclic, plain = (of.snapshots[how].kept(config.kept) for how in (CYCLES, DECAYED))
+    cyclic, plain = (
+        of.snapshots[how].of_size(config.kept) for how in (CYCLES, DECAYED)
+    )
     together = report.Claims(source="lecture, 0:52:14", figure=f"methods_{name}")
     methods, differ = (
         report.Claims(source="lecture, 0:52:34", figure=f"{figure}_{name}")

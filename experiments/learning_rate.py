@@ -80,11 +80,7 @@ class Config(runs.Checked):
     evaluate_every: runs.Count = 16  # updates between two looks at the training loss
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         four = tuple(_four(self).values())
         if list(four) != sorted(set(four)):

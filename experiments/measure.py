@@ -61,11 +61,7 @@ class Config(runs.Checked):
     updates: runs.Count = 400  # of the training, where there is no checkpoint
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         if not re.fullmatch(r"\w+(\.\w+)*:\w+", self.problem):
             raise ValueError(

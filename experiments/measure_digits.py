@@ -18,15 +18,11 @@ NAME = "demonstration"
 
 
 def problem(checkpoint: pathlib.Path) -> tuple[Any, Any, list[data.Split]]:
-    """Read a checkpoint of an MLP with two hidden layers of 128 units.
+    """Return loss, parameters and batches of a checkpoint trained on `digits`.
 
-    Args:
-      checkpoint: `checkpoints/NAME` or `checkpoints/NAME/<step>` of a run of lec7, such
-        as sharp_vs_flat; of a population the first network counts.
-
-    Returns:
-      loss_fn, params, batch -> mean loss over the batch; params; batches: the training
-      set of `digits`.
+    It is `checkpoints/NAME` or `checkpoints/NAME/<step>` of a run of lec7, such as
+    sharp_vs_flat, of an MLP with two hidden layers of 128 units; of a population the
+    first network counts.
 
     Raises:
       WeightsError: there is no checkpoint, or it is of another network.

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Protocol
 
 import jax
 import numpy as np
@@ -32,6 +32,21 @@ SMALL_BATCH, LARGE_BATCH = GROUPS = ("small batch", "large batch")
 Variables = Mapping[str, Any]
 
 
+class Settings(training.Settings, Protocol):
+    """What the configuration of an experiment on minima has."""
+
+    model: str
+    batch_norm: bool
+    rule: str
+    learning_rate: float
+    weight_decay: float
+    small_batch: int
+    large_batch: int
+    stop_loss: float
+    max_steps: int
+    measured_examples: int
+
+
 class Card(NamedTuple):
     """The measures of M networks, by their names."""
 
@@ -53,7 +68,7 @@ class Card(NamedTuple):
         return self._replace(values=values, errors=errors)
 
 
-def normalised(config: Any) -> bool:
+def normalised(config: Settings) -> bool:
     """Return whether the network of a configuration has BatchNorm; a ResNet always."""
     return config.batch_norm or config.model.startswith("resnet")
 
@@ -67,16 +82,11 @@ def _network(config):
 
 
 def train_both(
-    config: Any, study: training.Study, *, decayed: int = 0, suffix: str = ""
+    config: Settings, study: training.Study, *, decayed: int = 0, suffix: str = ""
 ) -> dict[str, train.Population]:
     """Train with small and with large batches, to one training loss.
 
-    Args:
-      config: has `model`, `batch_norm`, `rule`, `learning_rate`, the batch sizes,
-        `stop_loss`, `max_steps` and `weight_decay`.
-      study: has the data set and the seeds.
-      decayed: of the seeds, how many are trained with weight decay too; they come last.
-      suffix: of the trainings' names in the run's folder.
+    So many of the first seeds are trained with weight decay too; they come last.
     """
     seeds = (*config.seeds, *config.seeds[:decayed])
     rates = np.zeros(len(seeds))
@@ -204,19 +214,14 @@ class Probe:
 
 
 def probe(
-    config: Any,
+    config: Settings,
     context: runs.Context,
     study: training.Study,
     splits: Mapping[str, data.Split] | None = None,
 ) -> Probe:
     """Return the probe of a configuration's network, on some of its examples.
 
-    Args:
-      config: has `model`, `batch_norm`, `seeds` and, without splits,
-        `measured_examples`.
-      context: of the run.
-      study: has the data set.
-      splits: name -> examples; the first ones to train and to test with unless given.
+    They are the first ones to train and to test with unless splits are given.
     """
     if splits is None:
         first = slice(config.measured_examples)
@@ -247,7 +252,7 @@ def mean_losses(at: Probe, networks: Sequence[Variables]) -> np.ndarray:
     return np.array([float(curvature.mean_loss(*at.at(each))) for each in networks])
 
 
-def reached(config: Any, records: Sequence[train.Record]) -> str:
+def reached(config: Settings, records: Sequence[train.Record]) -> str:
     """Say whether all networks reached the training loss they were meant to."""
     missed = sum(int(np.sum(r.final["train_loss"] > config.stop_loss)) for r in records)
     if missed:

@@ -78,11 +78,7 @@ class Config(runs.Checked):
     resolution: Annotated[int, runs.at_least(3)] = 21
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: the large batch is not the larger.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         if self.large_batch <= self.small_batch:
             raise ValueError(

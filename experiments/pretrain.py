@@ -49,11 +49,7 @@ class Config(runs.Checked):
     recipe: pretraining.Recipe = pretraining.Recipe()
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: the name could lead elsewhere.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         files.require_name(self.network)
 

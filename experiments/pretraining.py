@@ -34,15 +34,7 @@ class Recipe(runs.Checked):
 
 
 def make_model(card: transfer.Card, num_classes: int) -> nn.Module:
-    """Return the network that a card describes, for another number of classes.
-
-    Args:
-      card: whose architecture is one of `ARCHITECTURES`.
-      num_classes: K.
-
-    Returns:
-      The network.
-    """
+    """Return the network that a card describes, for another number of classes."""
     fields = {
         name: tuple(value) if isinstance(value, list) else value
         for name, value in card.fields.items()
@@ -54,16 +46,7 @@ def make_model(card: transfer.Card, num_classes: int) -> nn.Module:
 def source(
     name: str, recipe: Recipe, seeds: Sequence[int], context: runs.Context
 ) -> transfer.Network:
-    """Return trained networks: from the zoo, or else trained on a data set.
-
-    Args:
-      name: of a data set, or of a network of the zoo behind `zoo:`.
-      recipe: of the training.
-      seeds: one a network.
-      context: where and on what to train.
-
-    Returns:
-      The networks and their card.
+    """Return trained networks: of the zoo, behind `zoo:`, or trained on a data set.
 
     Raises:
       CheckpointError: the zoo has no such network, or it is damaged.
@@ -83,20 +66,7 @@ def source(
 def train_networks(
     dataset: data.Dataset, recipe: Recipe, seeds: Sequence[int], context: runs.Context
 ) -> transfer.Network:
-    """Train networks on a data set.
-
-    Args:
-      dataset: as `domains.load` returns it.
-      recipe: of the training.
-      seeds: one a network.
-      context: where and on what to train.
-
-    Returns:
-      The networks and their card.
-
-    Raises:
-      UsageError: the batch size is not a multiple of the number of devices.
-    """
+    """Return networks trained on a data set, one a seed, with their card."""
     training.require_divisible(context, {"recipe.batch_size": recipe.batch_size})
     mean, std = domains.channel_statistics(dataset)
     shape = dataset.train.images.shape[1:]
@@ -139,16 +109,7 @@ def fit(
     *,
     name: str,
 ) -> train.Population:
-    """Train a population by a recipe, be its model another one.
-
-    Args:
-      model: with `axis_name=DEVICE_AXIS`.
-      dataset: normalised.
-      recipe: of the training.
-      seeds: one a network.
-      context: where and on what to train.
-      name: of the training in the run's folder.
-    """
+    """Return a population trained on a normalised data set by a recipe."""
     shape = dataset.train.images.shape[1:]
     rate = schedules.cosine_decay(recipe.learning_rate, steps=recipe.updates)
     with context.progress.task(f"training, {name}", recipe.updates) as task:
@@ -169,14 +130,7 @@ def fit(
 
 
 def as_json(recipe: Recipe) -> dict[str, Any]:
-    """Return a recipe in JSON's types, as a card holds it.
-
-    Args:
-      recipe: of a training.
-
-    Returns:
-      Field -> value.
-    """
+    """Return a recipe in JSON's types, as a card holds it."""
     return json.loads(runs.canonical_json(recipe))
 
 

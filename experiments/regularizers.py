@@ -84,11 +84,7 @@ class Config(runs.Checked):
     targets: runs.Positives = (0.1, 0.001)
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: the batch size is not a multiple of 4.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         if self.batch_size % 4:
             raise ValueError(

@@ -60,12 +60,6 @@ def all_of(
     rate. Two regularisers need a network of their own: fractional pooling, whose images
     shrink less, and stochastic depth, which drops residual blocks. Their controls are
     these networks with fixed regions and with all blocks.
-
-    Args:
-      transforms: strength -> augmentation.
-      channels: of the stages of the convolutional network.
-      units: of its hidden layer.
-      batch_size: B, a multiple of 4.
     """
 
     def network(**options):
@@ -146,11 +140,6 @@ def augmentations(
     Strength a shows a part of an image that is up to 1 + a times enlarged, shifts it by
     up to a / 4 of its side, and multiplies brightness and contrast by 1 - a to 1 + a.
     No image is mirrored, as mirrored digits and letters are other characters or none.
-
-    Args:
-      side: of the images, pixels.
-      mean: of each channel before standardisation, [C].
-      std: of each channel before standardisation, [C].
     """
 
     def of(amount: float) -> augment.Augment:

@@ -62,13 +62,9 @@ class Config(runs.Checked):
     fraction: runs.Fraction = 1e-4  # of the first loss, below which it has settled
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: a value is out of its range.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
-        descents.check_shells(self)
+        descents.check_shells(self.low, self.high, self.equal_rate)
         if not self.angle < 90:
             raise ValueError(
                 f"angle is {self.angle:g}; expected between 0 and 90 degrees"

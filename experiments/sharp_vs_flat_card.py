@@ -2,12 +2,15 @@
 
 import functools
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from experiments import minima
 from lec7 import report, sharpness
+
+if TYPE_CHECKING:
+    from experiments.sharp_vs_flat import Config
 
 TEN = "sam_ten_ascents"
 NAMES = (*sharpness.MEASURES, TEN)
@@ -29,7 +32,7 @@ CLASSIC = ("hessian_max", "hessian_trace", "keskar", "adaptive_worst_case")
 FIGURES = {False: "sharpness", True: "invariant_sharpness"}  # by the card's `invariant`
 
 
-def measures(config: Any) -> dict[str, Callable[..., sharpness.Measure]]:
+def measures(config: "Config") -> dict[str, Callable[..., sharpness.Measure]]:
     """Return the measures of a configuration, as a report card takes them."""
     known = sharpness.MEASURES | {
         "keskar": functools.partial(
@@ -43,7 +46,7 @@ def measures(config: Any) -> dict[str, Callable[..., sharpness.Measure]]:
     return {name: known[name] for name in config.measures}
 
 
-def section(config: Any, cards: Mapping[str, minima.Card]) -> report.Section:
+def section(config: "Config", cards: Mapping[str, minima.Card]) -> report.Section:
     """Show the measures seed by seed, and say what each of them is."""
     first = cards[minima.SMALL_BATCH]
     figures = []

@@ -1,7 +1,7 @@
 """The way from one minimum to the other: a straight line, and a trained curve."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
@@ -9,6 +9,9 @@ from flax import linen as nn
 
 from experiments import minima
 from lec7 import landscape, losses, report, update_rules
+
+if TYPE_CHECKING:
+    from experiments.sharp_vs_flat import Config
 
 LINE = np.linspace(-1, 2, 49)  # 0 is the first minimum, 1 the second
 BETWEEN = np.linspace(0, 1, 17)  # of the line, and where the curve is looked at
@@ -108,7 +111,7 @@ def claims(on_line: Line, on_curve: np.ndarray) -> list[report.Claim]:
     ]
 
 
-def section(config: Any, on_line: Line, on_curve: np.ndarray) -> report.Section:
+def section(config: "Config", on_line: Line, on_curve: np.ndarray) -> report.Section:
     """Show the line, the curve and their barriers."""
     both = ways(on_line, on_curve)
     return report.Section(

@@ -1,7 +1,7 @@
 """The same minima after their layers have been rescaled."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
@@ -9,6 +9,9 @@ import numpy as np
 from experiments import minima
 from experiments import sharp_vs_flat_card as card
 from lec7 import report, sharpness
+
+if TYPE_CHECKING:
+    from experiments.sharp_vs_flat import Config
 
 FACTOR = 5.0  # of the first layer; the last one has its inverse
 TOLERANCE = 0.01  # relative change that rounding may give an invariant measure
@@ -26,7 +29,7 @@ class Rescaled(NamedTuple):
 
 
 def measure(
-    config: Any,
+    config: "Config",
     probe: minima.Probe,
     networks: Sequence[minima.Variables],
     before: minima.Card,

@@ -1,13 +1,16 @@
 """The spectra of the Hessian at the minima."""
 
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 import jax
 import numpy as np
 
 from experiments import minima
 from lec7 import curvature, report
+
+if TYPE_CHECKING:
+    from experiments.sharp_vs_flat import Config
 
 START_VECTORS = 2  # of a spectrum
 FAINTEST = 1e-6  # density that is drawn
@@ -18,7 +21,7 @@ Spectra = Mapping[str, tuple[curvature.SpectralDensity, ...]]
 
 
 def at(
-    config: Any, probe: minima.Probe
+    config: "Config", probe: minima.Probe
 ) -> Callable[[int, minima.Variables], curvature.SpectralDensity]:
     """Return seed, variables -> density."""
 
@@ -49,7 +52,7 @@ def outliers(spectra: Spectra, size: int) -> np.ndarray:
     )
 
 
-def section(config: Any, spectra: Spectra, size: int) -> report.Section:
+def section(config: "Config", spectra: Spectra, size: int) -> report.Section:
     """Show the density of one network of each group, and counts of all."""
 
     def visible(density):

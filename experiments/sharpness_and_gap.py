@@ -66,11 +66,7 @@ class Config(runs.Checked):
     evaluate_every: runs.Count = 8  # updates between two looks at the training loss
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: no hyper-parameter has two values.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         if all(len(values) < 2 for values in _axes(self).values()):
             raise ValueError(

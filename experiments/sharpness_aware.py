@@ -92,11 +92,7 @@ class Config(runs.Checked):
     rho: runs.Positive = 0.05  # radius of the ball in which sharpness is measured
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: the looks do not divide the updates.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         if self.updates % self.looks:
             raise ValueError(

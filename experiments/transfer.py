@@ -81,11 +81,7 @@ class Config(runs.Checked):
     recipe: pretraining.Recipe = pretraining.Recipe()
 
     def __post_init__(self):
-        """Check what the types of the fields do not say.
-
-        Raises:
-          ValueError: the name of a network of the zoo could lead elsewhere.
-        """
+        """Check what the types of the fields do not say."""
         super().__post_init__()
         if self.source.startswith(pretraining.ZOO):
             files.require_name(self.source.removeprefix(pretraining.ZOO), "source")

@@ -1,5 +1,6 @@
 """Averaging at test time: over noise, over views of an example, and over networks."""
 
+from lec7.ensembles import scores
 from lec7.ensembles.averages import (
     average_log_probabilities,
     average_members,
@@ -35,5 +36,6 @@ __all__ = [
     "monte_carlo",
     "pairwise_kl",
     "q_statistic",
+    "scores",
     "train_members",
 ]

@@ -115,7 +115,7 @@ class ResNet(nn.Module):
     stochastic_depth: float = 0.0
     """Probability of dropping the last block; that of block l of L is l / L of it."""
     drop_path: bool = False
-    """Whether each example drops blocks of its own, and training scales, not the test."""
+    """Whether each example drops its own blocks, and training scales, not the test."""
     dtype: jax.typing.DTypeLike | None = None
     """Of the convolutions, such as bfloat16; parameters, statistics and logits are
     float32, and so is all by default."""

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experiments import ensembles_mixture as mixture
-from experiments import ensembles_scores as scores
+from lec7.ensembles import scores
 
 
 @pytest.fixture

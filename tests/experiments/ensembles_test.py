@@ -6,7 +6,7 @@ import pytest
 from experiments import ensembles
 from experiments import ensembles_mixture as mixture
 from experiments import ensembles_trainings as trainings
-from experiments.ensembles_scores import Scores
+from lec7.ensembles.scores import Scores
 
 CONFIG = ensembles.Config(**ensembles.SMALL)
 GROUPS = np.array([0.999, 1.001])  # how two groups differ

@@ -3,18 +3,18 @@
 import jax.numpy as jnp
 import numpy as np
 
-from experiments import ensembles_scores as scores
-from lec7 import data, ensembles
+from lec7 import ensembles
+from lec7.ensembles import scores
 
 RNG = np.random.default_rng(0)
 LOGITS = jnp.asarray(2 * RNG.normal(size=(4, 30, 3)), jnp.float32)
-SPLIT = data.Split(np.zeros((30, 1, 1, 1)), RNG.integers(3, size=30))
+LABELS = RNG.integers(3, size=30)
 
 
 def test_ensembles_of_one_are_the_members_and_of_all_the_whole():
-    found = scores.by_number(LOGITS, SPLIT)
-    alone = scores.score(LOGITS, SPLIT)
-    together = scores.score(ensembles.average_probabilities(LOGITS), SPLIT)
+    found = scores.by_number(LOGITS, LABELS)
+    alone = scores.score(LOGITS, LABELS)
+    together = scores.score(ensembles.average_probabilities(LOGITS), LABELS)
     assert found.accuracy.shape == found.loss.shape == (4,)
     np.testing.assert_allclose(found.accuracy[0], alone.accuracy.mean(), rtol=1e-6)
     np.testing.assert_allclose(found.loss[0], alone.loss.mean(), rtol=1e-6)
@@ -25,14 +25,14 @@ def test_ensembles_of_one_are_the_members_and_of_all_the_whole():
 def test_more_members_never_raise_the_mean_loss_of_rings():
     # A ring of M + 1 is a mean of rings of M only on average over all subsets; the
     # whole is at most any of them by Jensen's inequality.
-    loss = scores.by_number(LOGITS, SPLIT).loss
+    loss = scores.by_number(LOGITS, LABELS).loss
     assert (loss[-1] <= loss + 1e-6).all()
     assert (loss <= loss[0] + 1e-6).all()
 
 
 def test_the_last_snapshot_alone_is_the_last_network():
-    found = scores.by_last(LOGITS, SPLIT)
-    last = scores.score(LOGITS[-1], SPLIT)
-    pair = scores.score(ensembles.average_probabilities(LOGITS[2:]), SPLIT)
+    found = scores.by_last(LOGITS, LABELS)
+    last = scores.score(LOGITS[-1], LABELS)
+    pair = scores.score(ensembles.average_probabilities(LOGITS[2:]), LABELS)
     np.testing.assert_allclose(found.loss[:2], [last.loss, pair.loss], rtol=1e-6)
     np.testing.assert_allclose(found.accuracy[0], last.accuracy, rtol=1e-6)

@@ -1,16 +1,18 @@
-"""Accuracy and loss of networks and of what they say together."""
+"""Accuracy and loss of networks, and of what they say together."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lec7 import data, ensembles, losses
+from lec7 import losses
+from lec7.ensembles import averages
 
 
 class Scores(NamedTuple):
-    """Of several networks or ensembles, on one split."""
+    """Of several networks or ensembles, on the same examples."""
 
     accuracy: np.ndarray
     """[...], percent."""
@@ -21,46 +23,38 @@ class Scores(NamedTuple):
         """Return the means over an axis."""
         return Scores(*(np.mean(values, axis=axis) for values in self))
 
-    def kept(self, last: int) -> "Scores":
-        """Return the scores [G] of ensembles of the last S snapshots."""
-        return Scores(*(values[:, last - 1] for values in self))
+    def of_size(self, size: int) -> "Scores":
+        """Return the scores [G] of ensembles of one size, out of [G, M]."""
+        return Scores(*(values[:, size - 1] for values in self))
 
     def less(self, other: "Scores") -> "Scores":
         """Return the differences of accuracy and of loss."""
         return Scores(self.accuracy - other.accuracy, self.loss - other.loss)
 
 
-def stack(several: list[Scores]) -> Scores:
+def stack(several: Sequence[Scores]) -> Scores:
     """Return scores with a new leading axis."""
     return Scores(*(np.stack(values) for values in zip(*several, strict=True)))
 
 
-def score(logits: jax.Array, split: data.Split) -> Scores:
-    """Return the scores of logits [..., N, K] for a split of N examples, [...]."""
-    flat = jnp.reshape(logits, (-1, *logits.shape[-2:]))
-    return _scores(_score_each(flat, split.labels), logits.shape[:-2])
+def score(logits: jax.Array, labels: jax.typing.ArrayLike) -> Scores:
+    """Return the scores [...] of logits [..., N, K] against labels [N].
 
-
-def mixtures(logits: jax.Array, weights: np.ndarray, split: data.Split) -> Scores:
-    """Return the scores of ensembles of the same members.
-
-    Args:
-      logits: of the members [M, N, K].
-      weights: with which members count in each ensemble [E, M].
-      split: the N examples.
-
-    Returns:
-      Scores [E].
+    Example:
+      >>> logits = jnp.log(jnp.array([[0.8, 0.2], [0.7, 0.3]]))
+      >>> score(logits, jnp.array([0, 1])).accuracy.item()
+      50.0
     """
-    return _scores(_score_mixtures(logits, weights, split.labels), (len(weights),))
+    flat = jnp.reshape(logits, (-1, *logits.shape[-2:]))
+    return _scores(_score_each(flat, labels), logits.shape[:-2])
 
 
-def by_number(logits: jax.Array, split: data.Split) -> Scores:
+def by_number(logits: jax.Array, labels: jax.typing.ArrayLike) -> Scores:
     """Return the scores of ensembles of 1, 2, ..., M of M members.
 
     Args:
       logits: of the members [M, N, K].
-      split: the N examples.
+      labels: [N].
 
     Returns:
       The mean over M ensembles of each size, in which every member counts the same:
@@ -70,24 +64,29 @@ def by_number(logits: jax.Array, split: data.Split) -> Scores:
     first = np.arange(count)[None, :, None]
     size = np.arange(1, count + 1)[:, None, None]
     inside = (np.arange(count)[None, None] - first) % count < size
-    each = mixtures(logits, (inside / size).reshape(-1, count), split)
+    each = _mixtures(logits, (inside / size).reshape(-1, count), labels)
     return Scores(*(values.reshape(count, count) for values in each)).mean()
 
 
-def by_last(logits: jax.Array, split: data.Split) -> Scores:
-    """Return the scores of the last 1, 2, ..., S of S snapshots.
+def by_last(logits: jax.Array, labels: jax.typing.ArrayLike) -> Scores:
+    """Return the scores [S] of ensembles of the last 1, 2, ..., S of S snapshots.
 
     Args:
       logits: of the snapshots [S, N, K], in order.
-      split: the N examples.
+      labels: [N].
 
     Returns:
-      Scores [S].
+      The scores.
     """
     count = len(logits)
     last = np.arange(1, count + 1)[:, None]
     inside = np.arange(count)[None] >= count - last
-    return mixtures(logits, inside / last, split)
+    return _mixtures(logits, inside / last, labels)
+
+
+def _mixtures(logits, weights, labels):
+    """Return the scores [E] of mixtures [E, M] of the same members [M, N, K]."""
+    return _scores(_score_mixtures(logits, weights, labels), (len(weights),))
 
 
 def _scores(pair: tuple[jax.Array, jax.Array], shape: tuple[int, ...]) -> Scores:
@@ -108,6 +107,6 @@ def _score_each(logits, labels):
 @jax.jit
 def _score_mixtures(logits, weights, labels):
     def one(row):
-        return _score(ensembles.average_probabilities(logits, row), labels)
+        return _score(averages.average_probabilities(logits, row), labels)
 
     return jax.lax.map(one, weights)
