@@ -307,16 +307,16 @@ def _cure_claims(config, found):
     ] + [
         sizes.mean(
             "L31",
-            "The correction cures it: in the first ten updates no parameter moves by "
-            "much more than the rate.",
+            "The correction cures the first steps: in ten updates no parameter moves "
+            "by much more than the rate in any of them.",
             "largest step of a parameter, rates",
             found.steps[ADAM]["largest"][:, :FIRST].max(axis=1),
             below=1.1,
         ),
         early.ratio(
             "L31.highest",
-            "The correction cures it: at the highest rate, the training loss after ten "
-            "updates is lower than without.",
+            "The correction cures the first steps: at the highest rate, the training "
+            "loss after ten updates is lower than without.",
             "training loss, Adam / almost Adam",
             (_early(fine[highest]), _early(found.trained[ALMOST][highest])),
             below=1,

@@ -263,7 +263,8 @@ def snapshot_claims(config: "Config", of: Trainings, name: str) -> list[report.C
         ),
         together.paired(
             f"L46.{name}.loss",
-            f"On {name}, the same snapshots have a lower test loss together.",
+            f"On {name}, the snapshots of one training with a cyclic rate have a lower "
+            "test loss together than one network after a training as long.",
             f"{NATS}, snapshots − one network",
             (cyclic.loss, one.loss),
             below=0,

@@ -155,8 +155,8 @@ def claims(config: "saddles.Config", found: Passes) -> list[report.Claim]:
         ),
         stops.share(
             "L04.rounding",
-            "It stops there for good, also where the axes of the saddle are turned "
-            "against the coordinates, so that rounding can push.",
+            "SGD stops at a saddle for good, even where its axes are turned against "
+            "the coordinates, so that rounding can push.",
             "share of descents",
             found.rounded >= config.steps,
             above=0.95,

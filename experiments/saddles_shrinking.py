@@ -120,15 +120,16 @@ def claims(config: "saddles.Config", found: Shrinking) -> list[report.Claim]:
         ),
         stops.ratio(
             "L24.tuned",
-            "So it is with the rate of each tuned to the pass.",
+            "With the rate of each tuned to the pass, too, AdaGrad needs more updates "
+            "than RMSProp to the minimum behind it.",
             "updates, AdaGrad / RMSProp",
             (found.settled["AdaGrad"], found.settled["RMSProp"]),
             above=1,
         ),
         stops.paired(
             "L24.turned",
-            "It needs no special pass: in passes turned at random, too, AdaGrad spends "
-            "more updates within a tenth of the saddle than RMSProp.",
+            "In passes turned at random, too, AdaGrad spends more updates within a "
+            "tenth of the saddle than RMSProp.",
             "updates, AdaGrad − RMSProp",
             (found.near_turned["AdaGrad"], found.near_turned["RMSProp"]),
             above=0,

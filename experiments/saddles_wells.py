@@ -128,7 +128,8 @@ def claims(config: "saddles.Config", found: Wells) -> list[report.Claim]:
         ),
         carries.paired(
             "L10.tuned",
-            "It does so more often than SGD, each at the best of as many rates.",
+            "Momentum gets out of local minima more often than SGD, each at the best "
+            "of as many rates.",
             "share of descents, momentum − SGD",
             (best["momentum"], best["SGD"]),
             above=0,

@@ -260,7 +260,8 @@ def scaling_claims(
         ),
         follows.share(
             "L56.ReLU",
-            "Behind a ReLU it does not: only where both terms have one sign.",
+            "Behind a ReLU, scaling by p gives the mean over the masks only where both "
+            "terms have one sign.",
             "share of random neurons for which it is exact",
             exact["ReLU"],
             below=0.99,
@@ -275,8 +276,8 @@ def scaling_claims(
         ),
         say.mean(
             "L56.rectified",
-            "What leaves the unit's ReLU does not: the rule is off by more than one "
-            "per cent.",
+            "What leaves the unit's ReLU does not: there the rule is off by more than "
+            "one per cent of the mean over all masks.",
             "mean error / mean value",
             dropout.rectified_error,
             above=0.01,
