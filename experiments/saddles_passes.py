@@ -134,16 +134,15 @@ def typical(values: np.ndarray, share: float) -> int:
 
 def claims(config: "saddles.Config", found: Passes) -> list[report.Claim]:
     """Decide what descents do at a saddle."""
+    return [*_near_claims(config, found), *_escape_claims(config, found)]
+
+
+def _near_claims(config, found):
     stops = report.Claims(source="lecture, 0:19:19", figure="escapes_by_offset")
     slow = report.Claims(source="lecture, 0:20:33", figure="gradients_on_passes")
-    tenfold = report.Claims(source="lecture, 0:20:33", figure="escapes_by_offset")
-    noise = report.Claims(source="lecture, 0:22:35", figure="escapes_by_noise")
-    carries = report.Claims(source="lecture, 0:24:34", figure="escapes_by_offset")
     beside = report.Claims(
         source="introduction to optimisation", figure="trajectories", kind="identity"
     )
-    down = passes.draw(config.draws, offset=1.0, angle=0.0).members[:, 1]
-    places = np.arange(len(OFFSETS))
     return [
         stops.share(
             "L04",
@@ -178,6 +177,24 @@ def claims(config: "saddles.Config", found: Passes) -> list[report.Claim]:
             (found.least, found.first),
             below=0.01,
         ),
+        beside.mean(
+            "D04.saddle",
+            "A saddle is not an extremum: a hundredth to one side the loss is higher, "
+            "to another lower.",
+            "the smaller of rise and drop",
+            found.beside,
+            above=0,
+        ),
+    ]
+
+
+def _escape_claims(config, found):
+    tenfold = report.Claims(source="lecture, 0:20:33", figure="escapes_by_offset")
+    noise = report.Claims(source="lecture, 0:22:35", figure="escapes_by_noise")
+    carries = report.Claims(source="lecture, 0:24:34", figure="escapes_by_offset")
+    down = passes.draw(config.draws, offset=1.0, angle=0.0).members[:, 1]
+    places = np.arange(len(OFFSETS))
+    return [
         tenfold.ratio(
             "L06.tenfold",
             "A start ten times nearer the ridge costs log 10 / log(1 + a m) more "
@@ -205,14 +222,6 @@ def claims(config: "saddles.Config", found: Passes) -> list[report.Claim]:
             "updates, momentum / SGD",
             (found.turned["momentum"], found.turned["SGD"]),
             below=1,
-        ),
-        beside.mean(
-            "D04.saddle",
-            "A saddle is not an extremum: a hundredth to one side the loss is higher, "
-            "to another lower.",
-            "the smaller of rise and drop",
-            found.beside,
-            above=0,
         ),
     ]
 

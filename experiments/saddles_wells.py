@@ -97,9 +97,6 @@ def claims(config: "saddles.Config", found: Wells) -> list[report.Claim]:
     """Decide what stops in a local minimum, and what leaves it."""
     stops = report.Claims(source="lecture, 0:18:45", figure="wells")
     carries = report.Claims(source="lecture, 0:24:34", figure="wells")
-    shakes = report.Claims(
-        source="introduction to gradient descent", figure="shaken_out"
-    )
     leaves = report.Claims(source="introduction to optimisation", figure="wells")
     counts = report.Claims(
         source="introduction to optimisation", figure="wells", kind="definition"
@@ -134,21 +131,6 @@ def claims(config: "saddles.Config", found: Wells) -> list[report.Claim]:
             (best["momentum"], best["SGD"]),
             above=0,
         ),
-        shakes.share(
-            "G03.batch",
-            "With exact gradients SGD stays in a local minimum.",
-            "share of descents that leave",
-            found.still,
-            below=0.05,
-        ),
-        shakes.share(
-            "G03",
-            f"Gradient noise of standard deviation {config.well_noise:g} shakes most "
-            "descents out of a local minimum, and they end lower.",
-            "share of descents",
-            found.loud,
-            above=0.5,
-        ),
         leaves.paired(
             "D05",
             "Momentum leaves local minima: at the same rate it ends lower than SGD.",
@@ -164,6 +146,28 @@ def claims(config: "saddles.Config", found: Wells) -> list[report.Claim]:
             found.remembered["momentum"] - found.remembered["SGD"],
             above=0.999,
             below=1.001,
+        ),
+        *_noise_claims(config, found),
+    ]
+
+
+def _noise_claims(config, found):
+    say = report.Claims(source="introduction to gradient descent", figure="shaken_out")
+    return [
+        say.share(
+            "G03.batch",
+            "With exact gradients SGD stays in a local minimum.",
+            "share of descents that leave",
+            found.still,
+            below=0.05,
+        ),
+        say.share(
+            "G03",
+            f"Gradient noise of standard deviation {config.well_noise:g} shakes most "
+            "descents out of a local minimum, and they end lower.",
+            "share of descents",
+            found.loud,
+            above=0.5,
         ),
     ]
 
