@@ -1,21 +1,6 @@
 """Settings that make every experiment run in seconds."""
 
-SMALL = {
-    "second_order": {
-        "seeds": (0, 1),
-        "draws": 2,
-        "starts": 2,
-        "steps": 6,
-        "widths": (1, 2),
-        "times": 1,
-        "width": 4,
-        "batch_size": 128,
-        "passes": 4,
-        "batch_passes": 2,
-        "rates": 2,
-        "first_order": ("momentum",),
-    },
-}
+SMALL = {}
 # Of up to a minute each, however small; the tests of their parts are quick, and the
 # README's first command runs sharp_vs_flat in full.
 COMPILES_LONG = {
