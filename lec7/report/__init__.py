@@ -34,7 +34,6 @@ from lec7.report.trajectories import (
     draw_trajectories,
     save_trajectories,
 )
-from lec7.report.verdicts import mean_claim, paired_claim, ratio_claim
 from lec7.report.vocabulary import Claims, effects
 
 __all__ = [
@@ -77,11 +76,8 @@ __all__ = [
     "format_spread",
     "geometric_interval",
     "holm",
-    "mean_claim",
     "mean_interval",
-    "paired_claim",
     "paired_p_value",
-    "ratio_claim",
     "read_claims",
     "save_animation",
     "save_figure",

@@ -1,9 +1,5 @@
 """The words in which an experiment states its claims.
 
-    say = report.Claims(source="lecture, 0:44:51", figure="four_curves")
-    say.ratio("L35.high", "A high rate ends with a higher training loss than the good
-        one.", "training loss, high / good rate", (high, good), above=1)
-
 Every form takes the id, the statement, the unit of the effect, and what was measured;
 then, by keyword, the claimed range. `verdicts` says how it is decided.
 """
@@ -29,6 +25,14 @@ class Claims:
       source: time in the lecture, equation or table of a paper.
       figure: name of the figure that shows them.
       kind: empirical, unless they follow from mathematics or from a convention.
+
+    Example:
+      >>> say = Claims(source="lecture, 0:32:05", figure="gap")
+      >>> pair = [0.51, 0.47, 0.55], [0.31, 0.33, 0.30]
+      >>> sharp = "The sharper minimum has the higher test loss."
+      >>> worse = say.paired("L20", sharp, "nats, sharp - flat", pair, above=0)
+      >>> worse.verdict, round(worse.effect, 3)
+      ('supported', 0.197)
     """
 
     source: str

@@ -4,6 +4,7 @@ import math
 
 import numpy as np
 import pytest
+from scipy import stats
 
 from lec7 import report
 
@@ -64,13 +65,10 @@ def test_a_value_that_is_unknown_leaves_a_claim_open(form, bad):
     assert claim.effect is None
 
 
-def test_a_ratio_of_what_is_not_positive_is_open():
-    assert decided("ratio", (A, B - 1), above=1).verdict == "inconclusive"
-
-
-def test_rows_that_are_not_pairs_are_refused():
+@pytest.mark.parametrize("form", ["paired", "ratio"])
+def test_rows_that_are_not_pairs_are_refused(form):
     with pytest.raises(ValueError, match=r"claim L00: a has shape \(4,\) and b \(3,\)"):
-        decided("paired", (A, B[:3]), above=0)
+        decided(form, (A, B[:3]), above=0.5)
 
 
 def test_a_share_has_the_interval_of_clopper_and_pearson():
@@ -106,3 +104,91 @@ def test_a_share_is_claimed_as_far_as_the_trials_bear_it(hits, above, verdict):
     assert claim.verdict == verdict
     assert claim.effect == np.mean(hits)
     assert claim.seeds == len(hits)
+
+
+def test_paired_is_the_paired_t_test():
+    rng = np.random.default_rng(3)
+    a, b = rng.normal(1, 0.1, 6), rng.normal(0.9, 0.1, 6)
+    claim = decided("paired", (a, b), above=0)
+    expected = stats.ttest_rel(a, b)
+    assert claim.effect == pytest.approx(np.mean(a - b))
+    assert claim.interval == pytest.approx(tuple(expected.confidence_interval(0.95)))
+    assert (claim.verdict == "supported") == (expected.pvalue < 0.05)
+    assert claim.seeds == 6
+
+
+def test_pairing_removes_what_a_seed_does_to_both_sides():
+    seed = np.array([0.0, 10.0, -5.0, 3.0])
+    b = seed + np.array([0.0, 0.1, 0.0, -0.1])
+    assert decided("paired", (seed + 1, b), above=0).verdict == "supported"
+
+
+def test_swapping_the_sides_turns_support_into_contradiction():
+    a, b = [1.0, 1.1, 1.3], [0.2, 0.1, 0.3]
+    assert decided("paired", (a, b), above=0).verdict == "supported"
+    assert decided("paired", (b, a), above=0).verdict == "contradicted"
+    assert decided("paired", (b, a), below=0).verdict == "supported"
+
+
+def test_ratio_gives_effect_and_interval_as_ratios():
+    a, b = np.array([205.0, 140.0, 260.0]), np.array([1.2, 0.5, 2.0])
+    claim = decided("ratio", (a, b), above=1)
+    logs = np.log(a / b)
+    half = stats.t.ppf(0.975, 2) * logs.std(ddof=1) / math.sqrt(3)
+    assert claim.effect == pytest.approx(np.exp(logs.mean()))
+    assert claim.interval == pytest.approx(
+        (np.exp(logs.mean() - half), np.exp(logs.mean() + half))
+    )
+    assert claim.verdict == "supported"
+
+
+def test_ratio_of_swapped_sides_is_the_reciprocal():
+    a, b = [3.0, 5.0, 2.0, 4.0], [1.0, 2.0, 1.5, 0.7]
+    claim = decided("ratio", (a, b), above=1)
+    swapped = decided("ratio", (b, a), below=1)
+    assert swapped.effect == pytest.approx(1 / claim.effect)
+    assert swapped.interval == pytest.approx(
+        (1 / claim.interval[1], 1 / claim.interval[0])
+    )
+    assert swapped.verdict == claim.verdict == "supported"
+
+
+def test_mean_meets_its_threshold():
+    values = [2.1, 1.9, 2.2]
+    for above, expected in ((1, "supported"), (2, "inconclusive"), (3, "contradicted")):
+        claim = decided("mean", values, above=above)
+        assert claim.verdict == expected
+        assert claim.effect == pytest.approx(np.mean(values))
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "effect"),
+    [
+        ([], [], None),
+        ([1.0], [0.5], 0.5),
+        ([1.0, np.nan], [0.5, 0.5], None),
+        ([np.inf, np.inf], [np.inf, 0.5], None),
+        ([1.0, 1.0, 1.0], [0.5, 0.5, 0.5], 0.5),
+    ],
+)
+def test_degenerate_pairs_are_inconclusive_and_have_no_interval(a, b, effect):
+    claim = decided("paired", (a, b), above=0)
+    assert (claim.verdict, claim.interval) == ("inconclusive", None)
+    assert claim.effect == effect
+    assert claim.seeds == len(a)
+
+
+@pytest.mark.parametrize("b", [[0.0, 1.0], [-1.0, 1.0], [np.nan, 1.0], [-1.0, -1.0]])
+def test_a_ratio_of_what_is_not_positive_is_inconclusive(b):
+    claim = decided("ratio", ([-1.0, 2.0], b), above=1)
+    assert (claim.verdict, claim.effect, claim.interval) == ("inconclusive", None, None)
+
+
+def test_false_claims_are_seldom_decided():
+    rng = np.random.default_rng(1)
+    count = 0
+    for _ in range(2000):
+        a, b = rng.normal(0, 1, (2, 5))
+        claim = decided("paired", (a, b), above=0)
+        count += claim.verdict != "inconclusive"
+    assert abs(count / 2000 - 0.05) < 4 * math.sqrt(0.05 * 0.95 / 2000)
