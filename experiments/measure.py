@@ -285,24 +285,23 @@ def _card_figure(config, found):
     cards = {"as it is": found.before}
     if found.after is not None:
         cards["rescaled"] = found.after
-    ends = {group: _ends(card) for group, card in cards.items()}
     names = {name: sharpness.TITLES[name] for name in found.before}
     same = [names[name] for name in names if found.before[name][0].invariant]
-    label = "value, in the unit of each measure"
-    return report.Drawing(
+    return report.Forest(
         "card",
-        lambda: report.draw_forest(
-            list(names.values()), ends, x_label=label, log=True, bold=same
-        ),
-        {"measures": list(names), **ends},
+        list(names.values()),
+        {group: list(_values(card).values()) for group, card in cards.items()},
+        "value, in the unit of each measure",
+        log=True,
+        bold=same,
+        ends=_ends,
         caption=f"Mean of every measure over {len(config.seeds)} keys, from the lowest "
         "to the highest. In bold what a rescaling of the layers leaves alone.",
     )
 
 
-def _ends(card):
-    values = np.array(list(_values(card).values()))
-    return np.stack([values.min(axis=1), values.mean(axis=1), values.max(axis=1)])
+def _ends(values):
+    return np.min(values), np.mean(values), np.max(values)
 
 
 def _settings(card):

@@ -22,7 +22,10 @@ _PIXELS = 1e6  # of a picture at most
 
 @dataclasses.dataclass(frozen=True)
 class Animation:
-    """A figure of paths that moves.
+    """A figure of paths that moves, except in print and where motion is unwanted.
+
+    All paths move at one pace: a picture a step where there are enough of them, and
+    else ever more steps a picture, as many as leave the beginning slow.
 
     Attributes:
       name: of the figure.
@@ -53,48 +56,8 @@ class Animation:
         return record
 
 
-def save_animation(
-    panels: trajectories.Panels,
-    folder: Path,
-    name: str,
-    *,
-    caption: str,
-    frames: int = 80,
-) -> figures.Figure:
-    """Write figures/NAME.gif, and the whole trajectories as `save_trajectories` does.
-
-    All paths move at one pace: a picture a step where there are enough of them, and
-    else ever more steps a picture, as many as leave the beginning slow. The page shows
-    the figure moving; it stands still in print and for a reader who has asked for less
-    motion. It goes where a figure goes: `Section(figures=[...])`.
-
-    Args:
-      panels: as for `draw_trajectories`.
-      folder: the run's folder.
-      name: as for `save_figure`.
-      caption: as for `save_figure`.
-      frames: pictures at most, in 2 ... 100.
-
-    Returns:
-      The record of what was written, with the path of the GIF.
-
-    Raises:
-      ValueError: if there are to be too few or too many pictures.
-    """
-    still = trajectories.Trajectories(name, panels, caption=caption)
-    return Animation(name, still, caption=caption, frames=frames).save(folder)
-
-
 def choose_steps(last: int, frames: int) -> np.ndarray:
-    """Choose the steps that are shown, the first and the last among them.
-
-    Args:
-      last: T, the last step.
-      frames: pictures at most.
-
-    Returns:
-      Ascending steps, all where there are enough pictures, and else near together at
-      first: about T (k / K)^2.
+    """Return ascending steps from 0 to `last`, close at first: about T (k / K)^2.
 
     Example:
       >>> choose_steps(4, 10).tolist(), choose_steps(100, 6).tolist()

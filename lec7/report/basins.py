@@ -30,7 +30,8 @@ class Basins:
         reached, and -1 where it is none of them.
       minima: name, a letter or a word -> point; at most six.
       caption: of the figure.
-      landscape: of one surface, whose contours are drawn over the basins.
+      landscape: of one surface, whose contours are drawn over the basins and whose
+        labels the axes get.
       saddles: points that are marked by crosses [S, 2].
       maxima: points that are marked by triangles [S, 2].
     """
@@ -45,15 +46,34 @@ class Basins:
     saddles: ArrayLike = ()
     maxima: ArrayLike = ()
 
-    def save(self, folder: Path) -> figures.Figure:
-        """Return the record of the figure, drawn and written with its numbers."""
-        drawn = draw_basins(
-            *self.axes, self.basins, minima=self.minima, landscape=self.landscape
-        )
-        for axes in drawn.axes:
+    @style.in_house_look
+    def draw(self) -> "Figure":
+        """Return the figure, not written anywhere.
+
+        At each minimum stand its name and the share of the start points that reach it.
+        """
+        reached = {rule: np.asarray(places) for rule, places in self.basins.items()}
+        _check(tuple(map(np.size, self.axes)), reached, len(self.minima))
+        figure, axes = style.tiles(len(reached), size=4.8)
+        for panel, (rule, places) in zip(axes, reached.items(), strict=True):
+            _draw_places(panel, *self.axes, places)
+            panel.set_title(rule)
+            if self.landscape:
+                _draw_lines(panel, self.landscape)
+            for place, (name, point) in enumerate(self.minima.items()):
+                share = np.mean(places == place)
+                _draw_minimum(panel, point, f"{name}\n{share:.0%}", _COLOURS[place])
             for marker, points in (("X", self.saddles), ("^", self.maxima)):
                 for point in np.reshape(points, (-1, 2)):
-                    axes.plot(*point, marker, **_MARK)
+                    panel.plot(*point, marker, **_MARK)
+            panel.set_box_aspect(1)
+            panel.grid(visible=False)
+            panel.label_outer()
+        _draw_legend(figure, self.minima)
+        return figure
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Return the record of the figure, drawn and written with its numbers."""
         numbers = {
             **dict(zip(("x", "y"), self.axes, strict=True)),
             **self.basins,
@@ -61,56 +81,8 @@ class Basins:
             "maxima": self.maxima,
         }
         return figures.save_figure(
-            drawn, folder, self.name, data=numbers, caption=self.caption
+            self.draw(), folder, self.name, data=numbers, caption=self.caption
         )
-
-
-@style.in_house_look
-def draw_basins(
-    x: ArrayLike,
-    y: ArrayLike,
-    basins: Mapping[str, ArrayLike],
-    *,
-    minima: Mapping[str, tuple[float, float]],
-    landscape: landscapes.Landscape | None = None,
-) -> "Figure":
-    """Draw for each rule which minimum is reached from where, side by side.
-
-    At each minimum stand its name and the share of the start points that reach it.
-
-    Args:
-      x: [A] first coordinates of the start points, even.
-      y: [B] second coordinates, even.
-      basins: name of a rule -> [A, B] integers, the place in `minima` of what is
-        reached from (x, y), and -1 where it is none of them.
-      minima: name, a letter or a word -> point; at most six, as many as colours can be
-        told apart.
-      landscape: of one surface, whose contours are drawn over the basins and whose
-        labels the axes get.
-
-    Returns:
-      The figure, one panel a rule.
-
-    Raises:
-      ValueError: if there are too many minima, a basin does not lie on the grid, or an
-        integer is the place of no minimum.
-    """
-    reached = {rule: np.asarray(places) for rule, places in basins.items()}
-    _check((np.size(x), np.size(y)), reached, len(minima))
-    figure, axes = style.tiles(len(reached), size=4.8)
-    for panel, (rule, places) in zip(axes, reached.items(), strict=True):
-        _draw_places(panel, x, y, places)
-        panel.set_title(rule)
-        if landscape:
-            _draw_lines(panel, landscape)
-        for place, (name, point) in enumerate(minima.items()):
-            share = np.mean(places == place)
-            _draw_minimum(panel, point, f"{name}\n{share:.0%}", _COLOURS[place])
-        panel.set_box_aspect(1)
-        panel.grid(visible=False)
-        panel.label_outer()
-    _draw_legend(figure, minima)
-    return figure
 
 
 def _check(
@@ -119,7 +91,8 @@ def _check(
     """Refuse what cannot be drawn.
 
     Raises:
-      ValueError: as `draw_basins` says.
+      ValueError: there are too many minima, a basin does not lie on the grid, or an
+        integer is the place of no minimum.
     """
     if count > len(_COLOURS):
         raise ValueError(

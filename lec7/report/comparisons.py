@@ -27,6 +27,7 @@ class Paired:
     Attributes:
       name: of the figure.
       measures: title with unit -> a row of values, one a seed, for each group [G][M].
+        What is not finite, or has no logarithm on a logarithmic axis, is left out.
       groups: names of the G groups.
       caption: of the figure; what its marks are is added.
       x_label: what the names are, where they do not say so themselves.
@@ -41,14 +42,26 @@ class Paired:
     x_label: str = ""
     log: bool = False
 
+    @style.in_house_look
+    def draw(self) -> "Figure":
+        """Return the figure, not written anywhere."""
+        rows = math.ceil(len(self.measures) / _MOST_COLUMNS)
+        columns = math.ceil(len(self.measures) / rows)
+        figure, axes = style.panels(rows, columns, width=3.4, height=4.2)
+        figure.get_layout_engine().set(h_pad=0.15)
+        for panel, (title, values) in zip(axes, self.measures.items(), strict=False):
+            panel.set_title(textwrap.fill(title, 18), fontsize=15)
+            panel.set_xlabel(self.x_label)
+            _draw_panel(panel, np.asarray(values, np.float64), self.groups, self.log)
+        for empty in axes[len(self.measures) :]:
+            empty.set_axis_off()
+        return figure
+
     def save(self, folder: Path) -> figures.Figure:
         """Return the record of the figure, drawn and written with its numbers."""
-        drawn = draw_paired(
-            self.measures, groups=self.groups, x_label=self.x_label, log=self.log
-        )
         means = "geometric means" if self.log else "means"
         return figures.save_figure(
-            drawn,
+            self.draw(),
             folder,
             self.name,
             data=self.measures,
@@ -57,39 +70,6 @@ class Paired:
                 f"of one seed. Diamonds are {means} with their 95 % interval."
             ),
         )
-
-
-@style.in_house_look
-def draw_paired(
-    measures: Mapping[str, ArrayLike],
-    *,
-    groups: Sequence[str],
-    x_label: str = "",
-    log: bool = False,
-) -> "Figure":
-    """Draw every seed of each group, joined across groups, with mean and interval.
-
-    Args:
-      measures: title with unit -> [G, M], one row a group and one column a seed. What
-        is not finite, or has no logarithm on a logarithmic axis, is left out.
-      groups: names of the G groups.
-      x_label: what the names are, where they do not say so themselves.
-      log: whether values are spaced by their logarithm; the mean is then geometric.
-
-    Returns:
-      The figure, one panel a measure; bars are 95 % Student-t intervals over seeds.
-    """
-    rows = math.ceil(len(measures) / _MOST_COLUMNS)
-    columns = math.ceil(len(measures) / rows)
-    figure, axes = style.panels(rows, columns, width=3.4, height=4.2)
-    figure.get_layout_engine().set(h_pad=0.15)
-    for panel, (title, values) in zip(axes, measures.items(), strict=False):
-        panel.set_title(textwrap.fill(title, 18), fontsize=15)
-        panel.set_xlabel(x_label)
-        _draw_panel(panel, np.asarray(values, dtype=np.float64), groups, log)
-    for empty in axes[len(measures) :]:
-        empty.set_axis_off()
-    return figure
 
 
 def _draw_panel(

@@ -27,7 +27,8 @@ class Curves:
 
     Attributes:
       name: of the figure.
-      curves: label -> (x [T], y [M, T] or [T]).
+      curves: label -> (x [T], y [M, T] or [T]). What is not finite, or has no logarithm
+        on a logarithmic axis, is left out.
       labels: of x and of y, with their units.
       caption: of the figure; what a band is, and what the ceiling does, is added.
       log: the axes that are spaced by their logarithm, of "x", "y" and "xy".
@@ -63,24 +64,36 @@ class Curves:
             parts.append(self.band)
         return " ".join(parts)
 
+    @style.in_house_look
+    def draw(self) -> "Figure":
+        """Return the figure, not written anywhere."""
+        figure, (axes,) = style.panels()
+        axes.set(
+            xlabel=self.labels[0],
+            ylabel=self.labels[1],
+            xscale="log" if "x" in self.log else "linear",
+            yscale="log" if "y" in self.log else "linear",
+        )
+        looks = itertools.product(_LINES, style.PALETTE)
+        curves, levels = self.curves.items(), (self.levels or {}).items()
+        for (line, colour), (name, (x, y)) in zip(looks, curves, strict=False):
+            look = {"colour": colour, "line": line, "label": name}
+            _draw_population(axes, x, self._shown(y), **look)
+        for line, (name, y) in zip(_LINES[1:], levels, strict=False):
+            axes.axhline(y, color=style.INK, linewidth=1.8, linestyle=line, label=name)
+        _finish(axes, self.marks or {})
+        figure.legend(loc="outside upper left", ncols=3)
+        return figure
+
     def save(self, folder: Path) -> figures.Figure:
         """Return the record of the figure, drawn and written with its numbers."""
-        drawn = draw_curves(
-            {label: (x, self._shown(y)) for label, (x, y) in self.curves.items()},
-            x_label=self.labels[0],
-            y_label=self.labels[1],
-            log_x="x" in self.log,
-            log_y="y" in self.log,
-            marks=self.marks,
-            levels=self.levels,
-        )
         data = {
             f"{label}, {part}": values
             for label, pair in self.curves.items()
             for part, values in zip(self.labels, pair, strict=True)
         }
         return figures.save_figure(
-            drawn, folder, self.name, data=data, caption=self.note
+            self.draw(), folder, self.name, data=data, caption=self.note
         )
 
     def _shown(self, y: ArrayLike) -> ArrayLike:
@@ -89,14 +102,19 @@ class Curves:
 
 @dataclasses.dataclass(frozen=True)
 class Interpolation:
-    """A figure of loss and accuracy on the line through two solutions.
+    """A figure of loss and accuracy on the line (1 - t) a + t b through two solutions.
 
     Attributes:
       name: of the figure.
       positions: t [T]; 0 is the first solution and 1 the second.
-      splits: split, such as "train" -> `loss` in nats and `accuracy`, each [M, T].
+      splits: split, such as "train" -> `loss` in nats and `accuracy`, a fraction, each
+        [M, T] or [T]; the first as a full line and the next ones broken.
       ends: names of the two solutions.
       caption: of the figure; what a band is is added.
+
+    References:
+      Goodfellow et al. 2015, arXiv:1412.6544; Keskar et al. 2017, arXiv:1609.04836,
+      figure 3.
     """
 
     name: str
@@ -106,129 +124,50 @@ class Interpolation:
     _: dataclasses.KW_ONLY
     caption: str
 
+    @style.in_house_look
+    def draw(self) -> "Figure":
+        """Return the figure, not written anywhere."""
+        from matplotlib.ticker import PercentFormatter
+
+        first, second = self.ends
+        figure, (left,) = style.panels()
+        left.set(
+            xlabel=f"position t on the line from {first} (0) to {second} (1)",
+            ylabel="loss (nats)",
+            yscale="log",
+        )
+        right = left.twinx()
+        right.grid(visible=False)
+        right.spines["right"].set_visible(True)
+        right.set_ylabel("accuracy (%)")
+        right.yaxis.set_major_formatter(PercentFormatter(1.0))
+        for axes, colour, what in (
+            (left, style.BLUE, "loss"),
+            (right, style.VERMILLION, "accuracy"),
+        ):
+            for line, (split, values) in zip(_LINES, self.splits.items(), strict=False):
+                look = {"colour": colour, "line": line, "label": f"{split} {what}"}
+                _draw_population(axes, self.positions, values[what], **look)
+            axes.tick_params(axis="y", colors=colour)
+            axes.yaxis.label.set_color(colour)
+        _finish(left, {first: 0.0, second: 1.0})
+        figure.legend(loc="outside upper left", ncols=4)
+        return figure
+
     def save(self, folder: Path) -> figures.Figure:
         """Return the record of the figure, drawn and written with its numbers."""
-        loss, accuracy = (
-            {split: values[what] for split, values in self.splits.items()}
-            for what in ("loss", "accuracy")
-        )
         data = {
             f"{split} {what}": values
             for split, of in self.splits.items()
             for what, values in of.items()
         }
         return figures.save_figure(
-            draw_interpolation(self.positions, loss, accuracy, ends=self.ends),
+            self.draw(),
             folder,
             self.name,
             data={"positions": self.positions, **data},
             caption=f"{self.caption}: {BAND[0].lower()}{BAND[1:]}",
         )
-
-
-@style.in_house_look
-def draw_curves(
-    groups: Mapping[str, tuple[ArrayLike, ArrayLike]],
-    *,
-    x_label: str,
-    y_label: str,
-    log_x: bool = False,
-    log_y: bool = False,
-    marks: Mapping[str, float] | None = None,
-    levels: Mapping[str, float] | None = None,
-) -> "Figure":
-    """Draw each group's median over its members, in a band from lowest to highest.
-
-    It serves training curves, whose groups may have steps of their own, and
-    one-dimensional slices through minima.
-
-    Args:
-      groups: name -> (x [T], y [M, T] or [T]). What is not finite, or has no logarithm
-        on a logarithmic axis, is left out.
-      x_label: with its unit.
-      y_label: with its unit.
-      log_x: whether x is spaced by its logarithm.
-      log_y: whether y is spaced by its logarithm.
-      marks: label -> x of vertical lines.
-      levels: label -> y of horizontal lines, such as a limit.
-
-    Returns:
-      The figure.
-    """
-    figure, (axes,) = style.panels()
-    axes.set(
-        xlabel=x_label,
-        ylabel=y_label,
-        xscale="log" if log_x else "linear",
-        yscale="log" if log_y else "linear",
-    )
-    looks = itertools.product(_LINES, style.PALETTE)
-    for (line, colour), (name, (x, y)) in zip(looks, groups.items(), strict=False):
-        _draw_population(axes, x, y, colour=colour, line=line, label=name)
-    for line, (name, y) in zip(_LINES[1:], (levels or {}).items(), strict=False):
-        axes.axhline(y, color=style.INK, linewidth=1.8, linestyle=line, label=name)
-    _finish(axes, marks or {})
-    figure.legend(loc="outside upper left", ncols=3)
-    return figure
-
-
-@style.in_house_look
-def draw_interpolation(
-    positions: ArrayLike,
-    losses: Mapping[str, ArrayLike],
-    accuracies: Mapping[str, ArrayLike],
-    *,
-    ends: Sequence[str],
-    log_loss: bool = True,
-) -> "Figure":
-    """Draw loss and accuracy on the line (1 - t) a + t b through two solutions.
-
-    Args:
-      positions: t [T]; 0 is a and 1 is b.
-      losses: split, such as "train" -> [M, T] or [T], in nats.
-      accuracies: the same splits -> [M, T] or [T], as fractions.
-      ends: names of a and b.
-      log_loss: whether the loss is spaced by its logarithm.
-
-    Returns:
-      The figure: loss on the left axis, accuracy on the right one, the first split as
-      a full line and the next ones broken.
-
-    References:
-      Goodfellow et al. 2015, arXiv:1412.6544; Keskar et al. 2017, arXiv:1609.04836,
-      figure 3.
-    """
-    from matplotlib.ticker import PercentFormatter
-
-    figure, (left,) = style.panels()
-    left.set(
-        xlabel=f"position t on the line from {ends[0]} (0) to {ends[1]} (1)",
-        ylabel="loss (nats)",
-        yscale="log" if log_loss else "linear",
-    )
-    right = left.twinx()
-    right.grid(visible=False)
-    right.spines["right"].set_visible(True)
-    right.set_ylabel("accuracy (%)")
-    right.yaxis.set_major_formatter(PercentFormatter(1.0))
-    for axes, colour, quantity, curves in (
-        (left, style.BLUE, "loss", losses),
-        (right, style.VERMILLION, "accuracy", accuracies),
-    ):
-        for line, (split, y) in zip(_LINES, curves.items(), strict=False):
-            _draw_population(
-                axes,
-                positions,
-                y,
-                colour=colour,
-                line=line,
-                label=f"{split} {quantity}",
-            )
-        axes.tick_params(axis="y", colors=colour)
-        axes.yaxis.label.set_color(colour)
-    _finish(left, {ends[0]: 0.0, ends[1]: 1.0})
-    figure.legend(loc="outside upper left", ncols=4)
-    return figure
 
 
 def _draw_population(

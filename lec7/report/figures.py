@@ -99,17 +99,9 @@ def save_figure(
     data: Mapping[str, ArrayLike],
     caption: str,
 ) -> Figure:
-    """Write figures/NAME.png, .svg and .npz; equal input gives equal bytes.
+    """Return the record of figures/NAME.png, .svg and .npz, which are written.
 
-    Args:
-      figure: as drawn, or its pictures.
-      folder: the run's folder.
-      name: letters, digits, "-" and "_".
-      data: the arrays the figure was drawn from, by name.
-      caption: as in `Figure`.
-
-    Returns:
-      The record of what was written.
+    Equal input gives equal bytes.
 
     Raises:
       ValueError: if the name could not be a file's, or data holds what is no array of

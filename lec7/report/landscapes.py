@@ -64,12 +64,15 @@ class Landscape:
 
 @dataclasses.dataclass(frozen=True)
 class Contours:
-    """A figure of loss surfaces from above.
+    """A figure of loss surfaces from above, with a cross at the minimum of each.
 
     Attributes:
       name: of the figure.
       landscape: one surface a group.
       caption: of the figure.
+
+    References:
+      Li et al. 2018, arXiv:1712.09913, section 4.
     """
 
     name: str
@@ -77,10 +80,37 @@ class Contours:
     _: dataclasses.KW_ONLY
     caption: str
 
+    @style.in_house_look
+    def draw(self) -> "Figure":
+        """Return the figure, not written anywhere."""
+        from matplotlib.patheffects import withStroke
+
+        shown = self.landscape
+        levels = np.log10(loss_levels(shown))
+        figure, axes = style.panels(1, len(shown.losses), width=5.6, height=5.2)
+        figure.set_layout_engine("compressed", w_pad=0.12)
+        for panel, (name, loss) in zip(axes, shown.losses.items(), strict=True):
+            heights = np.ma.masked_invalid(log_loss(loss)).T
+            grid = (shown.x, shown.y, heights)
+            filled = panel.contourf(*grid, levels, cmap=style.COLOUR_MAP)
+            lines = panel.contour(
+                *grid, levels, colors="white", linestyles="solid", linewidths=0.8
+            )
+            for text in panel.clabel(lines, levels[::2], fmt=label, fontsize=12):
+                text.set_path_effects([withStroke(linewidth=2.5, foreground=style.INK)])
+            panel.plot(0, 0, "+", color="white", markersize=14, markeredgewidth=2)
+            panel.set(title=name, xlabel=shown.x_label, ylabel=shown.y_label)
+            panel.set_box_aspect(1)
+            panel.grid(visible=False)
+            panel.label_outer()
+        bar = figure.colorbar(filled, ax=axes, label=shown.loss_label, format=label)
+        bar.set_ticks(levels)
+        return figure
+
     def save(self, folder: Path) -> figures.Figure:
         """Return the record of the figure, drawn and written with its numbers."""
         return figures.save_figure(
-            draw_contours(self.landscape),
+            self.draw(),
             folder,
             self.name,
             data=numbers(self.landscape),
@@ -95,30 +125,17 @@ def numbers(landscape: Landscape) -> dict[str, ArrayLike]:
 
 
 def log_loss(loss: ArrayLike) -> np.ndarray:
-    """Take the decimal logarithm of losses.
-
-    Args:
-      loss: of any shape.
-
-    Returns:
-      An array of that shape, NaN where a loss is not positive and finite.
-    """
+    """Return decimal logarithms, NaN where a loss is not positive and finite."""
     loss = np.asarray(loss, dtype=np.float64)
     known = np.isfinite(loss) & (loss > 0)
     return np.log10(loss, where=known, out=np.full(loss.shape, np.nan))
 
 
 def loss_levels(landscape: Landscape) -> np.ndarray:
-    """Choose the losses at which all surfaces of a landscape have their contours.
+    """Return ascending levels, which enclose every loss, for the contours of surfaces.
 
     Levels are round numbers, nearly even in the logarithm, since a minimum is a matter
     of decades; even themselves where the losses hardly differ.
-
-    Args:
-      landscape: the surfaces.
-
-    Returns:
-      Ascending levels, the first and last of which enclose every loss.
 
     Example:
       >>> bowl = Landscape(x=[0, 1], y=[0, 1], losses={"bowl": [[1.1, 2.5], [4, 90]]})
@@ -142,84 +159,6 @@ def loss_levels(landscape: Landscape) -> np.ndarray:
     return levels[first : max(last, first + 1) + 1]
 
 
-@style.in_house_look
-def draw_contours(landscape: Landscape) -> "Figure":
-    """Draw loss surfaces from above, side by side, a cross at the minimum of each.
-
-    Args:
-      landscape: one surface a group.
-
-    Returns:
-      The figure, one panel a group.
-
-    References:
-      Li et al. 2018, arXiv:1712.09913, section 4.
-    """
-    from matplotlib.patheffects import withStroke
-
-    levels = np.log10(loss_levels(landscape))
-    figure, axes = style.panels(1, len(landscape.losses), width=5.6, height=5.2)
-    figure.set_layout_engine("compressed", w_pad=0.12)
-    for panel, (name, loss) in zip(axes, landscape.losses.items(), strict=True):
-        heights = np.ma.masked_invalid(log_loss(loss)).T
-        grid = (landscape.x, landscape.y, heights)
-        filled = panel.contourf(*grid, levels, cmap=style.COLOUR_MAP)
-        lines = panel.contour(
-            *grid, levels, colors="white", linestyles="solid", linewidths=0.8
-        )
-        for text in panel.clabel(lines, levels[::2], fmt=_label, fontsize=12):
-            text.set_path_effects([withStroke(linewidth=2.5, foreground=style.INK)])
-        panel.plot(0, 0, "+", color="white", markersize=14, markeredgewidth=2)
-        panel.set(title=name, xlabel=landscape.x_label, ylabel=landscape.y_label)
-        panel.set_box_aspect(1)
-        panel.grid(visible=False)
-        panel.label_outer()
-    bar = figure.colorbar(filled, ax=axes, label=landscape.loss_label, format=_label)
-    bar.set_ticks(levels)
-    return figure
-
-
-@style.in_house_look
-def draw_relief(landscape: Landscape) -> "Figure":
-    """Draw loss surfaces in perspective, side by side, the height on a log scale.
-
-    Args:
-      landscape: one surface a group.
-
-    Returns:
-      The figure, one panel a group.
-    """
-    from matplotlib.figure import Figure
-
-    levels = np.log10(loss_levels(landscape))
-    columns = len(landscape.losses)
-    figure = Figure(figsize=(6.4 * columns, 5.2), layout="none")
-    figure.subplots_adjust(left=0, right=1, bottom=0.08, top=1, wspace=0)
-    x, y = np.meshgrid(landscape.x, landscape.y, indexing="ij")
-    for place, (name, loss) in enumerate(landscape.losses.items(), start=1):
-        axes = figure.add_subplot(1, columns, place, projection="3d")
-        axes.set_box_aspect((1, 1, 0.75), zoom=0.85)
-        axes.plot_surface(
-            *(x, y, log_loss(loss)),
-            cmap=style.COLOUR_MAP,
-            vmin=levels[0],
-            vmax=levels[-1],
-            rcount=60,
-            ccount=60,
-        )
-        axes.set_title(name, y=0.94)
-        axes.set(zlim=(levels[0], levels[-1]))
-        axes.set_xlabel(landscape.x_label, fontsize=13, labelpad=8)
-        axes.set_ylabel(landscape.y_label, fontsize=13, labelpad=10)
-        axes.set_zlabel(landscape.loss_label, fontsize=13, labelpad=16)
-        axes.tick_params(axis="z", pad=7)
-        axes.set_zticks(levels[::2], [_label(level) for level in levels[::2]])
-        axes.tick_params(labelsize=12)
-        axes.locator_params(axis="x", nbins=4)
-        axes.locator_params(axis="y", nbins=4)
-    return figure
-
-
-def _label(level: float, _: int = 0) -> str:
+def label(level: float, _: int = 0) -> str:
     """Return the loss of which the level is the logarithm."""
     return formats.format_tick(10**level)

@@ -61,54 +61,27 @@ class Plane:
 
 
 def points_of(path: Any) -> np.ndarray:
-    """Return the points of a path.
-
-    Args:
-      path: as in `Plane`.
-
-    Returns:
-      An array [T + 1, 2] or [N, T + 1, 2].
-    """
+    """Return the points of a path, [T + 1, 2] or [N, T + 1, 2]."""
     return np.asarray(getattr(path, "points", path), dtype=np.float64)
 
 
 def last_step(shown: Plane) -> int:
-    """Return T of the longest path.
-
-    Args:
-      shown: the paths.
-
-    Returns:
-      The number of steps.
-    """
+    """Return T of the longest path."""
     return max(_steps(points_of(path)) for path in shown.paths.values())
 
 
 def corners(landscape: landscapes.Landscape) -> tuple[np.ndarray, np.ndarray]:
-    """Return the lower left and the upper right corner of a plane.
-
-    Args:
-      landscape: on it.
-
-    Returns:
-      Two points [2].
-    """
+    """Return the lower left and the upper right corner of a plane, two points [2]."""
     ends = [(np.min(axis), np.max(axis)) for axis in (landscape.x, landscape.y)]
     low, high = np.array(ends, dtype=np.float64).T
     return low, high
 
 
 def in_sight(shown: Plane) -> dict[str, list[np.ndarray]]:
-    """Cut paths where they are lost.
+    """Return rule -> N arrays of points [up to T + 1, 2], cut where a path is lost.
 
     A point is lost that is not finite, or further off the plane than the plane is wide.
     The step that leads to the first such point is kept, shortened to two widths.
-
-    Args:
-      shown: the paths.
-
-    Returns:
-      Name of a rule -> N arrays of points, each [up to T + 1, 2].
 
     Example:
       >>> bowl = landscapes.Landscape(x=[0, 1], y=[0, 1], losses={"": [[1, 2], [2, 3]]})

@@ -30,6 +30,10 @@ _GLYPHS = {"o": "●", "s": "■", "^": "▲", "D": "◆", "v": "▼", "P": "✚
 class Replay:
     """A figure of paths that the page replays step by step.
 
+    Of several starts of a rule the first is replayed. An address that ends in
+    `#surface=TITLE&step=20&rules=SGD,Adam` opens the page in that state; each of the
+    three may be left out.
+
     Attributes:
       name: of the figure.
       still: the same paths standing still, with their losses and state.
@@ -54,59 +58,16 @@ class Replay:
         return dataclasses.replace(figure, player="replay", scenes=scenes)
 
 
-def save_replay(
-    panels: trajectories.Panels,
-    folder: Path,
-    name: str,
-    *,
-    caption: str,
-    arrows: Collection[str] = ("velocity", "first moment"),
-    points: Collection[str] = ("average",),
-) -> figures.Figure:
-    """Write the still trajectories, and compose what the page replays.
-
-    Of several starts of a rule the first
-    is replayed. An address that ends in `#surface=TITLE&step=20&rules=SGD,Adam` opens
-    the page in that state; each of the three may be left out.
-
-    Args:
-      panels: title of a surface -> paths over it, with their losses and state.
-      folder: the run's folder.
-      name: as for `save_figure`.
-      caption: as for `save_figure`.
-      arrows: names of state that has a direction.
-      points: names of state that is a place. What is neither has a size alone.
-
-    Returns:
-      The record that a section of the page takes.
-
-    Raises:
-      ValueError: if a path has no losses, or losses or state are not of its length.
-    """
-    scenes = compose_scenes(panels, arrows=arrows, points=points)
-    figure = trajectories.save_trajectories(panels, folder, name, caption=caption)
-    return dataclasses.replace(figure, player="replay", scenes=scenes)
-
-
 def compose_scenes(
     panels: trajectories.Panels,
     *,
     arrows: Collection[str] = ("velocity", "first moment"),
     points: Collection[str] = ("average",),
 ) -> str:
-    """Describe trajectories to the player.
+    """Return one scene a surface as JSON, in which what is not finite is null.
 
-    Args:
-      panels: as for `save_replay`.
-      arrows: as for `save_replay`.
-      points: as for `save_replay`.
-
-    Returns:
-      One scene a surface, as JSON. Numbers are rounded, of many steps some are left
-      out, paths end where they are lost, and what is not finite is null.
-
-    Raises:
-      ValueError: if a path has no losses, or losses or state are not of its length.
+    Numbers are rounded, of many steps some are left out, and paths end where they are
+    lost.
     """
     looks = trajectories.assign_looks(panels)
     kinds = dict.fromkeys(arrows, "arrow") | dict.fromkeys(points, "point")
@@ -122,11 +83,7 @@ def compose_scenes(
 
 
 def scripts() -> list[Element]:
-    """Make the script that lets every `.replay` of a page run.
-
-    Returns:
-      What is to stand at the end of the page.
-    """
+    """Return the script, for the end of a page, that lets every `.replay` run."""
     code = markup.asset("canvas.js") + markup.asset("player.js")
     return [markup.script(code, kind="module")]
 
@@ -225,7 +182,7 @@ def _first(
     """Return the values along the first path of a rule.
 
     Raises:
-      ValueError: as `save_replay` says.
+      ValueError: a path has no losses, or losses or state are not of its length.
     """
     if values is None:
         raise ValueError(f"the path of {name!r} has no {key}, which a replay shows")

@@ -40,18 +40,9 @@ class Scatter:
     caption: str
     log: bool = False
 
-    def save(self, folder: Path) -> figures.Figure:
-        """Return the figure, drawn and written with its numbers."""
-        return figures.save_figure(
-            self._draw(),
-            folder,
-            self.name,
-            data={self.y_label: self.y, **self.panels},
-            caption=self.caption,
-        )
-
     @style.in_house_look
-    def _draw(self) -> "Figure":
+    def draw(self) -> "Figure":
+        """Return the figure, not written anywhere."""
         rows = math.ceil(len(self.panels) / _COLUMNS)
         figure, axes = style.panels(rows, _COLUMNS, width=4.4, height=3.6)
         for panel, (title, x) in zip(axes, self.panels.items(), strict=False):
@@ -77,3 +68,13 @@ class Scatter:
         handles, labels = axes[0].get_legend_handles_labels()
         figure.legend(handles, labels, loc="outside upper left", ncols=len(labels))
         return figure
+
+    def save(self, folder: Path) -> figures.Figure:
+        """Return the record of the figure, drawn and written with its numbers."""
+        return figures.save_figure(
+            self.draw(),
+            folder,
+            self.name,
+            data={self.y_label: self.y, **self.panels},
+            caption=self.caption,
+        )

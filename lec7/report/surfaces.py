@@ -4,12 +4,16 @@ import dataclasses
 import html
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 from xml.etree.ElementTree import Element
 
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lec7.report import figures, formats, landscapes, markup
+from lec7.report import figures, formats, landscapes, markup, style
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
 
 # Draws the scenes in place of their still picture; the one under the pointer leads.
 _EYE = {"x": 1.0, "y": -1.75, "z": 1.1}
@@ -30,47 +34,55 @@ class Surface:
     _: dataclasses.KW_ONLY
     caption: str
 
+    @style.in_house_look
+    def draw(self) -> "Figure":
+        """Return the still relief, its height on a log scale, not written anywhere."""
+        from matplotlib.figure import Figure
+
+        shown = self.landscape
+        levels = np.log10(landscapes.loss_levels(shown))
+        columns = len(shown.losses)
+        figure = Figure(figsize=(6.4 * columns, 5.2), layout="none")
+        figure.subplots_adjust(left=0, right=1, bottom=0.08, top=1, wspace=0)
+        x, y = np.meshgrid(shown.x, shown.y, indexing="ij")
+        for place, (name, loss) in enumerate(shown.losses.items(), start=1):
+            axes = figure.add_subplot(1, columns, place, projection="3d")
+            axes.set_box_aspect((1, 1, 0.75), zoom=0.85)
+            axes.plot_surface(
+                *(x, y, landscapes.log_loss(loss)),
+                cmap=style.COLOUR_MAP,
+                vmin=levels[0],
+                vmax=levels[-1],
+                rcount=60,
+                ccount=60,
+            )
+            axes.set_title(name, y=0.94)
+            axes.set(zlim=(levels[0], levels[-1]))
+            axes.set_xlabel(shown.x_label, fontsize=13, labelpad=8)
+            axes.set_ylabel(shown.y_label, fontsize=13, labelpad=10)
+            axes.set_zlabel(shown.loss_label, fontsize=13, labelpad=16)
+            axes.tick_params(axis="z", pad=7)
+            axes.set_zticks(levels[::2], [*map(landscapes.label, levels[::2])])
+            axes.tick_params(labelsize=12)
+            axes.locator_params(axis="x", nbins=4)
+            axes.locator_params(axis="y", nbins=4)
+        return figure
+
     def save(self, folder: Path) -> figures.Figure:
         """Return the record of the still relief, with the scenes that turn."""
-        return save_surface(self.landscape, folder, self.name, caption=self.caption)
-
-
-def save_surface(
-    landscape: landscapes.Landscape, folder: Path, name: str, *, caption: str
-) -> figures.Figure:
-    """Write the still relief with its numbers, and compose the scenes that turn.
-
-    Args:
-      landscape: one surface a group.
-      folder: the run's folder.
-      name: as for `save_figure`.
-      caption: as for `save_figure`.
-
-    Returns:
-      The record that a section of the page takes.
-    """
-    losses = {f"loss, {group}": loss for group, loss in landscape.losses.items()}
-    figure = figures.save_figure(
-        landscapes.draw_relief(landscape),
-        folder,
-        name,
-        data={"x": landscape.x, "y": landscape.y, **losses},
-        caption=caption,
-    )
-    return dataclasses.replace(
-        figure, player="surface", scenes=compose_scenes(landscape)
-    )
+        record = figures.save_figure(
+            self.draw(),
+            folder,
+            self.name,
+            data=landscapes.numbers(self.landscape),
+            caption=self.caption,
+        )
+        scenes = compose_scenes(self.landscape)
+        return dataclasses.replace(record, player="surface", scenes=scenes)
 
 
 def compose_scenes(landscape: landscapes.Landscape) -> str:
-    """Describe a landscape to plotly, all groups on one scale of height and colour.
-
-    Args:
-      landscape: one surface a group.
-
-    Returns:
-      A list of `{title, trace, axes}`, one a group, as JSON; an unknown loss is null.
-    """
+    """Return [{title, trace, axes}] for plotly as JSON, all groups on one scale."""
     levels = np.log10(landscapes.loss_levels(landscape)).tolist()
     common = {
         "type": "surface",
@@ -102,11 +114,7 @@ def compose_scenes(landscape: landscapes.Landscape) -> str:
 
 
 def scripts() -> list[Element]:
-    """Make the scripts that let every `.surface` of a page turn.
-
-    Returns:
-      The plotting library and what calls it, to stand at the end of the page.
-    """
+    """Return plotly and what calls it, to stand at the end of the page."""
     from plotly.offline import get_plotlyjs
 
     return [markup.script(get_plotlyjs()), markup.script(markup.asset("surface.js"))]

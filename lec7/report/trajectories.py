@@ -39,7 +39,10 @@ _MINIMUM = {"linestyle": "", "marker": "*", "markersize": 17, "color": style.INK
 
 @dataclasses.dataclass(frozen=True)
 class Trajectories:
-    """A figure of paths over contours.
+    """A figure of paths over contours; a rule looks the same in all its panels.
+
+    Dots are the first forty steps and shrink with time, arrows point forwards, and the
+    mark of a rule is where its path ends, if that is on the plane.
 
     Attributes:
       name: of the figure.
@@ -52,10 +55,22 @@ class Trajectories:
     _: dataclasses.KW_ONLY
     caption: str
 
+    @style.in_house_look
+    def draw(self) -> "Figure":
+        """Return the figure, not written anywhere."""
+        looks = assign_looks(self.panels)
+        figure, axes = draw_grounds(self.panels)
+        for panel, shown in zip(axes, self.panels.values(), strict=True):
+            for name, several in planes.in_sight(shown).items():
+                for points in several:
+                    _draw_path(panel, points, looks[name], alone=len(several) == 1)
+        draw_legend(figure, self.panels, looks)
+        return figure
+
     @functools.cached_property
     def pictures(self) -> figures.Pictures:
         """The still picture, which an animation and a replay of it show too."""
-        return figures.encode(draw_trajectories(self.panels))
+        return figures.encode(self.draw())
 
     def save(self, folder: Path) -> figures.Figure:
         """Return the record of the figure, drawn and written with its numbers."""
@@ -91,36 +106,6 @@ class Look(NamedTuple):
         }
 
 
-@style.in_house_look
-def draw_trajectories(panels: Panels) -> "Figure":
-    """Draw trajectories over contours, side by side; a rule looks the same in all.
-
-    Dots are the first forty steps and shrink with time, arrows point forwards, and the
-    mark of a rule is where its path ends, if that is on the plane.
-
-    Args:
-      panels: title, such as "equal rates" -> paths over a surface.
-
-    Returns:
-      The figure.
-    """
-    looks = assign_looks(panels)
-    figure, axes = draw_grounds(panels)
-    for panel, shown in zip(axes, panels.values(), strict=True):
-        for name, several in planes.in_sight(shown).items():
-            for points in several:
-                _draw_path(panel, points, looks[name], alone=len(several) == 1)
-    draw_legend(figure, panels, looks)
-    return figure
-
-
-def save_trajectories(
-    panels: Panels, folder: Path, name: str, *, caption: str
-) -> figures.Figure:
-    """Return the record of a figure; to go when all experiments use the value."""
-    return Trajectories(name, panels, caption=caption).save(folder)
-
-
 def numbers(panels: Panels) -> dict[str, np.ndarray]:
     """Return the points and surfaces of trajectories by name."""
     data = {}
@@ -138,14 +123,7 @@ def numbers(panels: Panels) -> dict[str, np.ndarray]:
 
 
 def assign_looks(panels: Panels) -> dict[str, Look]:
-    """Give every rule a look of its own.
-
-    Args:
-      panels: in which the rules are met, in the order of their looks.
-
-    Returns:
-      Name of a rule -> look.
-    """
+    """Return rule -> look, in the order in which rules are met."""
     names = dict.fromkeys(name for shown in panels.values() for name in shown.paths)
     sizes = np.linspace(15, 8, len(names))
     looks = {}
@@ -158,18 +136,10 @@ def assign_looks(panels: Panels) -> dict[str, Look]:
 
 
 def draw_grounds(panels: Panels, *, size: float = 5.8) -> tuple["Figure", list["Axes"]]:
-    """Draw the surfaces, with their minima and where paths start.
-
-    Args:
-      panels: title -> paths over a surface.
-      size: of one panel, inches.
-
-    Returns:
-      The figure, and its axes in the order of the panels.
-    """
+    """Return surfaces with minima and starts, and their axes in order; size: inches."""
     figure, axes = style.tiles(len(panels), size=size)
     for panel, (title, shown) in zip(axes, panels.items(), strict=True):
-        draw_contours(panel, shown.landscape)
+        _draw_contours(panel, shown.landscape)
         panel.set_title(title)
         for x, y in np.reshape(shown.minima, (-1, 2)):
             panel.plot(x, y, **_MINIMUM, zorder=4)
@@ -184,13 +154,8 @@ def draw_grounds(panels: Panels, *, size: float = 5.8) -> tuple["Figure", list["
     return figure, axes
 
 
-def draw_contours(axes: "Axes", landscape: landscapes.Landscape) -> None:
-    """Draw a surface so pale that what is drawn over it stands out.
-
-    Args:
-      axes: on which to draw.
-      landscape: of one surface.
-    """
+def _draw_contours(axes: "Axes", landscape: landscapes.Landscape) -> None:
+    """Draw a surface so pale that what is drawn over it stands out."""
     from matplotlib.colors import LinearSegmentedColormap
 
     (loss,) = landscape.losses.values()
@@ -217,13 +182,7 @@ def draw_contours(axes: "Axes", landscape: landscapes.Landscape) -> None:
 
 
 def draw_legend(figure: "Figure", panels: Panels, looks: Mapping[str, Look]) -> None:
-    """Name rules and marks above the panels, which keep their size.
-
-    Args:
-      figure: of the panels.
-      panels: title -> paths over a surface.
-      looks: name of a rule -> look.
-    """
+    """Name rules and marks above the panels, which keep their size."""
     from matplotlib.lines import Line2D
 
     handles = [

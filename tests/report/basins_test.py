@@ -13,10 +13,12 @@ PLACES[3, 4] = -1
 MINIMA = {"A": (-1.0, 0.0), "B": (1.0, 0.0)}
 
 
+def drawn(places, minima=MINIMA, **looks):
+    return basins.Basins("basins", (X, Y), places, minima, caption="", **looks).draw()
+
+
 def test_a_basin_has_the_colour_of_its_minimum():
-    figure = basins.draw_basins(
-        X, Y, {"SGD": PLACES, "Adam": 1 - PLACES.clip(0)}, minima=MINIMA, landscape=BOWL
-    )
+    figure = drawn({"SGD": PLACES, "Adam": 1 - PLACES.clip(0)}, landscape=BOWL)
     assert [axes.get_title() for axes in figure.axes] == ["SGD", "Adam"]
     mesh = figure.axes[0].collections[0]
     np.testing.assert_array_equal(mesh.get_array(), PLACES.T)
@@ -34,7 +36,7 @@ def test_a_basin_has_the_colour_of_its_minimum():
 
 
 def test_at_a_minimum_stands_the_share_of_starts_that_reach_it():
-    figure = basins.draw_basins(X, Y, {"SGD": PLACES}, minima=MINIMA)
+    figure = drawn({"SGD": PLACES})
     texts = [text.get_text() for text in figure.axes[0].texts]
     assert texts == [
         f"A\n{np.mean(PLACES == 0):.0%}",
@@ -54,4 +56,4 @@ def test_at_a_minimum_stands_the_share_of_starts_that_reach_it():
 def test_basins_that_cannot_be_drawn_are_refused(places, count, message):
     minima = {f"minimum {place}": (0.0, 0.0) for place in range(count)}
     with pytest.raises(ValueError, match=message):
-        basins.draw_basins(X, Y, {"SGD": places}, minima=minima)
+        drawn({"SGD": places}, minima)

@@ -13,13 +13,16 @@ RNG = np.random.default_rng(0)
 LOSSES = np.exp(RNG.normal(-STEPS / 5, 0.1, (5, 20)))
 
 
+def drawn(groups, y_label="loss", **looks):
+    labels = ("update", y_label)
+    return curves.Curves("curves", groups, labels, caption="", **looks).draw()
+
+
 def training():
-    return curves.draw_curves(
+    return drawn(
         {"small batch": (STEPS, LOSSES), "large batch": (STEPS[::2], LOSSES[:, ::2])},
-        x_label="update",
-        y_label="loss (nats)",
-        log_x=True,
-        log_y=True,
+        "loss (nats)",
+        log="xy",
         marks={"half": 10},
     )
 
@@ -78,21 +81,18 @@ def test_curves_show_the_median_in_a_band_that_holds_every_member():
 def test_what_cannot_be_drawn_is_left_out():
     losses = LOSSES.copy()
     losses[0], losses[1, 3], losses[2, 4] = np.nan, np.inf, 0.0
-    figure = curves.draw_curves(
-        {"a": (STEPS, losses), "none": (STEPS, np.full(20, np.nan))},
-        x_label="update",
-        y_label="loss",
-        log_y=True,
+    figure = drawn(
+        {"a": (STEPS, losses), "none": (STEPS, np.full(20, np.nan))}, log="y"
     )
-    drawn = figure.axes[0].lines[0].get_ydata()
-    assert np.all(np.isfinite(drawn))
-    assert drawn[3] == np.median(losses[2:, 3])
-    assert drawn[4] == np.median(losses[[1, 3, 4], 4])
+    line = figure.axes[0].lines[0].get_ydata()
+    assert np.all(np.isfinite(line))
+    assert line[3] == np.median(losses[2:, 3])
+    assert line[4] == np.median(losses[[1, 3, 4], 4])
 
 
 def test_every_group_looks_different():
     groups = {f"group {place}": (STEPS, LOSSES[0]) for place in range(12)}
-    figure = curves.draw_curves(groups, x_label="update", y_label="loss")
+    figure = drawn(groups)
     looks = {(to_hex(x.get_color()), x.get_linestyle()) for x in figure.axes[0].lines}
     assert len(looks) == 12
 
@@ -100,12 +100,16 @@ def test_every_group_looks_different():
 def test_interpolation_has_loss_and_accuracy_on_axes_of_their_own():
     t = np.linspace(-1, 2, 7)
     loss, accuracy = 0.1 + t**2 * (t - 1) ** 2, np.clip(1 - 0.1 * t**2, 0, 1)
-    figure = curves.draw_interpolation(
+    figure = curves.Interpolation(
+        "line",
         t,
-        {"train": loss, "test": 2 * loss},
-        {"train": accuracy, "test": accuracy},
-        ends=("small", "large"),
-    )
+        {
+            "train": {"loss": loss, "accuracy": accuracy},
+            "test": {"loss": 2 * loss, "accuracy": accuracy},
+        },
+        ("small", "large"),
+        caption="",
+    ).draw()
     left, right = figure.axes
     assert (left.get_yscale(), right.get_yscale()) == ("log", "linear")
     np.testing.assert_allclose(left.lines[1].get_ydata(), 2 * loss)
@@ -113,11 +117,13 @@ def test_interpolation_has_loss_and_accuracy_on_axes_of_their_own():
     assert {text.get_text() for text in left.texts} == {"small", "large"}
 
 
+def paired(measures, groups, **looks):
+    return comparisons.Paired("pairs", measures, groups, caption="", **looks).draw()
+
+
 def test_paired_shows_every_seed_mean_and_interval():
     values = np.array([[1.0, 2.0, 4.0], [30.0, 10.0, np.nan]])
-    figure = comparisons.draw_paired(
-        {"sharpness": values}, groups=("small batch", "large batch"), log=True
-    )
+    figure = paired({"sharpness": values}, ("small batch", "large batch"), log=True)
     (axes,) = figure.axes
     marks = {
         line.get_marker(): line for line in axes.lines if line.get_xdata()[0] == 0.2
@@ -141,7 +147,7 @@ def test_paired_has_a_panel_for_each_measure_even_for_an_empty_one(count, log):
         f"measure {place}": RNG.lognormal(size=(3, 4)) for place in range(count)
     }
     measures["measure 0"] = np.full((3, 4), np.nan)
-    figure = comparisons.draw_paired(measures, groups="abc", x_label="rule", log=log)
+    figure = paired(measures, "abc", x_label="rule", log=log)
     panels = [axes for axes in figure.axes if axes.axison]
     assert [axes.get_title() for axes in panels] == list(measures)
     assert {axes.get_xlabel() for axes in panels} == {"rule"}
@@ -186,12 +192,7 @@ def test_a_drawing_library_is_loaded_when_needed_and_pyplot_never(program, unwan
 
 
 def test_a_level_is_a_named_line_across_the_curves():
-    figure = curves.draw_curves(
-        {"curve": (np.arange(3), np.arange(3.0))},
-        x_label="updates",
-        y_label="loss (nats)",
-        levels={"limit": 1.5},
-    )
+    figure = drawn({"curve": (np.arange(3), np.arange(3.0))}, levels={"limit": 1.5})
     lines = {line.get_label(): line for line in figure.axes[0].lines}
     assert set(lines["limit"].get_ydata()) == {1.5}
     assert "limit" in [text.get_text() for text in figure.legends[0].get_texts()]

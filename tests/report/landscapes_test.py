@@ -32,7 +32,9 @@ def test_levels_are_shared_by_all_groups():
     both = landscapes.loss_levels(landscape(a=BOWL, b=1000 * BOWL))
     assert both[0] <= BOWL.min()
     assert both[-1] >= 1000 * BOWL.max()
-    figure = landscapes.draw_contours(landscape(a=BOWL, b=1000 * BOWL))
+    figure = landscapes.Contours(
+        "above", landscape(a=BOWL, b=1000 * BOWL), caption=""
+    ).draw()
     filled = [axes.collections[0].levels for axes in figure.axes[:2]]
     np.testing.assert_array_equal(*filled)
     np.testing.assert_allclose(filled[0], np.log10(both))
@@ -40,7 +42,7 @@ def test_levels_are_shared_by_all_groups():
 
 def test_contours_lie_where_the_loss_has_their_level():
     loss = np.exp(X[:, None] + 3 * Y)
-    figure = landscapes.draw_contours(landscape(ramp=loss))
+    figure = landscapes.Contours("above", landscape(ramp=loss), caption="").draw()
     lines = figure.axes[0].collections[1]
     found = 0
     for level, segments in zip(lines.levels, lines.allsegs, strict=True):
@@ -50,12 +52,12 @@ def test_contours_lie_where_the_loss_has_their_level():
     assert found > 20
 
 
-@pytest.mark.parametrize("draw", [landscapes.draw_contours, landscapes.draw_relief])
-def test_unknown_losses_are_left_blank(draw):
+@pytest.mark.parametrize("value", [landscapes.Contours, surfaces.Surface])
+def test_unknown_losses_are_left_blank(value):
     loss = BOWL.copy()
     loss[0, 0], loss[1, 1], loss[2, 2] = np.nan, np.inf, 0.0
     assert np.isnan(landscapes.log_loss(loss)).sum() == 3
-    draw(landscape(a=loss)).draw_without_rendering()
+    value("blank", landscape(a=loss), caption="").draw().draw_without_rendering()
 
 
 def test_a_surface_off_the_grid_is_refused():

@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 import pytest
 
-from lec7.report import landscapes, markup, page, planes, replays
+from lec7.report import landscapes, markup, page, planes, replays, trajectories
 
 X, Y = np.linspace(-2, 2, 31), np.linspace(-1, 3, 25)
 AGES = np.arange(21)
@@ -44,6 +44,11 @@ def surface(**several):
     )
 
 
+def replayed(panels):
+    still = trajectories.Trajectories("replay", panels, caption="")
+    return replays.Replay("replay", still, caption="Rules.")
+
+
 def scenes(**panels):
     return json.loads(replays.compose_scenes(panels), parse_constant=pytest.fail)
 
@@ -57,7 +62,7 @@ def folder(tmp_path_factory):
 def replay(folder):
     adam = path(velocity=velocity(POINTS, -3.0), average=POINTS / 2)
     panels = {"bowl": surface(SGD=path(AWAY), Adam=adam), NASTY: surface()}
-    return replays.save_replay(panels, folder, "replay", caption="Rules.")
+    return replayed(panels).save(folder)
 
 
 @pytest.fixture(scope="module")
@@ -178,7 +183,7 @@ def test_equal_trajectories_have_equal_scenes(replay, folder):
 )
 def test_a_path_that_cannot_be_replayed_is_refused(tmp_path, rule, message):
     with pytest.raises(ValueError, match=message):
-        replays.save_replay({"": surface(SGD=rule)}, tmp_path, "replay", caption="")
+        replayed({"": surface(SGD=rule)}).save(tmp_path)
     assert not list(tmp_path.iterdir())
 
 

@@ -11,7 +11,7 @@ def test_a_scatter_keeps_its_numbers_and_leaves_out_what_has_no_logarithm(tmp_pa
     scatter = report.Scatter(
         "points", {"x (m)": x, "2 x (m)": 2 * x}, y, "ab", "y (m)", caption="", log=True
     )
-    first, *_ = scatter._draw().axes
+    first, *_ = scatter.draw().axes
     shown = [line.get_xydata().tolist() for line in first.lines]
     assert shown == [[[1, 0], [3, 2]], [[2, 4]]]
     with np.load(scatter.save(tmp_path).npz) as numbers:

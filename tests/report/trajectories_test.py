@@ -41,16 +41,18 @@ def drawn_lines(axes):
     return [line for line in axes.lines if line.get_marker() == "None"]
 
 
+def still(panels):
+    return trajectories.Trajectories("move", panels, caption="")
+
+
+def move(panels, **looks):
+    return animations.Animation("move", still(panels), caption="Two rules.", **looks)
+
+
 @pytest.mark.parametrize("kind", ["png", "svg", "npz", "gif"])
 def test_equal_trajectories_have_equal_bytes(tmp_path, kind):
     first, second = (
-        animations.save_animation(
-            {"a": shown(), "b": shown()},
-            tmp_path / folder,
-            "move",
-            caption="",
-            frames=3,
-        )
+        move({"a": shown(), "b": shown()}, frames=3).save(tmp_path / folder)
         for folder in "ab"
     )
     first, second = getattr(first, kind), getattr(second, kind)
@@ -59,7 +61,7 @@ def test_equal_trajectories_have_equal_bytes(tmp_path, kind):
 
 
 def test_every_path_is_drawn_through_its_points():
-    (axes,) = trajectories.draw_trajectories({"": shown()}).axes
+    (axes,) = still({"": shown()}).draw().axes
     straight, spiral = drawn_lines(axes)
     np.testing.assert_array_equal(straight.get_xydata(), STRAIGHT)
     np.testing.assert_array_equal(spiral.get_xydata(), SPIRAL)
@@ -68,9 +70,9 @@ def test_every_path_is_drawn_through_its_points():
 
 
 def test_a_rule_looks_the_same_in_every_panel():
-    figure = trajectories.draw_trajectories(
+    figure = still(
         {"equal": shown(SGD=SPIRAL, Adam=SPIRAL), "tuned": shown(Adam=STRAIGHT)}
-    )
+    ).draw()
     left, right = (drawn_lines(axes) for axes in figure.axes)
     assert to_hex(right[0].get_color()) == to_hex(left[1].get_color())
     assert to_hex(left[0].get_color()) != to_hex(left[1].get_color())
@@ -89,7 +91,7 @@ def test_no_two_of_twenty_rules_look_alike():
 
 
 def test_arrows_point_along_the_path():
-    (axes,) = trajectories.draw_trajectories({"": shown(SGD=STRAIGHT)}).axes
+    (axes,) = still({"": shown(SGD=STRAIGHT)}).draw().axes
     arrows = [line for line in axes.lines if isinstance(line.get_marker(), tuple)]
     assert len(arrows) >= 2
     across, up = -np.diff(STRAIGHT[1::-1], axis=0)[0] / (4, 4)
@@ -100,9 +102,8 @@ def test_arrows_point_along_the_path():
 
 
 def test_several_starts_are_drawn_each():
-    (axes,) = trajectories.draw_trajectories(
-        {"": shown(SGD=np.stack([STRAIGHT, -STRAIGHT / 4, SPIRAL]))}
-    ).axes
+    several = np.stack([STRAIGHT, -STRAIGHT / 4, SPIRAL])
+    (axes,) = still({"": shown(SGD=several)}).draw().axes
     assert len(drawn_lines(axes)) == 3
     circles = [line for line in axes.lines if line.get_markerfacecolor() == "white"]
     assert len(circles) == 2
@@ -115,7 +116,7 @@ def test_a_lost_path_is_cut_where_it_is_lost(beyond):
     np.testing.assert_array_equal(seen[:3], STRAIGHT[:3])
     assert len(seen) == (4 if np.isfinite(beyond) else 3)
     assert np.all(np.abs(seen) <= 12)
-    figure = trajectories.draw_trajectories({"": shown(SGD=points)})
+    figure = still({"": shown(SGD=points)}).draw()
     figure.draw_without_rendering()
     assert figure.axes[0].get_xlim() == (-2, 2)
 
@@ -129,7 +130,7 @@ def test_the_first_step_out_of_sight_keeps_its_direction():
 
 
 def test_only_paths_that_end_on_the_plane_have_a_mark_at_their_end():
-    (axes,) = trajectories.draw_trajectories({"": shown(SGD=AWAY, Adam=SPIRAL)}).axes
+    (axes,) = still({"": shown(SGD=AWAY, Adam=SPIRAL)}).draw().axes
     looks = trajectories.assign_looks({"": shown(SGD=AWAY, Adam=SPIRAL)})
     sizes = [line.get_markersize() for line in axes.lines]
     assert looks["SGD"].size not in sizes
@@ -138,9 +139,7 @@ def test_only_paths_that_end_on_the_plane_have_a_mark_at_their_end():
 
 def test_numbers_of_trajectories_come_back(tmp_path):
     path = Path(SPIRAL, SPIRAL[:, 0] ** 2, {"velocity": 2 * SPIRAL})
-    saved = trajectories.save_trajectories(
-        {"tuned": shown(Adam=path)}, tmp_path, "move", caption=""
-    )
+    saved = still({"tuned": shown(Adam=path)}).save(tmp_path)
     with np.load(saved.npz) as stored:
         np.testing.assert_array_equal(stored["tuned, Adam"], SPIRAL)
         np.testing.assert_array_equal(stored["tuned, Adam, losses"], path.losses)
@@ -187,9 +186,7 @@ def test_chosen_steps_ascend_from_the_first_to_the_last(last, frames):
 @pytest.fixture(scope="module")
 def animation(tmp_path_factory):
     folder = tmp_path_factory.mktemp("run")
-    return animations.save_animation(
-        {"a": shown(SGD=AWAY, Adam=SPIRAL)}, folder, "move", caption="Two rules."
-    )
+    return move({"a": shown(SGD=AWAY, Adam=SPIRAL)}).save(folder)
 
 
 def test_an_animation_has_a_picture_a_step_and_runs_for_ever(animation):
@@ -235,9 +232,7 @@ def test_an_animation_keeps_the_colours_of_its_rules_and_of_the_paper(animation)
 @pytest.mark.parametrize("frames", [0, 1, 101])
 def test_an_animation_of_too_few_or_too_many_pictures_is_refused(tmp_path, frames):
     with pytest.raises(ValueError, match=f"frames = {frames}; expected 2 to 100"):
-        animations.save_animation(
-            {"": shown()}, tmp_path, "move", caption="", frames=frames
-        )
+        move({"": shown()}, frames=frames).save(tmp_path)
     assert not list(tmp_path.iterdir())
 
 
