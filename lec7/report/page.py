@@ -4,7 +4,7 @@ import dataclasses
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Protocol
 from xml.etree.ElementTree import Element
 
 from lec7 import files
@@ -54,10 +54,8 @@ class Section:
     heading: str
     parts: tuple[Part, ...]
 
-    def __init__(self, heading: str, *parts: Part, **old: Any):
-        """Gather the parts; `old` is how sections were made before the redesign."""
-        moving = (old.get("surface"), old.get("replay"))
-        parts += (old.get("text"), old.get("table"), *old.get("figures", ()), *moving)
+    def __init__(self, heading: str, *parts: Part | None):
+        """Gather the parts, and leave out what is None or empty."""
         object.__setattr__(self, "heading", heading)
         object.__setattr__(self, "parts", tuple(part for part in parts if part))
 
@@ -115,10 +113,7 @@ def write_report(folder: Path, report: Report, provenance: Provenance) -> Path:
     """
     folder = Path(folder)
     _require_figures(report)
-    saved = [
-        part if isinstance(part, figures.Figure) else part.save(folder)
-        for part in _drawings(report)
-    ]
+    saved = [drawing.save(folder) for drawing in _drawings(report)]
     page = render_page(report, provenance, saved)
     claims.write_claims(folder / "claims.json", report.claims)
     files.write(folder / "report.html", page.encode(errors="replace"))
@@ -128,16 +123,7 @@ def write_report(folder: Path, report: Report, provenance: Provenance) -> Path:
 def render_page(
     report: Report, provenance: Provenance, saved: Sequence[figures.Figure]
 ) -> str:
-    """Compose the page.
-
-    Args:
-      report: what was found.
-      provenance: how.
-      saved: its figures, in their order.
-
-    Returns:
-      The HTML, with its pictures inside.
-    """
+    """Return the HTML of the page, with its saved pictures inside."""
     numbering = {figure.name: place for place, figure in enumerate(saved, start=1)}
     by_name = {figure.name: figure for figure in saved}
     main = markup.tag(
@@ -196,7 +182,6 @@ def _render_section(
     numbering: Mapping[str, int],
     by_name: Mapping[str, figures.Figure],
 ) -> Element:
-    """Return a part of the page."""
     elements = []
     for part in section.parts:
         if isinstance(part, str):
@@ -210,7 +195,6 @@ def _render_section(
 
 
 def _render_provenance(provenance: Provenance) -> Element:
-    """Return how the run came about."""
     config = tables.Table(
         ("setting", "value", "meaning"),
         [(name, str(value), meaning) for name, value, meaning in provenance.config],
