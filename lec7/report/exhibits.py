@@ -17,15 +17,7 @@ _PLAYERS = {
 
 
 def render_figure(figure: figures.Figure, number: int) -> Element:
-    """Write a figure as HTML: a picture, and what the page may move in its place.
-
-    Args:
-      figure: as saved.
-      number: by which the page calls it.
-
-    Returns:
-      The element, whose anchor is `figure-NAME`.
-    """
+    """Return a picture with its caption, and what the page may move in its place."""
     if figure.player:
         stage, hint = _PLAYERS[figure.player]
         return markup.tag(

@@ -38,13 +38,7 @@ def format_number(value: float | None, *, digits: int = 3) -> str:
 
 
 def format_tick(value: float) -> str:
-    """Write the round number beside a tick, with no digit that is not needed.
-
-    Args:
-      value: positive, as the ticks of a logarithmic axis are.
-
-    Returns:
-      The text, with a power of ten below 0.001 and from 100,000 on.
+    """Return the round number beside a tick, with no digit that is not needed.
 
     Example:
       >>> [format_tick(value) for value in (1e-4, 0.01, 0.5, 20, 3000, 2e5)]

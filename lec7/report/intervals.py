@@ -85,14 +85,7 @@ def geometric_interval(
 
 
 def share_interval(hits: int, trials: int) -> tuple[float, float]:
-    """Exact 95 % interval of a probability.
-
-    Args:
-      hits: of independent trials that had the outcome.
-      trials: at least 1.
-
-    Returns:
-      (low, high), from 0 where no trial was a hit and to 1 where all were.
+    """Return the exact 95 % interval of a probability: from 0 if no hits, to 1 if all.
 
     Example:
       >>> low, high = share_interval(0, 100)

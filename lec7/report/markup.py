@@ -7,16 +7,10 @@ from xml.etree.ElementTree import Element
 
 
 def tag(name: str, /, *children: Element | str, **attributes: str | None) -> Element:
-    """Make an element.
+    """Return an element; texts and attributes are escaped when it is serialised.
 
-    Args:
-      name: of the element.
-      *children: elements and texts, in order.
-      **attributes: a trailing underscore is dropped and the others become hyphens, as
-        in `class_` and `aria_label`; one that is None is left out.
-
-    Returns:
-      The element; its texts and attributes are escaped when it is serialised.
+    Of the name of an attribute a trailing underscore is dropped and the others become
+    hyphens; an attribute that is None is left out.
 
     Example:
       >>> serialise(tag("p", "1 < 2, ", tag("b", "always"), id="law", class_=None))
@@ -37,28 +31,16 @@ def tag(name: str, /, *children: Element | str, **attributes: str | None) -> Ele
 
 
 def asset(name: str) -> str:
-    """Return the text of a file that stands beside this one, on lines of its own.
-
-    Args:
-      name: of the file.
-
-    Returns:
-      JavaScript or CSS.
-    """
+    """Return JavaScript or CSS that stands beside this file, on lines of its own."""
     file = importlib.resources.files(__package__) / name
     return "\n" + file.read_text(encoding="utf-8")
 
 
 def script(text: str, *, kind: str = "text/javascript") -> Element:
-    r"""Make a script.
+    r"""Return a script, its text not escaped.
 
-    Args:
-      text: JavaScript or JSON. It is not escaped; a `<` that would end the script
-        early, which only a string can hold, is written as the string's own escape.
-      kind: media type of the text.
-
-    Returns:
-      The element.
+    A `<` that would end the script early, which only a string can hold, is written as
+    the string's own escape.
 
     Example:
       >>> print(serialise(script('"</script>"', kind="application/json")))
@@ -69,13 +51,7 @@ def script(text: str, *, kind: str = "text/javascript") -> Element:
 
 
 def prose(text: str) -> list[Element]:
-    r"""Make paragraphs.
-
-    Args:
-      text: paragraphs separated by an empty line; what is between backticks is code.
-
-    Returns:
-      The paragraphs.
+    r"""Return paragraphs of a text: an empty line separates them, backticks mark code.
 
     Example:
       >>> [serialise(paragraph) for paragraph in prose("The `params`.\n\nEnd.")]
@@ -89,12 +65,5 @@ def prose(text: str) -> list[Element]:
 
 
 def serialise(root: Element) -> str:
-    """Write a tree as HTML.
-
-    Args:
-      root: the outermost element.
-
-    Returns:
-      The text, void elements without an end tag.
-    """
+    """Return a tree as HTML, void elements without an end tag."""
     return ElementTree.tostring(root, encoding="unicode", method="html")

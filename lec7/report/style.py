@@ -48,14 +48,7 @@ Result = TypeVar("Result")
 
 
 def in_house_look(draw: Callable[Arguments, Result]) -> Callable[Arguments, Result]:
-    """Make a function draw in the house look, whatever the user's own settings.
-
-    Args:
-      draw: a function that makes or saves a matplotlib figure.
-
-    Returns:
-      The same function with matplotlib's defaults and `LOOK` in force while it runs.
-    """
+    """Return the function with matplotlib's defaults and `LOOK` in force inside it."""
 
     @wraps(draw)
     def drawn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> Result:
@@ -72,17 +65,7 @@ def in_house_look(draw: Callable[Arguments, Result]) -> Callable[Arguments, Resu
 def panels(
     rows: int = 1, columns: int = 1, *, width: float = 8.0, height: float = 4.8
 ) -> tuple["Figure", list["Axes"]]:
-    """Make a figure of equal panels, apart from any global state of matplotlib.
-
-    Args:
-      rows: number of rows.
-      columns: number of panels in a row.
-      width: of one panel, inches.
-      height: of one panel, inches.
-
-    Returns:
-      The figure, and its axes row by row.
-    """
+    """Return a figure of equal panels, sizes in inches, and its axes row by row."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(columns * width, rows * height))
@@ -91,15 +74,7 @@ def panels(
 
 
 def tiles(count: int, *, size: float) -> tuple["Figure", list["Axes"]]:
-    """Make a figure of square panels in rows of two or three.
-
-    Args:
-      count: number of panels.
-      size: of one panel, inches.
-
-    Returns:
-      The figure, and as many axes.
-    """
+    """Return a figure of square panels in rows of two or three, and as many axes."""
     columns = 2 if count in {2, 4} else min(count, 3)
     figure, axes = panels(math.ceil(count / columns), columns, width=size, height=size)
     for unused in axes[count:]:
@@ -108,11 +83,7 @@ def tiles(count: int, *, size: float) -> tuple["Figure", list["Axes"]]:
 
 
 def label_decades(axis: "Axis") -> None:
-    """Label a logarithmic axis with plain numbers, as many as its range has room for.
-
-    Args:
-      axis: whose limits are final, or nearly so.
-    """
+    """Label a logarithmic axis, whose limits are final, with plain numbers."""
     from matplotlib import ticker
 
     low, high = axis.get_view_interval()

@@ -53,14 +53,7 @@ class Table:
 
 
 def render_table(table: Table) -> Element:
-    """Write a table as HTML, columns of numbers flush right.
-
-    Args:
-      table: what to write.
-
-    Returns:
-      The element, which scrolls sideways where the page is narrow.
-    """
+    """Return a table, columns of numbers flush right, in a region that scrolls."""
     rows = [[_text(cell) for cell in row] for row in table.rows]
     kinds = [
         "number" if rows and all(_is_number(row[place]) for row in rows) else None
@@ -91,15 +84,7 @@ def render_table(table: Table) -> Element:
 def render_claims(
     decided: Sequence[claims.Claim], numbering: Mapping[str, int]
 ) -> Element:
-    """Write claims as a table of verdicts.
-
-    Args:
-      decided: the claims.
-      numbering: name of a figure -> its number on the page.
-
-    Returns:
-      The element; the anchor of a row is `claim-ID`.
-    """
+    """Return the table of verdicts; `numbering` is name of a figure -> its number."""
     titles = ("verdict", "claim", "effect", "95 % interval", "seeds", "figure")
     header = (markup.tag("th", title, scope="col") for title in titles)
     table = markup.tag(
