@@ -32,7 +32,6 @@ from lec7.runs.field_types import (
 from lec7.runs.folder import default_folder, examine, lock, read_run
 from lec7.runs.listing import description, overview
 from lec7.runs.provenance import environment, source_state, state_text, summary
-from lec7.runs.ranges import require_at_least, require_positive, require_seeds
 from lec7.runs.schema import Field, described, fields
 
 __all__ = [
@@ -75,9 +74,6 @@ __all__ = [
     "names",
     "overview",
     "read_run",
-    "require_at_least",
-    "require_positive",
-    "require_seeds",
     "restore",
     "seconds",
     "select_devices",
