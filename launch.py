@@ -167,16 +167,12 @@ def _run(
         add_seconds = functools.partial(runs.add_seconds, folder)
         about = {"experiment": name, "config": identity}
         context = runs.Context(folder, devices, progress, about, add_seconds)
-        if hasattr(experiment, "analyse"):
-            run = Run(folder, name, experiment, config, identity)
-            if not (folder / runs.findings.FILE).exists():
-                found = experiment.run(config, context)
-                path = folder / runs.findings.FILE
-                runs.findings.save(path, found, experiment.Findings, **about)
-            found = run.told()
-        else:  # not yet of DESIGN 6
+        if not (folder / runs.findings.FILE).exists():
             found = experiment.run(config, context)
-        report.write_report(folder, found, _provenance(folder, config))
+            path = folder / runs.findings.FILE
+            runs.findings.save(path, found, experiment.Findings, **about)
+        told = Run(folder, name, experiment, config, identity).told()
+        report.write_report(folder, told, _provenance(folder, config))
     print(_outcome(folder))
 
 

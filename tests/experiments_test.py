@@ -10,10 +10,10 @@ import pytest
 
 import launch
 from lec7 import report, runs
-from tests.small_experiments import COMPILES_LONG, SMALL
 
 ROOT = pathlib.Path(__file__).parent.parent
 EXPERIMENTS = ROOT / "experiments"
+NAMES = runs.names(EXPERIMENTS)
 
 
 @pytest.fixture(scope="session")
@@ -39,20 +39,15 @@ def words(settings):
         yield from map(str, values[1:])
 
 
-def test_every_experiment_is_run_here():
-    assert sorted(SMALL) == runs.names(EXPERIMENTS)
+def small(name):
+    """Return the settings with which an experiment runs in seconds."""
+    return runs.load(EXPERIMENTS, name).SMALL
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] * (name in COMPILES_LONG))
-        for name in SMALL
-    ],
-)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_experiment_ends_with_claims_figures_and_a_page(name, tmp_path, capsys):
     folder = tmp_path / "run"
-    arguments = [f"--experiment={name}", f"--workdir={folder}", *words(SMALL[name])]
+    arguments = [f"--experiment={name}", f"--workdir={folder}", *words(small(name))]
     assert launch.main(["launch.py", *arguments]) == 0
     assert f"its report is {folder / 'report.html'}" in capsys.readouterr().out
 
@@ -73,7 +68,7 @@ def test_an_experiment_ends_with_claims_figures_and_a_page(name, tmp_path, capsy
     assert (folder / "report.html").stat().st_mtime_ns == before
 
 
-@pytest.mark.parametrize("name", SMALL)
+@pytest.mark.parametrize("name", NAMES)
 def test_an_experiment_says_what_it_asks_and_explains_every_field(name):
     experiment = runs.load(EXPERIMENTS, name)
     for title in ("Run:", "Expected:", "Source:", "Data:"):
@@ -90,7 +85,7 @@ def test_an_experiment_says_what_it_asks_and_explains_every_field(name):
 @pytest.mark.slow
 def test_the_number_of_devices_changes_neither_claims_nor_parameters(tmp_path):
     experiment = runs.load(EXPERIMENTS, "sharp_vs_flat")
-    settings = SMALL["sharp_vs_flat"] | {"batch_norm": True, "stop_loss": 1e-6}
+    settings = small("sharp_vs_flat") | {"batch_norm": True, "stop_loss": 1e-6}
     config = dataclasses.replace(experiment.Config(), **settings)
     found, states = [], []
     for count in (1, 4):
