@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, Literal, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
 import jax
 import numpy as np
@@ -32,19 +32,32 @@ SMALL_BATCH, LARGE_BATCH = GROUPS = ("small batch", "large batch")
 Variables = Mapping[str, Any]
 
 
-class Settings(training.Settings, Protocol):
-    """What the configuration of an experiment on minima has."""
+@dataclasses.dataclass(frozen=True, kw_only=True)
+class Settings(runs.Checked):
+    """How minima of both batch sizes are found."""
 
-    model: str
-    batch_norm: bool
-    rule: str
-    learning_rate: float
-    weight_decay: float
-    small_batch: int
-    large_batch: int
-    stop_loss: float
-    max_steps: int
-    measured_examples: int
+    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
+    seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
+    model: Model = "mlp"  # network
+    batch_norm: bool = False  # whether layers are normalised; those of a ResNet are
+    rule: Rule = "sgd"  # update rule
+    learning_rate: runs.Positive = 0.2  # step size, of both batch sizes
+    small_batch: runs.Count = 16  # examples an update
+    large_batch: runs.Count = 512  # examples an update
+    stop_loss: runs.Positive = 0.003  # training loss at which a network is done, nats
+    max_steps: runs.Count = 4_000  # updates at the most
+    evaluate_every: runs.Count = 32  # updates between two looks at the training loss
+    # examples of a split, or of each half of it, that minima are measured on
+    measured_examples: runs.Count = 4_096
+
+    def __post_init__(self):
+        """Check what the types of the fields do not say."""
+        super().__post_init__()
+        if self.large_batch <= self.small_batch:
+            raise ValueError(
+                f"large_batch is {self.large_batch}; expected more than small_batch, "
+                f"which is {self.small_batch}"
+            )
 
 
 class Card(NamedTuple):
@@ -82,7 +95,12 @@ def _network(config):
 
 
 def train_both(
-    config: Settings, study: training.Study, *, decayed: int = 0, suffix: str = ""
+    config: Settings,
+    study: training.Study,
+    *,
+    decayed: int = 0,
+    weight_decay: float = 0.0,
+    suffix: str = "",
 ) -> dict[str, train.Population]:
     """Train with small and with large batches, to one training loss.
 
@@ -90,7 +108,7 @@ def train_both(
     """
     seeds = (*config.seeds, *config.seeds[:decayed])
     rates = np.zeros(len(seeds))
-    rates[len(config.seeds) :] = config.weight_decay if decayed else 0
+    rates[len(config.seeds) :] = weight_decay
     make_rule = RULES[config.rule]
 
     def rule(weight_decay: float) -> optax.GradientTransformation:

@@ -57,34 +57,13 @@ SMALL = {
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(runs.Checked):
+class Config(minima.Settings):
     """What is trained, and how closely it is looked at."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
-    seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
-    model: minima.Model = "mlp"  # network
-    batch_norm: bool = False  # whether layers are normalised; those of a ResNet are
-    rule: minima.Rule = "sgd"  # update rule
-    learning_rate: runs.Positive = 0.2  # step size, of both batch sizes
-    small_batch: runs.Count = 16  # examples an update
-    large_batch: runs.Count = 512  # examples an update
-    stop_loss: runs.Positive = 0.003  # training loss when a network is done, nats
-    max_steps: runs.Count = 4_000  # updates at the most
-    evaluate_every: runs.Count = 32  # updates between two looks at the training loss
-    measured_examples: runs.Count = 4_096  # of each half, where minima are looked at
     probes: Annotated[int, runs.at_least(4)] = 30  # Hessian products for a trace
     descent: runs.Count = 50  # updates of the further descent
     # points along a slice and along a side of a surface
     resolution: Annotated[int, runs.at_least(3)] = 21
-
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
-        if self.large_batch <= self.small_batch:
-            raise ValueError(
-                f"large_batch is {self.large_batch}; expected more than small_batch, "
-                f"which is {self.small_batch}"
-            )
 
 
 class Look(NamedTuple):

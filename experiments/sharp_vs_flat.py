@@ -50,26 +50,13 @@ SHARPER = "ratio, large / small batch"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
-class Config(runs.Checked):
+class Config(minima.Settings):
     """What is compared, and how closely it is looked at."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
-    seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
     # of the seeds, those that are trained with weight decay and rescaled, too
     side_seeds: runs.Several = 5
-    model: minima.Model = "mlp"  # network
-    batch_norm: bool = False  # whether layers are normalised; those of a ResNet are
-    rule: minima.Rule = "sgd"  # update rule
-    learning_rate: runs.Positive = 0.2  # step size, of both batch sizes
     # of the L2 penalty's gradient, where there is any
     weight_decay: runs.Positive = 5e-4
-    small_batch: runs.Count = 16  # examples an update
-    large_batch: runs.Count = 512  # examples an update
-    stop_loss: runs.Positive = 0.003  # training loss at which a network is done, nats
-    max_steps: runs.Count = 4_000  # updates at the most
-    evaluate_every: runs.Count = 32  # updates between two looks at the training loss
-    # of each split that the minima are measured on
-    measured_examples: runs.Count = 4_096
     measures: runs.Some[card.NAMES] = card.NAMES  # of the report card
     epsilon: runs.Positive = 1e-3  # half-width of Keskar's box, relative to |w| + 1
     starts: runs.Count = 2  # random starts of the search for the worst point in the box
@@ -79,15 +66,6 @@ class Config(runs.Checked):
     bend_steps: runs.Count = 200  # updates of the curve between two minima
     # points along a slice and along a side of a surface
     resolution: Annotated[int, runs.at_least(3)] = 25
-
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
-        if self.large_batch <= self.small_batch:
-            raise ValueError(
-                f"large_batch is {self.large_batch}; expected more than small_batch, "
-                f"which is {self.small_batch}"
-            )
 
 
 SMALL = {
@@ -139,7 +117,9 @@ def run(config: Config, context: runs.Context) -> Findings:
     study = training.Study(config, context, ("small_batch", "large_batch"))
     side = len(config.seeds[: config.side_seeds])
     with context.phase("training"):
-        trained = minima.train_both(config, study, decayed=side)
+        trained = minima.train_both(
+            config, study, decayed=side, weight_decay=config.weight_decay
+        )
     probe = minima.probe(config, context, study)
     everyone = len(config.seeds)
     plain, decayed = (
