@@ -5,7 +5,6 @@ import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
 
-import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -129,8 +128,7 @@ def _together(trained, split):
     predict = ensembles.average_members(
         [ensembles.deterministic(one.model, one.variables) for one in trained]
     )
-    mean = predict(jnp.asarray(split.images)).mean
-    return scores.score(jnp.log(mean), split.labels)
+    return scores.of_probabilities(np.asarray(predict(split.images).mean), split.labels)
 
 
 def claims(

@@ -34,6 +34,7 @@ from experiments import test_time_averaging_views as views
 from experiments import training
 from lec7 import data, report, runs, schedules, update_rules
 from lec7.data import augment
+from lec7.ensembles import scores
 
 NEURONS = 1000  # random neurons with two inputs
 PASSES = runs.Range(
@@ -80,7 +81,7 @@ class Findings(NamedTuple):
     """Trained `with dropout` and `without`."""
     neurons: Mapping[str, np.ndarray]
     """`linear` and `ReLU` -> whether the rule is exact, bool [n]."""
-    views: Mapping[str, Mapping[str, layers.Scores]]
+    views: Mapping[str, Mapping[str, scores.Scores]]
     """How batches were augmented -> name of the views -> scores."""
     padding: int
     """Width of the border that crops are taken from, pixels."""

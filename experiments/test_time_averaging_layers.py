@@ -9,6 +9,7 @@ import numpy as np
 from flax import linen as nn
 
 from lec7 import data, ensembles, models, report, train
+from lec7.ensembles import scores
 
 DROP = 0.5  # rate of dropout, DropConnect and of the last block of stochastic depth
 GROUPS = 8  # independent averages that a variance needs at least
@@ -35,19 +36,10 @@ class Networks(NamedTuple):
     """Variables of each."""
 
 
-class Scores(NamedTuple):
-    """Of M networks."""
-
-    accuracy: np.ndarray
-    """Per cent, [M]."""
-    loss: np.ndarray
-    """Cross-entropy, nats, [M]."""
-
-
 class Layer(NamedTuple):
     """A source of noise: its deterministic rule, and averages over T passes."""
 
-    rule: Scores
+    rule: scores.Scores
     passes: np.ndarray
     """T, powers of two, [G]."""
     accuracy: np.ndarray
@@ -71,10 +63,10 @@ class Layer(NamedTuple):
         """K where the noise falls as T^k, by least squares on logarithms, [M]."""
         return np.array([_exponent(self.passes, noise) for noise in self.noise])
 
-    def averaged(self, count: int | None = None) -> Scores:
+    def averaged(self, count: int | None = None) -> scores.Scores:
         """Return the scores of averages over some passes, over all by default."""
         place = -1 if count is None else list(self.passes).index(count)
-        return Scores(self.accuracy[:, place], self.loss[:, place])
+        return scores.Scores(self.accuracy[:, place], self.loss[:, place])
 
 
 def plain(width: int, **noise: Any) -> Callable[..., nn.Module]:
@@ -159,7 +151,7 @@ def measure(found: Networks, several: Sequence[np.ndarray], split: data.Split) -
     rules = by_rule(found, split.images)
     curves = [curve(probabilities, split.labels) for probabilities in several]
     return Layer(
-        scores(rules, split.labels),
+        scores.of_probabilities(rules, split.labels),
         2 ** np.arange(len(several[0]).bit_length()),
         *(np.stack(rows) for rows in zip(*curves, strict=True)),
         distance=distances(rules, several),
@@ -176,32 +168,13 @@ def curve(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, ..
         means = averages(probabilities, count)
         enough = len(means) >= GROUPS
         noise = means.var(axis=0, ddof=1).mean() if enough else np.nan
-        rows.append((accuracy(means, labels), loss(means, labels), noise))
+        rows.append((*scores.of_probabilities(means, labels).mean(), noise))
     return tuple(np.transpose(rows))
 
 
 def averages(probabilities: np.ndarray, count: int) -> np.ndarray:
     """Return the means [N / T, B, K] over disjoint groups of T of N passes."""
     return probabilities.reshape(-1, count, *probabilities.shape[1:]).mean(axis=1)
-
-
-def scores(probabilities: np.ndarray, labels: np.ndarray) -> Scores:
-    """Return accuracy and loss of the probabilities [M, B, K] of networks."""
-    return Scores(
-        np.array([accuracy(p, labels) for p in probabilities]),
-        np.array([loss(p, labels) for p in probabilities]),
-    )
-
-
-def accuracy(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the share of images whose likeliest class is right, per cent."""
-    return 100 * float(np.mean(probabilities.argmax(-1) == labels))
-
-
-def loss(probabilities: np.ndarray, labels: np.ndarray) -> float:
-    """Return the cross-entropy of probabilities [..., B, K], nats."""
-    right = probabilities[..., np.arange(len(labels)), labels]
-    return -float(np.mean(np.log(np.maximum(right, np.finfo(right.dtype).tiny))))
 
 
 def distances(rules: np.ndarray, several: Sequence[np.ndarray]) -> np.ndarray:

@@ -11,6 +11,7 @@ from flax import linen as nn
 
 from experiments import test_time_averaging_layers as noisy
 from lec7 import data, report, train
+from lec7.ensembles import scores
 from lec7.models import layers
 
 CHUNK = 32  # sub-networks at a time
@@ -134,10 +135,11 @@ def enumerate_all(model: Narrow, variables, split: data.Split) -> Enumeration:
         "geometric": geometric / geometric.sum(-1, keepdims=True),
         "rule": rule.probability,
     }
+    found = {k: scores.of_probabilities(p, split.labels) for k, p in predicted.items()}
     return Enumeration(
         accuracies=100 * accuracies.ravel(),
-        accuracy={k: noisy.accuracy(p, split.labels) for k, p in predicted.items()},
-        loss={k: noisy.loss(p, split.labels) for k, p in predicted.items()},
+        accuracy={k: of.accuracy for k, of in found.items()},
+        loss={k: of.loss for k, of in found.items()},
         linear_error=np.max(np.abs(mean.unit - rule.unit)) / np.max(np.abs(mean.unit)),
         rectified_error=np.mean(np.abs(mean.rectified - rule.rectified))
         / np.mean(mean.rectified),

@@ -8,13 +8,14 @@ import numpy as np
 from experiments import test_time_averaging_layers as noisy
 from lec7 import data, ensembles, report
 from lec7.data import augment
+from lec7.ensembles import scores
 
-Views = Mapping[str, Mapping[str, noisy.Scores]]
+Views = Mapping[str, Mapping[str, scores.Scores]]
 
 
 def measure(
     found: noisy.Networks, split: data.Split, padding: int
-) -> dict[str, noisy.Scores]:
+) -> dict[str, scores.Scores]:
     """Score averages over views of the test images.
 
     Crops are of images with a border, as in training: one in the centre is the image.
@@ -29,7 +30,7 @@ def measure(
     }
     predictors = [ensembles.deterministic(found.model, m) for m in found.members]
     return {
-        name: noisy.scores(
+        name: scores.of_probabilities(
             np.stack([ensembles.average_views(p, several).mean for p in predictors]),
             split.labels,
         )

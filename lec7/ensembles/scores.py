@@ -49,6 +49,17 @@ def score(logits: jax.Array, labels: jax.typing.ArrayLike) -> Scores:
     return _scores(_score_each(flat, labels), logits.shape[:-2])
 
 
+def of_probabilities(probabilities: np.ndarray, labels: jax.typing.ArrayLike) -> Scores:
+    """Return the scores [...] of probabilities [..., N, K] against labels [N].
+
+    A class that is given no probability at all costs a large and finite loss.
+    """
+    right = probabilities[..., np.arange(len(labels)), labels]
+    loss = -np.log(np.maximum(right, np.finfo(right.dtype).tiny)).mean(axis=-1)
+    hits = probabilities.argmax(axis=-1) == labels
+    return Scores(100 * hits.mean(axis=-1), np.asarray(loss, np.float64))
+
+
 def by_number(logits: jax.Array, labels: jax.typing.ArrayLike) -> Scores:
     """Return the scores of ensembles of 1, 2, ..., M of M members.
 

@@ -8,6 +8,7 @@ import numpy as np
 
 from experiments import test_time_averaging_layers as noisy
 from lec7 import data, models
+from lec7.ensembles.scores import Scores, of_probabilities
 
 SHAPE, CLASSES = (4, 4, 1), 3
 
@@ -31,7 +32,7 @@ def curve(several, right):
     counts = 2 ** np.arange(len(several).bit_length())
     rows = [row[None] for row in noisy.curve(several, right)]
     zeros = np.zeros(1)
-    return noisy.Layer(noisy.Scores(zeros, zeros), counts, *rows, distance=zeros)
+    return noisy.Layer(Scores(zeros, zeros), counts, *rows, distance=zeros)
 
 
 def initial(model, seed=0):
@@ -68,7 +69,7 @@ def test_the_noise_of_equal_passes_is_zero():
 
 
 def test_a_certain_error_costs_a_finite_loss():
-    assert np.isfinite(noisy.loss(np.array([[1.0, 0.0]]), np.array([1])))
+    assert np.isfinite(of_probabilities(np.array([[1.0, 0.0]]), np.array([1])).loss)
 
 
 def test_passes_without_noise_are_the_rule():
