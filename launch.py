@@ -172,7 +172,7 @@ def _run(
             path = folder / runs.findings.FILE
             runs.findings.save(path, found, experiment.Findings, **about)
         told = Run(folder, name, experiment, config, identity).told()
-        report.write_report(folder, told, _provenance(folder, config))
+        report.write_report(folder, told, _provenance(folder, name, config))
     print(_outcome(folder))
 
 
@@ -213,7 +213,8 @@ def _render(folder: pathlib.Path) -> None:
     from lec7 import report
 
     with runs.lock(folder):
-        report.write_report(folder, run.told(), _provenance(folder, run.config))
+        provenance = _provenance(folder, run.name, run.config)
+        report.write_report(folder, run.told(), provenance)
     print(_outcome(folder))
 
 
@@ -234,13 +235,14 @@ class VerifyError(Exception):
     exit_code = 8
 
 
-def _provenance(folder: pathlib.Path, config: Any) -> Any:
+def _provenance(folder: pathlib.Path, name: str, config: Any) -> Any:
     from lec7 import report
 
     last = runs.last_attempt(folder)
     now = runs.source_state(HERE)
     told = {} if now == last["git"] else {"told by commit": runs.state_text(now)}
     return report.Provenance(
+        question=runs.headline(EXPERIMENTS, name).question,
         command=last["command"],
         config=runs.described(config),
         environment=runs.summary(last) | told,

@@ -63,9 +63,7 @@ class Config(runs.Checked):
     local_rate: runs.Positive = 0.4  # step size on it
     local_updates: runs.Count = 1000  # updates on it
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         if self.learning_rate not in self.rates:
             raise ValueError(
                 f"rates is {self.rates}; expected learning_rate, which is "
@@ -239,7 +237,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Batch size",
-        question=__doc__.partition("\n")[0],
         summary=(
             f"To a training loss of {config.target:g} nats, each at its best rate: "
             f"{ways}. An epoch of single examples takes {effects['G04.parallel']} "

@@ -62,9 +62,7 @@ class Config(runs.Checked):
     surface_rates: runs.Several = 33  # step sizes tuned over there, from 0.001 to 10
     surface_steps: Steps = 150  # updates on a surface
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         if self.default_rate not in self.rates:
             raise ValueError(
                 f"default_rate is {self.default_rate:g}; expected one of rates, which "
@@ -194,7 +192,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Adam's bias correction",
-        question=__doc__.partition("\n")[0],
         summary=_summary(config, found, claims),
         claims=claims,
         sections=[

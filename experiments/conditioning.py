@@ -59,9 +59,7 @@ class Config(runs.Checked):
     examples: runs.Count = 256  # of the training set, for the Hessians of the networks
     noise: runs.Positive = 1.0  # standard deviation of a coordinate of a noisy gradient
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         descents.check_shells(self.low, self.high, self.equal_rate)
 
 
@@ -209,7 +207,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     claims = report.family(sorted(claims, key=lambda claim: claim.id))
     return report.Report(
         title="Ill-conditioned losses",
-        question=__doc__.partition("\n")[0],
         summary=_summary(found, claims),
         claims=claims,
         sections=[

@@ -69,9 +69,7 @@ class Config(runs.Checked):
     updates: int = 1536  # of every training; a step comes after each third of them
     evaluate_every: runs.Count = 32  # updates between two looks at the training loss
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         training.short_names(self.dataset)
         if self.updates < 24 * self.evaluate_every:
             raise ValueError(
@@ -194,7 +192,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     effects = report.effects(claims)
     return report.Report(
         title="Learning rate decay",
-        question=__doc__.partition("\n")[0],
         summary=" ".join(_summary(effects, *pair) for pair in everything),
         claims=claims,
         sections=[

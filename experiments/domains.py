@@ -5,7 +5,7 @@ letters in the eight fonts without serifs, and `numerals`, the ten numerals in t
 with. A config may follow, as in `letters/colour32-60000`. All other names are TFDS's.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 import jax
 import numpy as np
@@ -55,37 +55,7 @@ def fit_images(dataset: data.Dataset, shape: Sequence[int]) -> data.Dataset:
             images = np.asarray(jax.image.resize(images, whole, "bilinear"))
         return np.broadcast_to(images, (len(images), *shape))
 
-    return _changed(dataset, fit)
-
-
-def normalise(
-    dataset: data.Dataset, mean: Sequence[float], std: Sequence[float]
-) -> data.Dataset:
-    """Return images as a network takes them, (x - mean) / std of each channel [C]."""
-    return _changed(
-        dataset, lambda images: (images - np.float32(mean)) / np.float32(std)
-    )
-
-
-def channel_statistics(dataset: data.Dataset) -> tuple[list[float], list[float]]:
-    """Return mean and standard deviation of each channel [C] over the train split.
-
-    The deviation is 1 where a channel is constant.
-    """
-    axes = (0, 1, 2)
-    mean = dataset.train.images.mean(axes, dtype=np.float64)
-    std = dataset.train.images.std(axes, dtype=np.float64)
-    return mean.tolist(), np.where(std > 0, std, 1).tolist()
-
-
-def _changed(
-    dataset: data.Dataset, change: Callable[[np.ndarray], np.ndarray]
-) -> data.Dataset:
-    splits = {}
-    for role in DEALT:
-        images, labels = getattr(dataset, role)
-        splits[role] = data.Split(change(images), labels)
-    return data.Dataset(dataset.name, dataset.num_classes, **splits)
+    return dataset.with_images(fit)
 
 
 def _letters(name: str, config: str) -> data.Dataset:

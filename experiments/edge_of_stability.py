@@ -108,9 +108,7 @@ class Config(runs.Checked):
     valley_starts: runs.Several = 20
     valley_updates: runs.Count = 10_000  # from each of them
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         if self.free_rate >= min(self.descent_rates):
             raise ValueError(
                 f"free_rate is {self.free_rate}; expected less than the lowest of "
@@ -306,7 +304,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     ends = ", ".join(f"{effects[_id(rule)]} ({rule})" for rule in RULES)
     return report.Report(
         title="Edge of stability",
-        question=__doc__.partition("\n")[0],
         summary=(
             "In the last quarter of training the top eigenvalue, over the largest that "
             f"the rule can bear on a quadratic, is {ends}. Far below its limit, "

@@ -52,9 +52,7 @@ class Config(runs.Checked):
     rates: tuple[float, ...] = (0.015, 0.06, 0.12)  # first step sizes of these
     decays: tuple[float, ...] = (0.0, 1e-3, 1e-2)  # weight decays of these
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         training.short_names(self.dataset)
         if self.kept > self.cycles:
             raise ValueError(
@@ -117,7 +115,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Ensembles and averages",
-        question=__doc__.partition("\n")[0],
         summary=_summary(config, found, claims),
         claims=claims,
         sections=[

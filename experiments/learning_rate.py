@@ -79,9 +79,7 @@ class Config(runs.Checked):
     batch_updates: runs.Count = 128  # of the training with all examples at once
     evaluate_every: runs.Count = 16  # updates between two looks at the training loss
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         four = tuple(_four(self).values())
         if list(four) != sorted(set(four)):
             raise ValueError(f"low to too_high are {four}; expected rising numbers")
@@ -174,7 +172,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Learning rate",
-        question=__doc__.partition("\n")[0],
         summary=(
             f"Median training loss at the end, by the rate of SGD: {ends}. At an equal "
             "rate Nesterov ends lower than momentum on "

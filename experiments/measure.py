@@ -60,9 +60,7 @@ class Config(runs.Checked):
     factor: runs.Positive = 10.0
     updates: runs.Count = 400  # of the training, where there is no checkpoint
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         if not re.fullmatch(r"\w+(\.\w+)*:\w+", self.problem):
             raise ValueError(
                 f"problem is {self.problem!r}; expected MODULE:FUNCTION, such as "
@@ -208,7 +206,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     changes = _changes(found)
     return report.Report(
         title="Report card of a minimum",
-        question=__doc__.partition("\n")[0],
         summary=f"Of the network in {found.checkpoint}, as {config.problem} reads it: "
         f"{', '.join(first)}. {remark}",
         claims=report.family(_claims(found, changes)),

@@ -50,9 +50,7 @@ class Settings(runs.Checked):
     # examples of a split, or of each half of it, that minima are measured on
     measured_examples: runs.Count = 4_096
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         if self.large_batch <= self.small_batch:
             raise ValueError(
                 f"large_batch is {self.large_batch}; expected more than small_batch, "

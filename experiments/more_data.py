@@ -203,7 +203,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     reached = minima.reached(config, list(found.records.values()))
     return report.Report(
         title="Twice the data",
-        question=__doc__.partition("\n")[0],
         summary=f"{reached} {_summary(found, claims)}",
         claims=claims,
         sections=[

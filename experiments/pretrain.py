@@ -23,7 +23,7 @@ import jax
 import numpy as np
 
 from experiments import domains, pretraining
-from lec7 import files, models, report, runs, train, transfer
+from lec7 import data, files, models, report, runs, train, transfer
 
 SMALL = {
     "dataset": "digits",
@@ -48,9 +48,7 @@ class Config(runs.Checked):
     seeds: runs.Seeds = tuple(range(5))  # networks, at least 2
     recipe: pretraining.Recipe = pretraining.Recipe()
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         files.require_name(self.network)
 
     @property
@@ -86,7 +84,7 @@ def run(config: Config, context: runs.Context) -> Findings:
             models.MLP(
                 num_classes=card.num_classes, widths=(), axis_name=train.DEVICE_AXIS
             ),
-            domains.normalise(dataset, card.mean, card.std),
+            data.standardise(dataset),
             config.recipe,
             config.seeds,
             context,
@@ -137,7 +135,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     card = dataclasses.asdict(found.card)
     return report.Report(
         title="Pretraining",
-        question=__doc__.partition("\n")[0],
         summary=(
             f"Networks and linear classifiers reach test accuracies of {reached} % on "
             f"{config.dataset}. The zoo has the {len(config.seeds)} networks as "

@@ -68,14 +68,14 @@ def train_networks(
 ) -> transfer.Network:
     """Return networks trained on a data set, one a seed, with their card."""
     training.require_divisible(context, {"recipe.batch_size": recipe.batch_size})
-    mean, std = domains.channel_statistics(dataset)
+    mean, std = data.channel_moments(dataset.train.images)
     shape = dataset.train.images.shape[1:]
     card = transfer.Card(
         dataset=dataset.name,
         num_classes=dataset.num_classes,
         image_shape=list(shape),
-        mean=mean,
-        std=std,
+        mean=mean.tolist(),
+        std=std.tolist(),
         architecture="ConvNet",
         fields=recipe.fields,
         seeds=list(seeds),
@@ -85,7 +85,7 @@ def train_networks(
     )
     population = fit(
         make_model(card, dataset.num_classes),
-        domains.normalise(dataset, mean, std),
+        data.standardise(dataset),
         recipe,
         seeds,
         context,

@@ -83,9 +83,7 @@ class Config(runs.Checked):
     # training losses to which updates are counted, nats
     targets: runs.Positives = (0.1, 0.001)
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         if self.batch_size % 4:
             raise ValueError(
                 f"batch_size is {self.batch_size}; expected a multiple of 4"
@@ -194,7 +192,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     ]
     return report.Report(
         title="Regularisers",
-        question=__doc__.partition("\n")[0],
         summary=_summary(trained, compared),
         claims=report.family(sorted(claims, key=lambda claim: claim.id)),
         sections=[

@@ -61,9 +61,7 @@ class Config(runs.Checked):
     most_steps: runs.Several = 2_000  # updates that a rule has for its loss to settle
     fraction: runs.Fraction = 1e-4  # of the first loss, below which it has settled
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         descents.check_shells(self.low, self.high, self.equal_rate)
         if not self.angle < 90:
             raise ValueError(
@@ -186,7 +184,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Rotated ellipses",
-        question=__doc__.partition("\n")[0],
         summary=(
             "Median updates until the loss has settled, each rule at its best rate, on "
             f"aligned and on turned ellipses: {updates}."

@@ -129,7 +129,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     ]
     return report.Report(
         title="Saddle points and local minima",
-        question=__doc__.partition("\n")[0],
         summary=_summary(found),
         claims=report.family(
             sorted(claims, key=lambda claim: ("LGD".index(claim.id[0]), claim.id))

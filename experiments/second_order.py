@@ -58,9 +58,7 @@ class Config(runs.Checked):
     first_order: runs.Some[tuple(budgets.FIRST_ORDER)] = tuple(budgets.FIRST_ORDER)
     rates: runs.Count = 6  # learning rates that each rule of first order is tuned over
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         if not self.near < self.far:
             raise ValueError(
                 f"near is {self.near:g} and far {self.far:g}; expected near < far"
@@ -116,7 +114,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Second-order rules",
-        question=__doc__.partition("\n")[0],
         summary=_summary(report.effects(claims)),
         claims=claims,
         sections=[

@@ -216,7 +216,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     records = [*found.plain.records.values(), *found.decayed.records.values()]
     return report.Report(
         title="Sharp and flat minima",
-        question=__doc__.partition("\n")[0],
         summary=f"{minima.reached(config, records)} {_summary(config, found, claims)}",
         claims=claims,
         sections=[

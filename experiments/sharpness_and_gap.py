@@ -65,9 +65,7 @@ class Config(runs.Checked):
     max_steps: runs.Count = 5_000  # updates at the most
     evaluate_every: runs.Count = 8  # updates between two looks at the training loss
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         if all(len(values) < 2 for values in _axes(self).values()):
             raise ValueError(
                 "batch_sizes, dropouts, learning_rates and weight_decays have one "
@@ -207,7 +205,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     claims = report.family(ranks.claims(judged, found.invariant))
     return report.Report(
         title="Sharpness and the generalisation gap",
-        question=__doc__.partition("\n")[0],
         summary=_summary(found, claims),
         claims=claims,
         sections=[

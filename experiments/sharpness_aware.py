@@ -91,9 +91,7 @@ class Config(runs.Checked):
     alpha: Annotated[float, runs.at_least(0)] = 0.2
     rho: runs.Positive = 0.05  # radius of the ball in which sharpness is measured
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         if self.updates % self.looks:
             raise ValueError(
                 f"updates is {self.updates}; expected a multiple of looks, which is "
@@ -290,7 +288,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Sharpness-aware rules",
-        question=__doc__.partition("\n")[0],
         summary=_summary(config, found.trained, report.effects(claims)),
         claims=claims,
         sections=[

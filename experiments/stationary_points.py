@@ -81,7 +81,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     lines, planes, himmelblau = found
     return report.Report(
         title="Stationary points",
-        question=__doc__.partition("\n")[0],
         summary=_summary(config, lines, himmelblau.found),
         claims=report.family(
             [

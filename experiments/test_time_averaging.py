@@ -168,7 +168,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Averaging at test time",
-        question=__doc__.partition("\n")[0],
         summary=_summary(found, report.effects(claims)),
         claims=claims,
         sections=[

@@ -80,9 +80,7 @@ class Config(runs.Checked):
     last_block: str = "^classifier/"
     recipe: pretraining.Recipe = pretraining.Recipe()
 
-    def __post_init__(self):
-        """Check what the types of the fields do not say."""
-        super().__post_init__()
+    def _check(self):
         if self.source.startswith(pretraining.ZOO):
             files.require_name(self.source.removeprefix(pretraining.ZOO), "source")
 
@@ -138,7 +136,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
     claims = report.family(sorted(claims, key=lambda claim: claim.id.partition(".")[0]))
     return report.Report(
         title="Transfer learning",
-        question=__doc__.partition("\n")[0],
         summary=_summary(cells, claims),
         claims=claims,
         sections=[_grid(cells), _overfitting(cells), _ways(cells), _source(found.card)],

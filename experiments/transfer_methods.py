@@ -124,7 +124,7 @@ def compare(
     """
     card = network.card
     dataset = domains.fit_images(domains.load(target), card.image_shape)
-    dataset = domains.normalise(dataset, card.mean, card.std)
+    dataset = data.standardise(dataset, (card.mean, card.std))
     labels, classes = dataset.train.labels, dataset.num_classes
     drawn = {seed: draw(labels, classes, plan.examples, seed) for seed in plan.seeds}
     subsets = [

@@ -1,9 +1,11 @@
 """A data set for image classification that fits in memory."""
 
 import dataclasses
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 
 class Split(NamedTuple):
@@ -25,30 +27,32 @@ class Dataset:
     validation: Split
     test: Split
 
+    def with_images(self, change: Callable[[np.ndarray], np.ndarray]) -> "Dataset":
+        """Return the data set with the images [N, H, W, C] of each split changed."""
+        changed = {
+            name: split._replace(images=change(split.images))
+            for name, split in vars(self).items()
+            if isinstance(split, Split)
+        }
+        return dataclasses.replace(self, **changed)
 
-def standardise(dataset: Dataset) -> Dataset:
-    """Return the data set with channels of mean 0 and variance 1 on the train split.
 
-    x <- (x - mean_c) / std_c, with the moments of the train split for all splits; see
-    `channel_moments`.
+def standardise(
+    dataset: Dataset, moments: tuple[ArrayLike, ArrayLike] | None = None
+) -> Dataset:
+    """Return the data set with images (x - mean_c) / std_c.
 
     Args:
       dataset: left as it is.
+      moments: mean and standard deviation of each channel [C], as of the data that a
+        network was trained on; those of the train split unless given.
 
     Returns:
       A data set with new images and the same labels.
     """
-    mean, std = channel_moments(dataset.train.images)
-
-    def move(split: Split) -> Split:
-        return split._replace(images=(split.images - mean) / std)
-
-    return dataclasses.replace(
-        dataset,
-        train=move(dataset.train),
-        validation=move(dataset.validation),
-        test=move(dataset.test),
-    )
+    mean, std = moments or channel_moments(dataset.train.images)
+    mean, std = np.float32(mean), np.float32(std)
+    return dataset.with_images(lambda images: (images - mean) / std)
 
 
 def channel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -66,14 +66,12 @@ class Report:
 
     Attributes:
       title: of the page.
-      question: that the experiment asks, in a sentence.
       summary: the answer, in a paragraph.
       claims: that were decided.
       sections: the evidence.
     """
 
     title: str
-    question: str
     summary: str
     claims: Claims
     sections: Sequence[Section]
@@ -84,12 +82,14 @@ class Provenance:
     """How a run came about.
 
     Attributes:
+      question: that the experiment asks, in a sentence.
       command: that repeats it.
       config: (field, value, meaning and unit) of every setting.
       environment: name -> version, device or state of the sources.
       seconds: phase -> how long it took.
     """
 
+    question: str
     command: str
     config: Sequence[tuple[str, object, str]]
     environment: Mapping[str, str]
@@ -129,7 +129,7 @@ def render_page(
     main = markup.tag(
         "main",
         markup.tag("h1", report.title),
-        markup.tag("p", report.question, class_="question"),
+        markup.tag("p", provenance.question, class_="question"),
         markup.tag("div", *markup.prose(report.summary), class_="answer"),
         markup.tag("h2", "Claims"),
         tables.render_claims(report.claims, numbering),

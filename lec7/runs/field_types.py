@@ -78,7 +78,10 @@ class Some:
 
 
 class Checked:
-    """A configuration whose fields are in their ranges, however it is made."""
+    """A configuration whose fields are in their ranges, however it is made.
+
+    What the types of the fields do not say, `_check` of a configuration refuses.
+    """
 
     def __post_init__(self):
         """Check every field.
@@ -93,6 +96,10 @@ class Checked:
                 value = getattr(self, name)
                 expected = limit.expected + _nearest(value, limit.words)
                 arguments.require(limit.holds(value), name, value, expected)
+        self._check()
+
+    def _check(self):
+        pass
 
 
 def _nearest(value: Any, words: tuple[str, ...]) -> str:

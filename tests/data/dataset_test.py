@@ -46,3 +46,11 @@ def test_a_split_is_indexed_as_a_pytree():
     batch = jax.tree.map(lambda leaf: leaf[[3, 1]], split)
     np.testing.assert_array_equal(batch.labels, [3, 1])
     np.testing.assert_array_equal(batch.images, split.images[[3, 1]])
+
+
+def test_images_are_standardised_by_the_moments_of_other_data():
+    before = dataset()
+    mean, std = [1.0, 2.0, 0.5], [2.0, 4.0, 0.1]
+    found = data.standardise(before, (mean, std)).test.images
+    expected = (before.test.images - np.float32(mean)) / np.float32(std)
+    np.testing.assert_array_equal(found, expected)

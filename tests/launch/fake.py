@@ -81,7 +81,6 @@ def analyse(config, found):
     ]
     return report.Report(
         title="Fake",
-        question="Does it?",
         summary=f"On {found.devices} devices.",
         claims=claims,
         sections=[

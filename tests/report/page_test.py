@@ -20,6 +20,7 @@ from lec7.report import (
 NASTY = '</script><script>alert(1)</script> & "quotes" <!-- \U0001f600 `a < b`'
 VOID = {"meta", "img", "br", "hr", "link"}
 PROVENANCE = page.Provenance(
+    question="Does it?",
     command="python launch.py --experiment=x",
     config=[("seeds", 5, "runs of each group"), ("note", NASTY, NASTY)],
     environment={"jax": "0.10.2"},
@@ -79,7 +80,6 @@ def report():
     )
     return page.Report(
         title=NASTY,
-        question="Does it?",
         summary="One.\n\nTwo.",
         claims=[claim, unknown],
         sections=[

@@ -15,7 +15,9 @@ AGES = np.arange(21)
 POINTS = 0.8 ** AGES[:, None] * np.stack([1.5 * np.cos(AGES), 2 * np.cos(AGES)], axis=1)
 AWAY = POINTS[0] * (-3.0) ** AGES[:, None]
 NASTY = '</script><script>alert(1)</script> "Adam" <!-- \U0001f600'
-PROVENANCE = page.Provenance(command="x", config=[], environment={}, seconds={})
+PROVENANCE = page.Provenance(
+    question="", command="x", config=[], environment={}, seconds={}
+)
 STYLESHEET = markup.asset("page.css")
 PLAYER = markup.asset("canvas.js") + markup.asset("player.js")
 
@@ -69,7 +71,6 @@ def replay(folder):
 def text(folder, replay):
     report = page.Report(
         title="Which way?",
-        question="",
         summary="",
         claims=[],
         sections=[page.Section("Replay", replay)],
