@@ -1,13 +1,10 @@
-"""Data sets between which networks are transferred, and images made to fit.
+"""Data sets between which networks are transferred.
 
 Two are parts of `glyphs` that share neither a class nor a font: `letters`, the 37
 letters in the eight fonts without serifs, and `numerals`, the ten numerals in the four
 with. A config may follow, as in `letters/colour32-60000`. All other names are TFDS's.
 """
 
-from collections.abc import Sequence
-
-import jax
 import numpy as np
 
 from lec7 import data
@@ -28,34 +25,6 @@ def load(name: str) -> data.Dataset:
     if part == "numerals":
         return _numerals(name, config or GLYPHS)
     return data.load(name)
-
-
-def fit_images(dataset: data.Dataset, shape: Sequence[int]) -> data.Dataset:
-    """Return the data set with images (H, W, C), such as a network asks for.
-
-    Images are scaled by bilinear interpolation, which on the way down first removes
-    what the smaller image cannot hold. Grey becomes colour by repetition, and colour
-    becomes grey by the mean of the channels.
-
-    Raises:
-      DataError: the channels differ, and are one in neither.
-    """
-    *size, channels = shape
-    own = dataset.train.images.shape[-1]
-    if channels != own and 1 not in (channels, own):
-        raise data.DataError(
-            f"images of {dataset.name} have {own} channels; expected 1 or {channels}"
-        )
-
-    def fit(images: np.ndarray) -> np.ndarray:
-        if channels < own:
-            images = images.mean(axis=-1, keepdims=True)
-        if images.shape[1:3] != tuple(size):
-            whole = (len(images), *size, images.shape[-1])
-            images = np.asarray(jax.image.resize(images, whole, "bilinear"))
-        return np.broadcast_to(images, (len(images), *shape))
-
-    return dataset.with_images(fit)
 
 
 def _letters(name: str, config: str) -> data.Dataset:

@@ -123,7 +123,7 @@ def compare(
     Member i of the network is transferred to the i-th of the seeds, in turn.
     """
     card = network.card
-    dataset = domains.fit_images(domains.load(target), card.image_shape)
+    dataset = data.fit_images(domains.load(target), card.image_shape)
     dataset = data.standardise(dataset, (card.mean, card.std))
     labels, classes = dataset.train.labels, dataset.num_classes
     drawn = {seed: draw(labels, classes, plan.examples, seed) for seed in plan.seeds}

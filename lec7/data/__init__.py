@@ -4,6 +4,7 @@ from lec7.data.batches import batch_indices
 from lec7.data.checks import check_dataset, check_images, check_labels, check_split
 from lec7.data.dataset import Dataset, Split, channel_moments, chunks, standardise
 from lec7.data.errors import DataError, UnknownDatasetError
+from lec7.data.fitting import fit_images
 from lec7.data.sources import load
 from lec7.data.streams import stream
 
@@ -19,6 +20,7 @@ __all__ = [
     "check_labels",
     "check_split",
     "chunks",
+    "fit_images",
     "load",
     "standardise",
     "stream",

@@ -137,7 +137,9 @@ def test_a_measure_that_refuses_the_problem_is_named(checkpoint):
     )
     context = runs.Context(checkpoint.parent, (), report.Progress())
     problem = problems.build(config.problem, checkpoint)
-    with pytest.raises(runs.UsageError, match="m_sharpness refuses it: m must lie"):
+    with pytest.raises(
+        runs.UsageError, match="m_sharpness refuses it: m is 16; expected"
+    ):
         measure.take_card(config, context, problem, "card")
 
 

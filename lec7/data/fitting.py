@@ -1,0 +1,44 @@
+"""Images made to fit a network that was trained on others."""
+
+from collections.abc import Sequence
+
+import jax
+import numpy as np
+
+from lec7.data import dataset as datasets
+from lec7.data import errors
+
+
+def fit_images(dataset: datasets.Dataset, shape: Sequence[int]) -> datasets.Dataset:
+    """Return the data set with images of another shape, such as a network asks for.
+
+    Images are scaled by bilinear interpolation, which on the way down first removes
+    what the smaller image cannot hold. Grey becomes colour by repetition, and colour
+    becomes grey by the mean of the channels.
+
+    Args:
+      dataset: left as it is.
+      shape: (H, W, C).
+
+    Returns:
+      A data set with new images and the same labels.
+
+    Raises:
+      DataError: the channels differ, and are one in neither.
+    """
+    *size, channels = shape
+    own = dataset.train.images.shape[-1]
+    if channels != own and 1 not in (channels, own):
+        raise errors.DataError(
+            f"images of {dataset.name} have {own} channels; expected 1 or {channels}"
+        )
+
+    def fit(images: np.ndarray) -> np.ndarray:
+        if channels < own:
+            images = images.mean(axis=-1, keepdims=True)
+        if images.shape[1:3] != tuple(size):
+            whole = (len(images), *size, images.shape[-1])
+            images = np.asarray(jax.image.resize(images, whole, "bilinear"))
+        return np.broadcast_to(images, (len(images), *shape))
+
+    return dataset.with_images(fit)
