@@ -10,43 +10,52 @@ import time
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-COMMAND = (
-    sys.executable,
-    str(ROOT / "launch.py"),
-    "--experiment=sharp_vs_flat",
-    "--config.seeds=0",
-    "1",
-    "--config.batch_norm=True",
-    "--config.rule=adam",
-    "--config.learning_rate=0.003",
-    "--config.stop_loss=1e-9",
-    "--config.max_steps=48",
-    "--config.evaluate_every=2",
-    "--config.large_batch=32",
-    "--config.measures=hessian_max",
-    "--config.order=4",
-    "--config.bend_steps=2",
-    "--config.probes=4",
-    "--config.starts=1",
-    "--config.resolution=3",
-)
+COMMANDS = {
+    "decay": [
+        "--config.dataset=digits",
+        *("--config.seeds", "0", "1"),
+        "--config.width=8",
+        "--config.updates=48",
+        "--config.evaluate_every=2",
+    ],
+    "sharp_vs_flat": [
+        *("--config.seeds", "0", "1"),
+        "--config.batch_norm=True",
+        "--config.rule=adam",
+        "--config.learning_rate=0.003",
+        "--config.stop_loss=1e-9",
+        "--config.max_steps=48",
+        "--config.evaluate_every=2",
+        "--config.large_batch=32",
+        "--config.measures=hessian_max",
+        "--config.order=4",
+        "--config.bend_steps=2",
+        "--config.probes=4",
+        "--config.starts=1",
+        "--config.resolution=3",
+    ],
+}
 
 
-def start(folder, records):
+def start(experiment, folder, records):
     environment = os.environ | {
         "LEC7_DATA_DIR": str(records / "data"),
         "XDG_CACHE_HOME": str(records / "cache"),
     }
     return subprocess.Popen(
-        [*COMMAND, f"--workdir={folder}"],
+        [
+            *(sys.executable, str(ROOT / "launch.py")),
+            *(f"--experiment={experiment}", f"--workdir={folder}"),
+            *COMMANDS[experiment],
+        ],
         env=environment,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
     )
 
 
-def finish(folder, records):
-    process = start(folder, records)
+def finish(experiment, folder, records):
+    process = start(experiment, folder, records)
     _, errors = process.communicate()
     assert process.returncode == 0, errors.decode()
 
@@ -62,12 +71,17 @@ def results(folder):
 
 
 @pytest.mark.parametrize(
-    "kills", [1, pytest.param(10, marks=pytest.mark.slow)], ids="{}_kills".format
+    ("experiment", "kills"),
+    [
+        ("decay", 1),
+        pytest.param("decay", 10, marks=pytest.mark.slow),
+        pytest.param("sharp_vs_flat", 10, marks=pytest.mark.slow),
+    ],
 )
-def test_a_run_that_is_killed_ends_in_the_same_bytes(tmp_path, kills):
-    finish(tmp_path / "whole", tmp_path)
+def test_a_run_that_is_killed_ends_in_the_same_bytes(tmp_path, experiment, kills):
+    finish(experiment, tmp_path / "whole", tmp_path)
     begin = time.monotonic()
-    finish(tmp_path / "timed", tmp_path)
+    finish(experiment, tmp_path / "timed", tmp_path)
     seconds = time.monotonic() - begin
     assert results(tmp_path / "timed") == results(tmp_path / "whole")
 
@@ -75,7 +89,7 @@ def test_a_run_that_is_killed_ends_in_the_same_bytes(tmp_path, kills):
     killed = finished = 0
     while killed < kills:
         folder = tmp_path / f"killed_{finished}"
-        process = start(folder, tmp_path)
+        process = start(experiment, folder, tmp_path)
         try:
             process.communicate(timeout=moments.uniform(0.3, 0.9) * seconds)
         except subprocess.TimeoutExpired:
@@ -86,5 +100,5 @@ def test_a_run_that_is_killed_ends_in_the_same_bytes(tmp_path, kills):
             assert results(folder) == results(tmp_path / "whole")
             finished += 1
     folder = tmp_path / f"killed_{finished}"
-    finish(folder, tmp_path)
+    finish(experiment, folder, tmp_path)
     assert results(folder) == results(tmp_path / "whole")

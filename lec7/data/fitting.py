@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 
-import jax
 import numpy as np
 
 from lec7.data import dataset as datasets
@@ -37,6 +36,8 @@ def fit_images(dataset: datasets.Dataset, shape: Sequence[int]) -> datasets.Data
         if channels < own:
             images = images.mean(axis=-1, keepdims=True)
         if images.shape[1:3] != tuple(size):
+            import jax  # which takes its time, and is not needed to read data
+
             whole = (len(images), *size, images.shape[-1])
             images = np.asarray(jax.image.resize(images, whole, "bilinear"))
         return np.broadcast_to(images, (len(images), *shape))

@@ -80,6 +80,8 @@ class Pictures(NamedTuple):
 @style.in_house_look
 def encode(figure: "matplotlib.figure.Figure") -> Pictures:
     """Return a figure as PNG and SVG; equal figures give equal bytes."""
+    import matplotlib
+
     pictures = []
     for kind, metadata in (
         ("png", {"Software": None}),
@@ -87,6 +89,9 @@ def encode(figure: "matplotlib.figure.Figure") -> Pictures:
     ):
         picture = io.BytesIO()
         figure.savefig(picture, format=kind, metadata=metadata)
+        # What the first picture has laid out, the second takes as it is.
+        matplotlib.rcParams["figure.constrained_layout.use"] = False
+        figure.set_layout_engine(None)
         pictures.append(picture.getvalue())
     return Pictures(*pictures)
 

@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 
 from lec7 import curvature, sharpness
+from tests.sharpness.conftest import logits
 
 KEY = jax.random.key(3)
 FACTORS = (4.0, 0.5, 0.5)  # of the layers
@@ -100,8 +101,6 @@ def test_noise_as_large_as_parameters_nearly_survives(float64, network):
 
 
 def test_the_fisher_rao_norm_of_a_homogeneous_network_is_liangs(float64, network):
-    from conftest import logits
-
     params = {
         name: layer | {"bias": np.zeros(layer["bias"].shape)}
         for name, layer in network.params.items()
