@@ -141,10 +141,13 @@ def _row(config, problem, name, seed):
     try:
         (row,) = sharpness.report_card(*problem, key=key, measures=measures)
     except ValueError as error:
+        raise runs.UsageError(f"--config.problem={config.problem}: {error}") from error
+    if "failed" in row.settings:
         raise runs.UsageError(
-            f"--config.problem={config.problem}: {name} refuses it: {error} (name the "
-            "other measures in --config.measures to leave this one out)"
-        ) from error
+            f"--config.problem={config.problem}: {name} refuses it: "
+            f"{row.settings['failed']} (name the other measures in --config.measures "
+            "to leave this one out)"
+        )
     return row
 
 

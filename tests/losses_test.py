@@ -176,3 +176,38 @@ def test_a_class_that_logits_and_probabilities_rule_out_costs_nothing():
     value, gradient = jax.value_and_grad(first_cross_entropy)(logits, share)
     np.testing.assert_allclose(value, math.log(2), rtol=1e-6)
     np.testing.assert_allclose(gradient, 0, atol=1e-7)
+
+
+@pytest.mark.parametrize(
+    "loss", [losses.cross_entropy, losses.squared_error, losses.accuracy]
+)
+@pytest.mark.parametrize(
+    ("shape", "labels"),
+    [
+        ((2, 3), np.array([[0], [1]])),
+        ((2, 3), np.array([0.0, 1.0])),
+        ((2, 3), np.array([0, 1, 2])),
+        ((2, 3), np.array([[0, 1, 0], [1, 0, 0]])),
+        ((2, 3), np.array([[1.0], [0.0]])),
+        ((2, 1), np.array([0, 1])),
+        ((2, 1), np.array([0.5, 2.0])),
+    ],
+)
+def test_labels_that_would_be_broadcast_or_cast_are_refused(loss, shape, labels):
+    # keras#2471, #11749: a column of labels gave an accuracy of minus two billion.
+    with pytest.raises(ValueError, match="expected (classes|two or more)"):
+        loss(jnp.ones(shape), jnp.asarray(labels))
+
+
+@both_losses
+def test_a_class_that_there_is_not_has_no_loss(loss):
+    found = jax.jit(loss)(jnp.ones((3, 2)), jnp.array([-1, 2, 0]))
+    np.testing.assert_array_equal(np.isnan(found), [True, True, False])
+
+
+def test_labels_of_sequences_are_scored_by_position():
+    logits = jnp.asarray(np.random.default_rng(0).normal(size=(2, 4, 3)))
+    labels = jnp.argmax(logits, axis=-1)
+    np.testing.assert_array_equal(losses.accuracy(logits, labels), np.ones((2, 4)))
+    one_hot = jax.nn.one_hot(labels, 3)
+    np.testing.assert_array_equal(losses.accuracy(logits, one_hot), np.ones((2, 4)))

@@ -11,9 +11,10 @@ from typing import Any
 
 import chex
 import jax
+import jax.numpy as jnp
 import optax
 
-from lec7.curvature import placement
+from lec7.curvature import floating, placement
 
 
 def mean_loss(
@@ -32,7 +33,7 @@ def mean_loss(
       loss_fn: params, batch -> mean loss over the batch. What changes from call to call
         (batch statistics, say) is best bound as a leading argument by
         `jax.tree_util.Partial(loss_fn, ...)`: then all calls share one compilation.
-      params: pytree of arrays.
+      params: pytree of arrays; the loss is given those of half precision as float32.
       batches: pytrees whose leaves have the examples in their first axis. A sequence is
         copied to the devices; anything else that can be walked again and again is
         streamed, and two batches a device are held at a time.
@@ -40,11 +41,12 @@ def mean_loss(
         the default device of a CPU.
 
     Returns:
-      The mean loss, a scalar.
+      The mean loss, a scalar of at least float32.
 
     Raises:
-      ValueError: there is no batch, the batches can be walked only once, or the arrays
-        of a batch do not agree on a number of examples.
+      ValueError: there is no batch, the batches can be walked only once, are one array
+        or mapping, or differ in their kinds of arrays, the arrays of a batch do not
+        agree on a number of examples, or the loss is not a scalar.
 
     Example:
       >>> import jax.numpy as jnp
@@ -54,7 +56,7 @@ def mean_loss(
       >>> float(mean_loss(loss_fn, jnp.array(2.0), unequal))
       30.0
     """
-    return mean(as_partial(loss_fn), spread(batches, devices), params)
+    return mean(scalar(loss_fn), spread(batches, devices), params)
 
 
 def gradient(
@@ -73,7 +75,7 @@ def gradient(
       devices: as for `mean_loss`.
 
     Returns:
-      A pytree like `params`.
+      A pytree like `params`, of at least float32.
 
     Example:
       >>> import jax.numpy as jnp
@@ -93,8 +95,10 @@ def mean(
     """Return sum_b B_b fn(*args, batch_b) / sum_b B_b on the first batch's device.
 
     B_b is the number of examples of a batch, over which `fn` takes a mean. A batch that
-    is committed to a device is worked on there.
+    is committed to a device is worked on there. Arguments and means of half precision
+    are widened to float32, in which a sum over batches neither stalls nor overflows.
     """
+    args = floating.widen(args)
     sizes, inputs, totals = [], {}, {}
     for batch in batches:
         device = placement.device_of(batch)
@@ -117,6 +121,11 @@ def as_partial(fn: Callable[..., Any]) -> jax.tree_util.Partial:
     if isinstance(fn, jax.tree_util.Partial):
         return fn
     return jax.tree_util.Partial(fn)
+
+
+def scalar(loss_fn: Callable[..., Any]) -> jax.tree_util.Partial:
+    """Return the loss, a pytree of them too, which raises where one is not a scalar."""
+    return jax.tree_util.Partial(_scalar, as_partial(loss_fn))
 
 
 def spread(
@@ -155,12 +164,21 @@ def to_device(tree: chex.ArrayTree) -> chex.ArrayTree:
 def _deal_all(
     batches: Iterable[chex.ArrayTree], devices: placement.Devices
 ) -> tuple[chex.ArrayTree, ...]:
-    frozen = tuple(
-        placement.deal(batch, index, devices) for index, batch in enumerate(batches)
-    )
+    frozen = tuple(placement.deal_all(batches, devices))
     if not frozen:
         raise ValueError("batches is empty; expected at least one batch")
     return frozen
+
+
+def _scalar(loss_fn: Callable, *args: Any) -> Any:
+    loss = loss_fn(*args)
+    for path, leaf in jax.tree.leaves_with_path(loss):
+        if jnp.shape(leaf) != ():
+            raise ValueError(
+                f"the loss{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)}; "
+                "expected a scalar, the mean over the examples of a batch"
+            )
+    return loss
 
 
 def _examples(batch: chex.ArrayTree) -> int:
@@ -175,7 +193,7 @@ def _gradient(loss_fn: Callable, params: Any, batch: Any) -> chex.ArrayTree:
 def _weighted(fn: jax.tree_util.Partial, weight: float, batch: Any, *args: Any) -> Any:
     # Accelerators round the factors of a matrix product to fewer bits by default.
     with jax.default_matmul_precision("highest"):
-        return optax.tree.scale(weight, fn(*args, batch))
+        return optax.tree.scale(weight, floating.widen(fn(*args, batch)))
 
 
 _add = jax.jit(optax.tree.add)

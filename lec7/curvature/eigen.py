@@ -11,7 +11,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from lec7 import arguments
-from lec7.curvature import lanczos, operators
+from lec7.curvature import floating, lanczos, operators
 
 _PREFERENCES = {"LA": np.positive, "SA": np.negative, "LM": np.abs}
 
@@ -20,7 +20,7 @@ class Eigenpairs(NamedTuple):
     """Eigenvalues, eigenvectors, and the evidence that they are such."""
 
     values: jax.Array  # [k], descending; by absolute value for "LM"
-    vectors: chex.ArrayTree  # like the parameters, leaves [k, ...]; orthonormal
+    vectors: chex.ArrayTree  # like op.params, leaves [k, ...]; orthonormal
     residuals: jax.Array  # [k], |H v - value v| / scale
 
 
@@ -126,6 +126,7 @@ def overlap(v: chex.ArrayTree, vectors: chex.ArrayTree) -> jax.Array:
       Gur-Ari, Roberts, Dyer 2018, Gradient descent happens in a tiny subspace,
       arXiv:1812.04754, eq. 3.
     """
+    v, _ = floating.normalise(floating.widen(v))
     with jax.default_matmul_precision("highest"):
         parts = jax.vmap(optax.tree.vdot, in_axes=(0, None))(vectors, v)
         square = optax.tree.vdot(v, v)
@@ -150,10 +151,15 @@ def _choose(old: jax.Array, new: jax.Array, rows: jax.Array) -> jax.Array:
 def _certify(
     op: operators.Operator, found: lanczos.Ritz, order: lanczos.Preference
 ) -> Eigenpairs:
-    products = operators.products(op, found.vectors)
+    products, power = _normalise(operators.products(op, found.vectors))
     values, rotation = lanczos.eigh(_project(found.vectors, products), order)
-    scale = lanczos.scale(values, found.largest) or 1.0  # zero for a zero operator
-    return _rotate(op.params, found.vectors, products, values, rotation, scale)
+    scale = lanczos.scale(values, found.largest / np.float64(power))
+    scale = scale or 1.0  # zero for a zero operator
+    pairs = _rotate(op.params, found.vectors, products, values, rotation, scale)
+    return pairs._replace(values=power * pairs.values)
+
+
+_normalise = jax.jit(floating.normalise)
 
 
 @jax.jit

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from lec7 import arguments
-from lec7.curvature import operators
+from lec7.curvature import floating, operators
 
 
 class Estimate(NamedTuple):
@@ -86,11 +86,13 @@ def frobenius_norm(
       (5.0, 0.0)
     """
     arguments.require_counts(probes=probes, least=2)
-    products = operators.products(op, rademacher(op, key, probes))
+    products, power = floating.normalise(
+        operators.products(op, rademacher(op, key, probes))
+    )
     square = mean(row_products(products, products))
     norm = jnp.sqrt(square.mean)
     doubled = 2 * jnp.where(norm > 0, norm, 1)
-    return Estimate(norm, square.standard_error / doubled)
+    return Estimate(power * norm, power * (square.standard_error / doubled))
 
 
 def rademacher(op: operators.Operator, key: jax.Array, probes: int) -> jax.Array:
@@ -108,5 +110,7 @@ def row_products(left: jax.Array, right: jax.Array) -> jax.Array:
 @jax.jit
 def mean(samples: jax.Array) -> Estimate:
     """Return the mean of samples [M, ...] and its standard error s / sqrt(M)."""
+    samples, power = floating.normalise(samples, axis=0)
+    power = power[0]
     error = samples.std(axis=0, ddof=1) / jnp.sqrt(len(samples))
-    return Estimate(samples.mean(axis=0), error)
+    return Estimate(power * samples.mean(axis=0), power * error)

@@ -9,7 +9,7 @@ import jax
 import optax
 
 from lec7 import arguments
-from lec7.curvature import batch_means, operators
+from lec7.curvature import batch_means, floating, operators
 
 
 def ggn(
@@ -132,7 +132,7 @@ def _sandwich(
     model_fn: Callable, inner: Callable, params: Any, v: Any, batch: Any
 ) -> chex.ArrayTree:
     def outputs_of(p):
-        return model_fn(p, batch)
+        return floating.widen(model_fn(p, batch))
 
     outputs, pull_back = jax.vjp(outputs_of, params)
     tangent = jax.jvp(outputs_of, (params,), (v,))[1]

@@ -13,7 +13,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.curvature import batch_means, gauss_newton, operators
+from lec7.curvature import batch_means, floating, gauss_newton, operators
 
 
 def empirical_fisher(
@@ -57,7 +57,7 @@ def empirical_fisher(
       Kunstner, Balles, Hennig 2019, Limitations of the empirical Fisher approximation
       for natural gradient descent, arXiv:1905.12558.
     """
-    losses = jax.tree_util.Partial(_losses, batch_means.as_partial(loss_fn))
+    losses = jax.tree_util.Partial(_losses, batch_means.scalar(loss_fn))
     product = gauss_newton.sandwich(losses, jax.tree_util.Partial(_mean))
     return operators.build(product, params, batches, devices=devices, check=check)
 
@@ -98,7 +98,7 @@ def gradient_covariance(
       >>> op.to_dense().tolist()
       [[0.0, 0.0], [0.0, 1.0]]
     """
-    losses = jax.tree_util.Partial(_losses, batch_means.as_partial(loss_fn))
+    losses = jax.tree_util.Partial(_losses, batch_means.scalar(loss_fn))
     mean = batch_means.gradient(loss_fn, params, batches, devices=devices)
     product = jax.tree_util.Partial(_covariance, losses, mean)
     return operators.build(product, params, batches, devices=devices, check=check)
@@ -110,7 +110,7 @@ def _losses(loss_fn: Callable, params: Any, batch: Any) -> jax.Array:
     def loss_of(example):
         return loss_fn(params, jax.tree.map(lambda x: x[None], example))
 
-    return jax.vmap(loss_of)(batch)
+    return floating.widen(jax.vmap(loss_of)(batch))
 
 
 def _mean(losses: jax.Array, tangent: jax.Array, batch: Any) -> jax.Array:

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import optax
 
 from lec7 import arguments
-from lec7.curvature import batch_means, operators
+from lec7.curvature import batch_means, floating, operators
 
 
 def hessian(
@@ -34,7 +34,8 @@ def hessian(
       loss_fn: params, batch -> mean loss over the batch. What changes from call to call
         (batch statistics, say) is best bound as a leading argument by
         `jax.tree_util.Partial(loss_fn, ...)`: then all operators share one compilation.
-      params: pytree of real floating-point arrays.
+      params: pytree of real floating-point arrays; those of half precision are taken
+        as float32, which is what the loss is given.
       batches: pytrees whose leaves have the examples in their first axis; unequal
         batches are weighted by their number of examples. A sequence is copied to the
         devices; anything else that can be walked again and again is streamed, and two
@@ -42,6 +43,7 @@ def hessian(
       mode: "forward_over_reverse", the fastest; "reverse_over_reverse", for a loss
         with a `custom_vjp`; or "finite_difference" of two gradients, for a smooth loss
         that can be differentiated only once (it sees the kinks of a relu as curvature).
+        They are eps^(1/3) (1 + r) to either side, r the root mean square parameter.
       devices: take turns at the batches; None for every accelerator of this host, or
         the default device of a CPU.
       check: whether to spend three products on `verify`: is the operator symmetric, and
@@ -91,10 +93,11 @@ def _reverse_over_reverse(
 def _finite_difference(
     loss_fn: Callable, params: Any, v: Any, batch: Any
 ) -> chex.ArrayTree:
-    length = optax.tree.norm(v)
+    length = floating.norm(v)
+    size = floating.norm(params) / optax.tree.size(params) ** 0.5
     # Rounding, u / h, and truncation, h^2, balance at h = u^(1/3).
     unit = jnp.finfo(operators.flat_dtype(params)).eps ** (1 / 3)
-    step = unit * (1 + optax.tree.norm(params)) / jnp.where(length > 0, length, 1)
+    step = unit * (1 + size) / jnp.where(length > 0, length, 1)
     ahead = jax.grad(loss_fn)(optax.tree.add_scale(params, step, v), batch)
     behind = jax.grad(loss_fn)(optax.tree.add_scale(params, -step, v), batch)
     return optax.tree.scale(0.5 / step, optax.tree.sub(ahead, behind))

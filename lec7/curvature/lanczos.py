@@ -18,7 +18,7 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
-from lec7.curvature import operators
+from lec7.curvature import floating, operators
 
 RESOLUTION = 0.01  # of the largest |eigenvalue|: a smaller scale is not asked for
 BLEND = 0.1  # of random in a guess, which may be an eigenvector that is not wanted
@@ -147,7 +147,7 @@ def eigh(matrix: np.ndarray, prefer: Preference) -> tuple[np.ndarray, np.ndarray
 
 def _start(known: jax.Array, room: int, first: Any) -> Krylov:
     rows = jnp.pad(known, ((0, room + 1 - len(known)), (0, 0)))
-    basis, newest, _, _ = _append(rows, len(known), first)
+    basis, newest, *_ = _append(rows, len(known), first)
     return Krylov(basis, np.zeros((0, 0)), newest, 0.0)
 
 
@@ -157,7 +157,7 @@ def _grow(
     active = len(space.projected)
     row = fixed + active + 1
     basis, newest, *measured = _append(space.basis, row, op(space.newest))
-    column, coupling = jax.device_get(measured)
+    column, coupling, power = map(np.float64, jax.device_get(measured))
     if not np.isfinite(coupling):
         raise ValueError(
             "a product of the operator is not finite: are the loss and its first two "
@@ -165,10 +165,10 @@ def _grow(
         )
     if coupling == 0:
         fresh = _random(op, jax.random.fold_in(key, spent))
-        basis, newest, _, _ = _append(basis, row, fresh)
+        basis, newest, *_ = _append(basis, row, fresh)
     projected = np.pad(space.projected, (0, 1))
-    projected[active] = projected[:, active] = column[fixed:row]
-    return Krylov(basis, projected, newest, float(coupling))
+    projected[active] = projected[:, active] = power * column[fixed:row]
+    return Krylov(basis, projected, newest, float(power * coupling))
 
 
 def _restart(
@@ -187,7 +187,7 @@ def _first(op: operators.Operator, guess: Any, key: jax.Array) -> Any:
     random = _random(op, key)
     if guess is None:
         return random
-    length = optax.tree.norm(guess)
+    length = floating.norm(guess)
     share = jnp.where(length > 0, BLEND * length / op.size**0.5, 1)
     return optax.tree.add_scale(guess, share, random)
 
@@ -199,12 +199,14 @@ def _random(op: operators.Operator, key: jax.Array) -> Any:
 
 
 # The new row is the part of the tree that is orthogonal to the basis, or zeros, which
-# are orthogonal to everything, if that part is nothing but rounding.
+# are orthogonal to everything, if that part is nothing but rounding. Coefficients and
+# length come over a power of two, as what is small or large has no squares.
 @functools.partial(jax.jit, donate_argnums=0)
 def _append(
     basis: jax.Array, row: int, tree: Any
-) -> tuple[jax.Array, Any, jax.Array, jax.Array]:
+) -> tuple[jax.Array, Any, jax.Array, jax.Array, jax.Array]:
     vector, unravel = ravel_pytree(tree)
+    vector, power = floating.normalise(vector)
     with jax.default_matmul_precision("highest"):
         first = basis @ vector
         rest = vector - first @ basis
@@ -214,7 +216,7 @@ def _append(
     length = jnp.linalg.norm(rest)
     length = jnp.where(length <= rounding, 0, length)
     unit = jnp.where(length > 0, rest / jnp.where(length > 0, length, 1), 0)
-    return basis.at[row].set(unit), unravel(unit), first + second, length
+    return basis.at[row].set(unit), unravel(unit), first + second, length, power
 
 
 @functools.partial(jax.jit, donate_argnums=1)

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
-from lec7.curvature import batch_means, placement, symmetry
+from lec7.curvature import batch_means, floating, placement, symmetry
 
 DENSE_LIMIT = 4096  # parameters; the matrix is then 64 MiB in float32
 
@@ -25,7 +25,8 @@ class Operator:
 
     Attributes:
       product: params, v, batch -> pytree like params, a mean over the batch.
-      params: pytree of arrays, the point at which curvature is measured.
+      params: pytree of arrays of at least float32, the point at which curvature is
+        measured.
       batches: pytrees whose leaves have the examples in their first axis, on their
         devices, or a stream of such.
     """
@@ -43,12 +44,16 @@ class Operator:
         """Multiply a vector.
 
         Args:
-          v: pytree like params.
+          v: pytree like params; numbers of another type are cast to theirs.
 
         Returns:
           A pytree like params.
+
+        Raises:
+          ValueError: v is not like them.
         """
         require_like(v, self.params, "v")
+        v = jax.tree.map(lambda x, p: jnp.asarray(x, p.dtype), v, self.params)
         return batch_means.mean(self.product, self.batches, self.params, v)
 
     def to_dense(self) -> jax.Array:
@@ -79,6 +84,9 @@ def build(
 ) -> Operator:
     """Return an operator on arrays that are checked and put on their devices.
 
+    Parameters of half precision become float32: so do the point that the loss is given
+    and the vectors, whose directions would be lost to rounding.
+
     `product` maps params, v, batch to a mean over the batch, a pytree like params; the
     rest is as for `hessian`.
 
@@ -104,8 +112,8 @@ def products(op: Callable[[Any], Any], vectors: jax.Array) -> jax.Array:
 
 
 def flat_dtype(params: chex.ArrayTree) -> jnp.dtype:
-    """Return the dtype of the parameters once they are one vector."""
-    return jnp.result_type(*jax.tree.leaves(params))
+    """Return the dtype of the parameters as one vector, at least float32."""
+    return jnp.promote_types(jnp.result_type(*jax.tree.leaves(params)), jnp.float32)
 
 
 def require_like(v: chex.ArrayTree, params: chex.ArrayTree, name: str) -> None:
@@ -148,4 +156,4 @@ def _floating(params: chex.ArrayTree) -> chex.ArrayTree:
                 f"{jnp.result_type(leaf)}, and curvature needs real floating-point "
                 "parameters: bind other arrays to loss_fn by jax.tree_util.Partial"
             )
-    return batch_means.to_device(params)
+    return floating.widen(batch_means.to_device(params))

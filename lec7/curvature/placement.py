@@ -33,10 +33,10 @@ class Stream:
         Raises:
           ValueError: there is no batch, or one cannot be averaged over.
         """
-        index = -1
-        for index, batch in enumerate(self.source):
-            yield deal(batch, index, self.devices)
-        if index < 0:
+        batch = None
+        for batch in deal_all(self.source, self.devices):
+            yield batch
+        if batch is None:
             raise ValueError(
                 "batches yields nothing; expected at least one batch, and what can be "
                 "walked again and again"
@@ -61,6 +61,28 @@ def choose(devices: Sequence[jax.Device] | None) -> Devices:
     return tuple(devices)
 
 
+def deal_all(
+    batches: Iterable[chex.ArrayTree], devices: Devices
+) -> Iterator[chex.ArrayTree]:
+    """Yield batches, which are of one kind, on devices that take turns.
+
+    Raises:
+      ValueError: one is of another kind than the first, or as for `deal`.
+    """
+    first = None
+    for index, batch in enumerate(batches):
+        batch = deal(batch, index, devices)
+        kind = jax.tree.map(jnp.ndim, batch)
+        first = kind if first is None else first
+        if kind != first:
+            raise ValueError(
+                f"batch {index} has arrays of the numbers of axes {kind} and batch 0 "
+                f"{first}; expected batches of one kind: put a single batch (x, y) "
+                "into a list"
+            )
+        yield batch
+
+
 def deal(batch: chex.ArrayTree, index: int, devices: Devices) -> chex.ArrayTree:
     """Return a batch on the device whose turn it is; NumPy arrays are copied.
 
@@ -82,12 +104,22 @@ def sequence(batches: Iterable[chex.ArrayTree]) -> Iterable[chex.ArrayTree]:
     """Return batches as they are, if they can be walked more than once.
 
     Raises:
-      ValueError: it is a single batch, or can be walked only once.
+      ValueError: it is a single batch, no batches, or can be walked only once.
     """
     if isinstance(batches, Mapping):
         raise ValueError(
             f"batches is one mapping with the keys {sorted(batches)}; expected a "
             "sequence of batches: put a single batch into a list"
+        )
+    if hasattr(batches, "shape"):
+        raise ValueError(
+            f"batches is one array of the shape {batches.shape}; expected a sequence "
+            "of batches: put a single batch into a list"
+        )
+    if not isinstance(batches, Iterable):
+        raise ValueError(
+            f"batches is {batches!r}; expected a sequence of batches, each a pytree "
+            "whose arrays have the examples in their first axis"
         )
     if isinstance(batches, Iterator):
         raise ValueError(

@@ -8,6 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
+from lec7.curvature import floating
+
 
 def verify(op: Callable[[Any], Any]) -> None:
     """Probe an operator with two random vectors, by three products.
@@ -30,9 +32,9 @@ def verify(op: Callable[[Any], Any]) -> None:
         for _ in range(2)
     )
     first, again, other = op(u), op(u), op(v)
-    length = float(optax.tree.norm(first))
+    length = float(floating.norm(first))
     unit = float(jnp.finfo(jnp.result_type(*jax.tree.leaves(first))).eps) ** 0.5
-    moved = float(optax.tree.norm(optax.tree.sub(first, again)))
+    moved = float(floating.norm(optax.tree.sub(first, again)))
     if not jnp.isfinite(length + moved):
         raise ValueError(
             "a product of the operator is not finite: are the loss and its first two "
@@ -45,7 +47,7 @@ def verify(op: Callable[[Any], Any]) -> None:
             "loss draw new noise? Fix the order of the data, and bind one dropout key"
         )
     left, right = float(optax.tree.vdot(v, first)), float(optax.tree.vdot(u, other))
-    size = float(optax.tree.norm(v)) * length
+    size = float(floating.norm(v)) * length
     if abs(left - right) > unit * size:
         raise ValueError(
             f"the operator is not symmetric: v.Au = {left:.6g} and u.Av = {right:.6g}. "

@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from lec7 import arguments
-from lec7.curvature import estimates, operators
+from lec7.curvature import estimates, floating, operators
 
 
 def trace(
@@ -78,7 +78,7 @@ def _hutch_plus_plus(
     sketch_key, probe_key = jax.random.split(key)
     rank = min(probes // 3, op.size)
     sketch = operators.products(op, estimates.rademacher(op, sketch_key, rank))
-    basis = jnp.linalg.qr(sketch.T)[0].T  # [rank, P]
+    basis = jnp.linalg.qr(floating.normalise(sketch)[0].T)[0].T  # [rank, P]
     z = _complement(basis, estimates.rademacher(op, probe_key, probes - 2 * rank))
     rest = estimates.mean(_forms(op, z))
     return rest._replace(mean=_forms(op, basis).sum() + rest.mean)

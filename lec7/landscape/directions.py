@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from lec7 import arguments
+from lec7.curvature import floating
 from lec7.landscape import grid
 
 SCALES = ("filter", "layer")
@@ -37,7 +38,7 @@ def random_direction(
       norm: "filter", "layer" or "none".
 
     Returns:
-      The direction, a pytree like `params`.
+      The direction, a pytree like `params`, at least float32.
 
     Raises:
       ValueError: norm is unknown.
@@ -61,6 +62,7 @@ def random_direction(
             jax.random.fold_in(key, name), weight.shape, weight.dtype
         )
 
+    params = floating.widen(params)
     drawn = jax.tree_util.tree_map_with_path(draw, params)
     return drawn if norm == "none" else normalise(drawn, params, norm=norm)
 
@@ -79,7 +81,7 @@ def normalise(
       norm: "filter" or "layer".
 
     Returns:
-      The direction, with leaves of fewer than two axes zero.
+      The direction, at least float32, with leaves of fewer than two axes zero.
 
     Raises:
       ValueError: norm is unknown, or the direction does not fit the parameters.
@@ -100,7 +102,7 @@ def normalise(
         length = _length(part, axes)
         return part * (_length(weight, axes) / jnp.where(length > 0, length, 1))
 
-    return jax.tree.map(scale, direction, params)
+    return jax.tree.map(scale, floating.widen(direction), floating.widen(params))
 
 
 def orthogonalise(direction: chex.ArrayTree, against: chex.ArrayTree) -> chex.ArrayTree:
@@ -115,15 +117,18 @@ def orthogonalise(direction: chex.ArrayTree, against: chex.ArrayTree) -> chex.Ar
       against: pytree a, not zero, like d.
 
     Returns:
-      The part of d that is orthogonal to a.
+      The part of d that is orthogonal to a, at least float32.
 
     Example:
       >>> orthogonalise(jnp.array([1.0, 1.0]), jnp.array([2.0, 0.0]))
       Array([0., 1.], dtype=float32)
     """
+    direction = floating.widen(direction)
+    against, _ = floating.normalise(floating.widen(against))
     share = optax.tree.vdot(direction, against) / optax.tree.vdot(against, against)
     return optax.tree.add_scale(direction, -share, against)
 
 
 def _length(x: jax.Array, axes: tuple[int, ...]) -> jax.Array:
-    return jnp.sqrt(jnp.sum(x * x, axis=axes, keepdims=True))
+    scaled, power = floating.normalise(x, axis=axes)
+    return power * jnp.sqrt(jnp.sum(scaled * scaled, axis=axes, keepdims=True))

@@ -6,10 +6,11 @@ from typing import Any
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from lec7 import arguments
-from lec7.curvature import batch_means
+from lec7.curvature import batch_means, floating
 from lec7.landscape import chunks
 
 
@@ -43,11 +44,12 @@ def losses(
     """
     check_alike(trees)
     fn, frozen = batch_means.as_partial(loss_fn), batch_means.freeze(batches)
+    loss = batch_means.scalar(fn)
 
     def at(row: np.ndarray) -> Any:
         point = combine(tuple(trees.values()), row)
         return batch_means.mean(
-            fn, frozen, point if prepare is None else prepare(point)
+            loss, frozen, point if prepare is None else prepare(point)
         )
 
     def evaluate(start: int, stop: int) -> Any:
@@ -75,7 +77,9 @@ def axis(name: str, values: Any) -> np.ndarray:
 
 @jax.jit
 def combine(trees: tuple[chex.ArrayTree, ...], row: jax.Array) -> chex.ArrayTree:
-    """Return sum_k row[k] trees[k], in the dtypes of the first tree.
+    """Return sum_k row[k] trees[k], in the dtypes of the first tree, half as float32.
+
+    What is no number, such as a PRNG key, is that of the first tree.
 
     Args:
       trees: K pytrees of one structure.
@@ -83,10 +87,12 @@ def combine(trees: tuple[chex.ArrayTree, ...], row: jax.Array) -> chex.ArrayTree
     """
 
     def add(*leaves: jax.Array) -> jax.Array:
+        if not jnp.issubdtype(leaves[0].dtype, jnp.number):
+            return leaves[0]
         total = sum(c * leaf for c, leaf in zip(row, leaves, strict=True))
         return total.astype(leaves[0].dtype)
 
-    return jax.tree.map(add, *trees)
+    return jax.tree.map(add, *floating.widen(trees))
 
 
 def check_alike(trees: Mapping[str, chex.ArrayTree]) -> None:

@@ -9,6 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lec7 import arguments
+from lec7.curvature import floating
 from lec7.landscape import grid
 
 CENTRES = ("last", "mean")
@@ -55,8 +56,8 @@ def pca_directions(
       The plane, and the snapshots on it.
 
     Raises:
-      ValueError: centre is unknown, snapshots do not fit each other, or they span fewer
-        than k directions.
+      ValueError: centre is unknown, snapshots do not fit each other or are not finite,
+        or they span fewer than k directions.
 
     Example:
       >>> snapshots = [np.array([4.0, 1.0]), np.array([2.0, 0.5]), np.zeros(2)]
@@ -110,7 +111,7 @@ def project(
       Coordinates, and distances from the plane.
 
     Raises:
-      ValueError: a tree does not fit the origin.
+      ValueError: a tree does not fit the origin, or is not finite.
 
     Example:
       >>> plane = [np.array([1.0, 0.0, 0.0]), np.array([1.0, 1.0, 0.0])]
@@ -158,7 +159,8 @@ def off_plane_losses(
       if `loss_fn` returns one.
 
     Raises:
-      ValueError: a tree does not fit the origin, or the batches are empty.
+      ValueError: a tree does not fit the origin or is not finite, or the batches are
+        empty.
     """
     seen = project(snapshots, origin, directions)
     plane = {
@@ -174,19 +176,28 @@ def off_plane_losses(
 
 
 def _matrix(trees: dict[str, chex.ArrayTree]) -> np.ndarray:
-    """Return one row a tree, float64."""
+    """Return one row a tree, float64.
+
+    Raises:
+      ValueError: a tree does not fit the first, or is not finite.
+    """
     grid.check_alike(trees)
     rows = [
         [np.ravel(np.asarray(leaf, np.float64)) for leaf in jax.tree.leaves(tree)]
         for tree in trees.values()
     ]
-    return np.stack([np.concatenate(row) for row in rows])
+    matrix = np.stack([np.concatenate(row) for row in rows])
+    for name, row in zip(trees, matrix, strict=True):
+        bad = int(np.sum(~np.isfinite(row)))
+        if bad:
+            raise ValueError(f"{name} has {bad} entries that are not finite numbers")
+    return matrix
 
 
 def _unflatten(row: np.ndarray, like: chex.ArrayTree) -> chex.ArrayTree:
     leaves, structure = jax.tree.flatten(like)
     parts = np.split(row, np.cumsum([leaf.size for leaf in leaves])[:-1])
     return structure.unflatten(
-        jnp.asarray(part.reshape(leaf.shape).astype(leaf.dtype))
+        jnp.asarray(part.reshape(leaf.shape), floating.widen(leaf).dtype)
         for part, leaf in zip(parts, leaves, strict=True)
     )

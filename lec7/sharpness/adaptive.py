@@ -16,7 +16,7 @@ import numpy as np
 import optax
 
 from lec7 import arguments
-from lec7.curvature import batch_means
+from lec7.curvature import batch_means, floating
 from lec7.sharpness import ball, gaussian, measure
 
 
@@ -65,7 +65,7 @@ def adaptive_worst_case(
 
     Raises:
       ValueError: rho is not positive, eta is negative, norm or per is unknown, steps or
-        starts is below 1, or the batches are empty.
+        starts is below 1, the loss at params is not finite, or the batches are empty.
 
     Example:
       >>> def loss_fn(params, batch):
@@ -141,7 +141,7 @@ def adaptive_average_case(
 
     Raises:
       ValueError: rho is not positive, eta is negative, per is unknown, draws is below
-        1, or the batches are empty.
+        1, the loss at params is not finite, or the batches are empty.
 
     References:
       Andriushchenko et al. 2023, arXiv:2302.07011, section 2.
@@ -150,7 +150,9 @@ def adaptive_average_case(
     found = gaussian.average_case(
         scaled, origin, batches, key=key, rho=rho, draws=draws
     )
-    settings = {**found.settings, "per": per, "eta": eta}
+    count = found.settings["examples"]
+    settings = {**found.settings, **measure.provenance(key, params, count)}
+    settings |= {"per": per, "eta": eta}
     return found._replace(settings=settings, invariant=eta == 0)
 
 
@@ -164,6 +166,7 @@ def _in_own_units(
     """
     arguments.require_one_of(_SIZES, per=per)
     arguments.require_non_negative(eta=eta)
+    params = floating.widen(params)
     sizes, origin = _units(params, per, eta)
     scaled = jax.tree_util.Partial(
         _scaled, batch_means.as_partial(loss_fn), params, sizes
@@ -187,12 +190,13 @@ def _filter_sizes(leaf: jax.Array) -> jax.Array:
     if leaf.ndim < 2:
         return jnp.abs(leaf)
     axes = tuple(range(leaf.ndim - 1))
-    norms = jnp.sqrt(jnp.sum(leaf**2, axis=axes, keepdims=True))
+    scaled, power = floating.normalise(leaf, axis=axes)
+    norms = power * jnp.sqrt(jnp.sum(scaled**2, axis=axes, keepdims=True))
     return jnp.broadcast_to(norms, leaf.shape)
 
 
 def _layer_size(leaf: jax.Array) -> jax.Array:
-    return jnp.full_like(leaf, jnp.sqrt(jnp.sum(leaf**2)))
+    return jnp.full_like(leaf, floating.norm(leaf))
 
 
 _SIZES = {"element": jnp.abs, "filter": _filter_sizes, "layer": _layer_size}

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from lec7 import arguments
-from lec7.curvature import batch_means
+from lec7.curvature import batch_means, floating
 from lec7.sharpness import measure
 
 
@@ -54,7 +54,7 @@ def sam_sharpness(
 
     Raises:
       ValueError: rho is not positive, steps is below 1, m is not between 1 and the
-        number of examples, or the batches are empty.
+        number of examples, the loss at params is not finite, or the batches are empty.
 
     Example:
       >>> def loss_fn(params, batch):
@@ -99,9 +99,15 @@ def rise(
     """Return how far the loss rises from the centre of a ball, by ascents.
 
     The first point is in a given direction, by default that of the gradient. Of `steps`
-    points of the surface the highest loss counts, after `steps` + 1 gradients.
+    points of the surface the highest loss counts, after `steps` + 1 gradients. They are
+    of at least float32, in which the centre is not all that is near it.
+
+    Raises:
+      ValueError: the loss at the centre is not finite.
     """
+    centre = floating.widen(centre)
     start, gradient = measure.value_and_gradient(loss_fn, centre, batches)
+    measure.require_finite(start)
     direction = gradient if direction is None else direction
     highest = -jnp.inf
     for _ in range(steps):

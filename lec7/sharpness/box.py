@@ -11,7 +11,7 @@ from jax.flatten_util import ravel_pytree
 from scipy import optimize, sparse
 
 from lec7 import arguments
-from lec7.curvature import batch_means
+from lec7.curvature import batch_means, floating
 from lec7.sharpness import measure
 
 STEEPNESS = 1e8  # the loss is multiplied by this for the search alone
@@ -80,7 +80,7 @@ def keskar(
     References:
       Keskar et al. 2017, arXiv:1609.04836, metric 2.1 and section 2.2.2.
     """
-    flat, unravel = ravel_pytree(params)
+    flat, unravel = ravel_pytree(floating.widen(params))
     _check(flat.size, epsilon, subspace, iterations, starts)
     frozen = batch_means.freeze(batches)
     centre = np.asarray(flat, np.float64)

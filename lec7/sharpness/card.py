@@ -90,7 +90,9 @@ def report_card(
 ) -> list[Row]:
     """Take every measure of sharpness of one minimum.
 
-    Each is given the same key, so a row holds what the measure returns alone.
+    Each is given the same key, so a row holds what the measure returns alone. A measure
+    that fails, on parameters without a kernel or out of memory, is a row with NaN and
+    the reason in its settings, and the others are kept.
 
     Args:
       loss_fn: params, batch -> mean loss over the batch, also over a batch of one. What
@@ -99,16 +101,17 @@ def report_card(
         architecture then share the compilations.
       params: pytree of floating-point arrays.
       batches: pytrees whose leaves have the examples in their first axis; in all 16
-        examples or more.
+        examples or more, for m-sharpness.
       key: typed PRNG key.
       measures: name -> function of the arguments above; `functools.partial` sets radii
         and budgets. None for all, `MEASURES`.
 
     Returns:
-      A row for each measure, in their order.
+      A row for each measure, in their order. Of one that failed, `settings` is
+      {"failed": the reason}.
 
     Raises:
-      ValueError: see the measures.
+      ValueError: the batches are empty, or the loss is not a scalar.
 
     Example:
       >>> import jax.numpy as jnp
@@ -127,7 +130,19 @@ def report_card(
     """
     frozen = batch_means.freeze(batches)
     measures = MEASURES if measures is None else measures
+    measure.value(loss_fn, params, frozen)  # or its own error would fill every row
     return [
-        Row(name, *take(loss_fn, params, frozen, key=key))
+        Row(name, *_attempt(functools.partial(take, loss_fn, params, frozen, key=key)))
         for name, take in measures.items()
     ]
+
+
+def _attempt(take: Callable[[], measure.Measure]) -> measure.Measure:
+    """Return a measure, or why there is none."""
+    try:
+        return take()
+    except Exception as error:
+        nan = float("nan")
+        known = isinstance(error, ValueError)  # whose message is for a user
+        reason = str(error) if known else f"{type(error).__name__}: {error}"
+        return measure.Measure(nan, nan, {"failed": reason}, nan)

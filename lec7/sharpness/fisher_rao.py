@@ -7,7 +7,7 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from lec7.curvature import batch_means
+from lec7.curvature import batch_means, floating
 from lec7.sharpness import measure
 
 
@@ -38,7 +38,7 @@ def fisher_rao(
       The measure; its standard error is 0. It costs two losses.
 
     Raises:
-      ValueError: the batches are empty.
+      ValueError: the loss at params is not finite, or the batches are empty.
 
     Example:
       >>> def loss_fn(params, batch):
@@ -52,9 +52,11 @@ def fisher_rao(
       arXiv:1711.01530, theorem 3.1.
     """
     frozen = batch_means.freeze(batches)
-    fn = jax.tree_util.Partial(_mean_square_slope, batch_means.as_partial(loss_fn))
+    fn = jax.tree_util.Partial(_loss_and_slopes, batch_means.scalar(loss_fn))
+    loss, squares = batch_means.mean(fn, frozen, params)
+    measure.require_finite(loss)
     return measure.Measure(
-        value=float(batch_means.mean(fn, frozen, params)),
+        value=measure.in_range(squares),
         standard_error=0.0,
         settings=measure.provenance(key, params, measure.examples(frozen)),
         cost=2 * measure.LOSS,
@@ -62,10 +64,13 @@ def fisher_rao(
     )
 
 
-def _mean_square_slope(loss_fn: Callable, params: Any, batch: Any) -> jax.Array:
+def _loss_and_slopes(
+    loss_fn: Callable, params: Any, batch: Any
+) -> tuple[jax.Array, jax.Array]:
     def losses(p):
         return jax.vmap(lambda example: loss_fn(p, measure.batch_of_one(example)))(
             batch
         )
 
-    return jnp.mean(jax.jvp(losses, (params,), (params,))[1] ** 2)
+    each, slopes = floating.widen(jax.jvp(losses, (params,), (params,)))
+    return jnp.mean(each), measure.mean_squares(slopes)

@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lec7 import arguments
-from lec7.curvature import batch_means
+from lec7.curvature import batch_means, floating
 from lec7.sharpness import measure
 
 
@@ -43,7 +43,8 @@ def average_case(
       The measure; its standard error is over pairs. It costs 2 draws + 1 losses.
 
     Raises:
-      ValueError: rho is not positive, draws is below 1, or the batches are empty.
+      ValueError: rho is not positive, draws is below 1, the loss at params is not
+        finite, or the batches are empty.
 
     Example:
       >>> def loss_fn(params, batch):
@@ -57,8 +58,8 @@ def average_case(
     References:
       Andriushchenko et al. 2023, arXiv:2302.07011, section 2.
     """
-    frozen, losses = _noisy(loss_fn, params, batches, key, rho, draws)
-    rises = losses.mean(axis=1) - float(measure.value(loss_fn, params, frozen))
+    frozen, base, losses = _noisy(loss_fn, params, batches, key, rho, draws)
+    rises = losses.mean(axis=1) - base
     return measure.Measure(
         value=float(rises.mean()),
         standard_error=measure.standard_error(rises),
@@ -94,12 +95,13 @@ def low_pass(
       The measure; its standard error is over pairs. It costs 2 draws losses.
 
     Raises:
-      ValueError: rho is not positive, draws is below 1, or the batches are empty.
+      ValueError: rho is not positive, draws is below 1, the loss at params is not
+        finite, or the batches are empty.
 
     References:
       Bisla, Wang and Choromanska 2022, arXiv:2201.08025, definition 8.
     """
-    frozen, losses = _noisy(loss_fn, params, batches, key, rho, draws)
+    frozen, _, losses = _noisy(loss_fn, params, batches, key, rho, draws)
     means = losses.mean(axis=1)
     return measure.Measure(
         value=float(means.mean()),
@@ -141,12 +143,13 @@ def local_entropy(
       losses.
 
     Raises:
-      ValueError: rho is not positive, draws is below 1, or the batches are empty.
+      ValueError: rho is not positive, draws is below 1, the loss at params is not
+        finite, or the batches are empty.
 
     References:
       Chaudhari et al. 2017, arXiv:1611.01838, section 3.
     """
-    frozen, losses = _noisy(loss_fn, params, batches, key, rho, draws)
+    frozen, _, losses = _noisy(loss_fn, params, batches, key, rho, draws)
     lowest = losses.min()
     weights = np.exp(lowest - losses).mean(axis=1)
     return measure.Measure(
@@ -168,8 +171,8 @@ def noisy_losses(
 ) -> np.ndarray:
     """Return L(w + s z) and L(w - s z) for normal vectors z, float64 [draws, 2].
 
-    The standard deviations s are a pytree like w; draw k is of the key with k folded
-    in.
+    The standard deviations s are a pytree like w, of at least float32, and so are the
+    points; draw k is of the key with k folded in.
     """
     losses = [
         measure.value(loss_fn, _moved(params, spread, draw_key, sign), batches)
@@ -181,8 +184,8 @@ def noisy_losses(
 
 @jax.jit
 def constant(params: chex.ArrayTree, rho: float) -> chex.ArrayTree:
-    """Return a pytree like `params` with every entry equal to rho."""
-    return jax.tree.map(lambda leaf: jnp.full_like(leaf, rho), params)
+    """Return a pytree like `params`, at least float32, whose entries are all rho."""
+    return jax.tree.map(lambda leaf: jnp.full_like(leaf, rho), floating.widen(params))
 
 
 def _noisy(
@@ -192,13 +195,15 @@ def _noisy(
     key: jax.Array,
     rho: float,
     draws: int,
-) -> tuple[tuple, np.ndarray]:
+) -> tuple[tuple, float, np.ndarray]:
+    """Return the batches, the loss at the parameters, and losses around them."""
     arguments.require_positive(rho=rho)
     arguments.require_counts(draws=draws)
     frozen = batch_means.freeze(batches)
     spread = constant(params, rho)
+    base = measure.require_finite(measure.value(loss_fn, params, frozen))
     losses = noisy_losses(loss_fn, params, frozen, key=key, spread=spread, draws=draws)
-    return frozen, losses
+    return frozen, base, losses
 
 
 def _settings(

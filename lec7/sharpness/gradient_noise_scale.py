@@ -9,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lec7.curvature import batch_means
+from lec7.curvature import batch_means, floating
 from lec7.sharpness import measure
 
 
@@ -39,10 +39,10 @@ def gradient_noise_scale(
 
     Returns:
       The measure, in examples; infinite where G is exactly zero. Its standard error is
-      0. It costs one gradient.
+      0. It costs one gradient, and that of the first batch.
 
     Raises:
-      ValueError: the batches are empty.
+      ValueError: the loss at params is not finite, or the batches are empty.
 
     Example:
       >>> def loss_fn(params, batch):
@@ -58,11 +58,16 @@ def gradient_noise_scale(
       McCandlish et al. 2018, arXiv:1812.06162, eq. 2.9.
     """
     frozen = batch_means.freeze(batches)
-    fn = jax.tree_util.Partial(_moments, batch_means.as_partial(loss_fn))
-    gradient, mean_square = batch_means.mean(fn, frozen, params)
-    square = float(_square(gradient))
-    with np.errstate(divide="ignore"):
-        scale = np.divide(float(mean_square) - square, square)
+    fn = jax.tree_util.Partial(_moments, batch_means.scalar(loss_fn))
+    # Deviations from the first batch's gradient, near G: nothing large is subtracted.
+    origin = optax.tree.zeros_like(floating.widen(params))
+    _, near, _ = batch_means.mean(fn, frozen[:1], params, origin)
+    loss, gradient, squares = batch_means.mean(fn, frozen, params, near)
+    measure.require_finite(loss)
+    length, off = (float(x) for x in _lengths(gradient, near))
+    noise = max(measure.in_range(squares) - off**2, 0.0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        scale = np.divide(noise, np.square(length))
     return measure.Measure(
         value=float(scale),
         standard_error=0.0,
@@ -72,18 +77,20 @@ def gradient_noise_scale(
 
 
 def _moments(
-    loss_fn: Callable, params: Any, batch: Any
-) -> tuple[chex.ArrayTree, jax.Array]:
-    """Return the mean gradient of the examples and their mean squared length."""
+    loss_fn: Callable, params: Any, near: Any, batch: Any
+) -> tuple[jax.Array, chex.ArrayTree, jax.Array]:
+    """Return the mean loss, gradient and squared distance from `near` of examples."""
 
     def gradient(example):
-        return jax.grad(loss_fn)(params, measure.batch_of_one(example))
+        return jax.value_and_grad(loss_fn)(params, measure.batch_of_one(example))
 
-    each = jax.vmap(gradient)(batch)
+    losses, each = floating.widen(jax.vmap(gradient)(batch))
     mean = jax.tree.map(lambda leaf: leaf.mean(axis=0), each)
-    return mean, jnp.mean(jax.vmap(_square)(each))
+    away = jax.tree.map(lambda leaf, at: leaf - at[None], each, near)
+    squares = jax.tree.map(lambda leaf: leaf[0].size * measure.mean_squares(leaf), away)
+    return jnp.mean(losses), mean, sum(jax.tree.leaves(squares))
 
 
 @jax.jit
-def _square(gradient: chex.ArrayTree) -> jax.Array:
-    return optax.tree.norm(gradient, squared=True)
+def _lengths(gradient: Any, near: Any) -> tuple[jax.Array, jax.Array]:
+    return floating.norm(gradient), floating.norm(optax.tree.sub(gradient, near))

@@ -1,4 +1,8 @@
-"""Sharpness as the size of the Hessian."""
+"""Sharpness as the size of the Hessian.
+
+The loss at the parameters is taken too, and not counted: of one that is not finite the
+derivatives may be.
+"""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -35,7 +39,7 @@ def hessian_max(
       The measure. Its standard error is 0, and NaN where the residual is above `tol`.
 
     Raises:
-      ValueError: a product is not finite, or the batches are empty.
+      ValueError: the loss or a product is not finite, or the batches are empty.
 
     Example:
       >>> import jax.numpy as jnp
@@ -46,7 +50,7 @@ def hessian_max(
       >>> round(top.value, 4)
       3.0
     """
-    op = _Counted(curvature.hessian(loss_fn, params, batches))
+    op = _Counted(_hessian(loss_fn, params, batches))
     pairs = curvature.top_eigenpairs(op, 1, key=key, tol=tol, max_matvecs=max_matvecs)
     return measure.Measure(
         value=float(pairs.values[0]),
@@ -80,12 +84,12 @@ def hessian_trace(
       The measure, with the standard error of the estimate.
 
     Raises:
-      ValueError: the method is unknown, there are too few probes for it, or the batches
-        are empty.
+      ValueError: the method is unknown, there are too few probes for it, the loss at
+        params is not finite, or the batches are empty.
     """
-    op = curvature.hessian(loss_fn, params, batches)
+    op = _hessian(loss_fn, params, batches)
     estimate = curvature.trace(op, key=key, method=method, probes=probes)
-    return _estimated(estimate, op, key, probes, {"method": method})
+    return _estimated(estimate, params, op, key, probes, {"method": method})
 
 
 def frobenius(
@@ -109,15 +113,36 @@ def frobenius(
       The measure, with the standard error of the estimate.
 
     Raises:
-      ValueError: there are too few probes for an error, or the batches are empty.
+      ValueError: there are too few probes for an error, the loss at params is not
+        finite, or the batches are empty.
+    """
+    op = _hessian(loss_fn, params, batches)
+    estimate = curvature.frobenius_norm(op, key=key, probes=probes)
+    return _estimated(estimate, params, op, key, probes, {})
+
+
+def _hessian(
+    loss_fn: Callable[[Any, Any], jax.Array],
+    params: chex.ArrayTree,
+    batches: Sequence[chex.ArrayTree],
+) -> curvature.Operator:
+    """Return the Hessian where the loss is finite.
+
+    Raises:
+      ValueError: it is not, or the batches are empty.
     """
     op = curvature.hessian(loss_fn, params, batches)
-    estimate = curvature.frobenius_norm(op, key=key, probes=probes)
-    return _estimated(estimate, op, key, probes, {})
+    measure.require_finite(measure.value(loss_fn, op.params, op.batches))
+    return op
 
 
 def _estimated(
-    estimate: Any, op: curvature.Operator, key: jax.Array, probes: int, settings: dict
+    estimate: Any,
+    params: chex.ArrayTree,
+    op: curvature.Operator,
+    key: jax.Array,
+    probes: int,
+    settings: dict,
 ) -> measure.Measure:
     mean, error = map(float, estimate)
     examples = measure.examples(op.batches)
@@ -126,7 +151,7 @@ def _estimated(
         standard_error=error,
         settings=settings
         | {"probes": probes}
-        | measure.provenance(key, op.params, examples),
+        | measure.provenance(key, params, examples),
         cost=measure.PRODUCT * probes,
     )
 

@@ -9,10 +9,13 @@ import jax.numpy as jnp
 import numpy as np
 from jax.flatten_util import ravel_pytree
 
-from lec7.curvature import batch_means
+from lec7 import arguments
+from lec7.curvature import batch_means, floating
 
 LOSS = 1 / 3  # gradients; the price of a loss alone
 PRODUCT = 2.0  # gradients; the price of a product with the Hessian
+_UNITS = (1.0, 2.0**80, 2.0**-80)
+_LOST = 1e-26  # a mean square below it may lack the squares that are zero in float32
 
 
 class Measure(NamedTuple):
@@ -42,7 +45,34 @@ def value(
     batches: tuple[chex.ArrayTree, ...],
 ) -> jax.Array:
     """Return the mean loss over all examples, a third of the price of a gradient."""
-    return batch_means.mean(batch_means.as_partial(loss_fn), batches, params)
+    return batch_means.mean(batch_means.scalar(loss_fn), batches, params)
+
+
+def require_finite(loss: jax.Array) -> float:
+    """Return the loss at the parameters.
+
+    Raises:
+      ValueError: it is not finite, and nothing that is measured there means anything.
+    """
+    loss = float(loss)
+    arguments.require(np.isfinite(loss), "the loss at params", loss, "a finite number")
+    return loss
+
+
+def mean_squares(x: jax.Array) -> jax.Array:
+    """Return the mean of x^2 in three units, for `in_range`, [3].
+
+    One of them holds it, whatever the size of the entries is.
+    """
+    return jnp.stack([jnp.mean((unit * x) ** 2) for unit in _UNITS])
+
+
+def in_range(squares: jax.Array) -> float:
+    """Return a mean of squares by what `mean_squares` says of it."""
+    found = np.asarray(squares, np.float64)
+    usable = (found > _LOST) & np.isfinite(found)
+    unit = int(np.argmax(usable))
+    return float(found[unit]) / _UNITS[unit] ** 2
 
 
 def value_and_gradient(
@@ -72,8 +102,8 @@ def batch_of_one(example: chex.ArrayTree) -> chex.ArrayTree:
 
 @jax.jit
 def normal_like(key: jax.Array, params: chex.ArrayTree) -> chex.ArrayTree:
-    """Return independent standard normal numbers, a pytree like `params`."""
-    flat, unravel = ravel_pytree(params)
+    """Return independent standard normal numbers like `params`, at least float32."""
+    flat, unravel = ravel_pytree(floating.widen(params))
     return unravel(jax.random.normal(key, flat.shape, flat.dtype))
 
 

@@ -11,7 +11,7 @@ import numpy as np
 from scipy import optimize
 
 from lec7 import arguments
-from lec7.curvature import batch_means
+from lec7.curvature import batch_means, floating
 from lec7.sharpness import gaussian, measure
 
 _ENDS = {-20: float("inf"), 10: 0.0}  # log2 of the extreme sigmas -> value beyond
@@ -62,8 +62,8 @@ def pac_bayes_sigma(
       times 2 draws losses.
 
     Raises:
-      ValueError: rise or tolerance is not positive, draws is below 1, or the batches
-        are empty.
+      ValueError: rise or tolerance is not positive, draws is below 1, the loss at
+        params is not finite, or the batches are empty.
 
     Example:
       >>> def loss_fn(params, batch):
@@ -81,7 +81,7 @@ def pac_bayes_sigma(
     arguments.require_positive(rise=rise, tolerance=tolerance)
     arguments.require_counts(draws=draws)
     frozen = batch_means.freeze(batches)
-    base = float(measure.value(loss_fn, params, frozen))
+    base = measure.require_finite(measure.value(loss_fn, params, frozen))
 
     @functools.cache
     def rises(sigma: float) -> np.ndarray:
@@ -134,4 +134,5 @@ def _error(rises: Callable[[float], np.ndarray], sigma: float) -> float:
 
 @jax.jit
 def _proportional(params: Any, sigma: float) -> Any:
-    return jax.tree.map(lambda leaf: jnp.sqrt((sigma * leaf) ** 2 + FLOOR**2), params)
+    wide = floating.widen(params)
+    return jax.tree.map(lambda leaf: jnp.sqrt((sigma * leaf) ** 2 + FLOOR**2), wide)

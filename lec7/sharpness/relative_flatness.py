@@ -51,7 +51,7 @@ def relative_flatness(
 
     Raises:
       ValueError: not exactly one leaf of two axes or more has such a path, probes is
-        below 1, or the batches are empty.
+        below 1, the loss at params is not finite, or the batches are empty.
 
     Example:
       >>> def loss_fn(params, batch):
@@ -68,6 +68,7 @@ def relative_flatness(
     arguments.require_counts(probes=probes)
     path = _kernel_path(params, layer)
     op = curvature.hessian(loss_fn, params, batches)
+    measure.require_finite(measure.value(loss_fn, op.params, op.batches))
     forms = []
     for probe_key in jax.random.split(key, probes):
         probe = _probe(op.params, probe_key, path)

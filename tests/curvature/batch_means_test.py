@@ -85,3 +85,21 @@ def test_new_values_of_parameters_and_bound_arrays_share_one_compilation():
 def test_batches_that_cannot_be_averaged_over_are_refused(given, message):
     with pytest.raises(ValueError, match=message):
         curvature.mean_loss(lambda params, batch: params, jnp.array(1.0), given)
+
+
+def test_a_loss_that_is_not_a_scalar_is_refused():
+    with pytest.raises(ValueError, match=r"the loss has shape \(3,\); expected a scal"):
+        curvature.mean_loss(lambda params, batch: batch, 1.0, [jnp.ones(3)])
+
+
+@pytest.mark.parametrize(
+    ("batches", "message"),
+    [
+        (np.ones((4, 2)), r"one array of the shape \(4, 2\); expected a sequence"),
+        ((np.ones((4, 2)), np.ones(4)), r"put a single batch \(x, y\) into a list"),
+        (5, "batches is 5; expected a sequence of batches"),
+    ],
+)
+def test_what_is_no_sequence_of_batches_is_refused(batches, message):
+    with pytest.raises(ValueError, match=message):
+        curvature.hessian(lambda p, b: p**2, 1.0, batches)

@@ -125,7 +125,7 @@ def test_two_networks_share_one_compilation():
     assert len(traces) == 1
 
 
-def test_the_dtype_of_the_parameters_is_kept():
+def test_a_point_of_half_precision_is_not_rounded_back_to_where_it_came_from():
     seen = []
 
     def half(params, batch):
@@ -133,8 +133,11 @@ def test_the_dtype_of_the_parameters_is_kept():
         return jnp.mean(params) * jnp.mean(batch)
 
     params = jnp.ones(2, "bfloat16")
-    landscape.slice_1d(half, params, params, [np.ones((3, 2))], alphas=[0.5])
-    assert seen == ["bfloat16"]
+    losses = landscape.slice_1d(
+        half, params, params, [np.ones((3, 2))], alphas=[0, 0.001]
+    )
+    np.testing.assert_allclose(losses, [1, 1.001], rtol=1e-6)
+    assert set(map(str, seen)) == {"float32"}
 
 
 @pytest.mark.parametrize(

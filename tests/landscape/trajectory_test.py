@@ -94,12 +94,20 @@ def test_off_plane_losses_compare_a_snapshot_with_its_shadow(float64):
     np.testing.assert_allclose(there - shown, np.linspace(1, 0, 7) ** 2, atol=1e-12)
 
 
-def test_the_dtype_of_the_parameters_is_kept():
-    trees = [{"w": jnp.asarray(row, "bfloat16")} for row in np.eye(4)]
-    found = landscape.pca_directions(trees)
-    assert {found.origin["w"].dtype, found.directions[1]["w"].dtype} == {
-        jnp.dtype("bfloat16")
-    }
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32"])
+def test_directions_are_orthonormal_whatever_the_snapshots_are(dtype):
+    trees = [{"w": jnp.asarray(row, dtype)} for row in np.eye(5)]
+    found = landscape.pca_directions(trees, 3, centre="mean")
+    rows = np.stack([direction["w"] for direction in found.directions])
+    assert {found.origin["w"].dtype, rows.dtype} == {jnp.dtype("float32")}
+    np.testing.assert_allclose(rows @ rows.T, np.eye(3), atol=1e-6)
+
+
+def test_a_snapshot_that_is_not_finite_is_named():
+    with pytest.raises(
+        ValueError, match="snapshot 1 has 2 entries that are not finite"
+    ):
+        landscape.pca_directions([np.ones(2), np.full(2, np.nan), np.zeros(2)], 1)
 
 
 def test_a_plane_needs_two_directions_and_a_known_centre():

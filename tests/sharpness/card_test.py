@@ -108,3 +108,36 @@ def test_a_population_shares_one_compilation(float64, network):
 def test_the_cost_is_counted_in_gradients(float64, network, name, gradients):
     found = sharpness.MEASURES[name](*network, key=KEY)
     np.testing.assert_allclose(found.cost, gradients)
+
+
+def test_a_failed_measure_is_a_row_with_its_reason():
+    def loss_fn(params, batch):
+        return jax.numpy.mean((batch[0] @ params["w"] - batch[1]) ** 2) / 2
+
+    inputs = np.random.default_rng(0).normal(size=(12, 2))
+    batches = [(inputs, inputs @ np.ones(2))]
+    rows = sharpness.report_card(loss_fn, {"w": np.full(2, 0.9)}, batches, key=KEY)
+    failed = {row.name: row for row in rows if "failed" in row.settings}
+    assert [row.name for row in rows] == list(sharpness.MEASURES)
+    assert set(failed) == {"relative_flatness", "m_sharpness"}
+    assert "the path of one kernel" in failed["relative_flatness"].settings["failed"]
+    assert all(math.isnan(row.value) for row in failed.values())
+    assert all(math.isfinite(row.value) for row in rows if row.name not in failed)
+    assert json.dumps([row.settings for row in rows])
+
+
+@pytest.mark.parametrize("name", sharpness.MEASURES)
+@pytest.mark.parametrize("wrong", [np.nan, np.inf])
+def test_every_measure_says_that_the_loss_is_not_finite(name, wrong):
+    def loss_fn(params, batch):
+        # The derivatives are finite.
+        return jax.numpy.mean(batch @ params["kernel"]) ** 2 + wrong
+
+    params, batches = {"kernel": np.ones((2, 1))}, [np.ones((16, 2))]
+    with pytest.raises(ValueError, match=f"the loss at params is {wrong}; expected a"):
+        sharpness.MEASURES[name](loss_fn, params, batches, key=KEY)
+
+
+def test_a_loss_that_is_no_loss_is_an_error_and_not_sixteen_rows():
+    with pytest.raises(ValueError, match="expected a scalar"):
+        sharpness.report_card(lambda p, b: b, 1.0, [np.ones(16)], key=KEY)
