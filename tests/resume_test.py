@@ -70,15 +70,9 @@ def results(folder):
     return {path.relative_to(folder): path.read_bytes() for path in paths}
 
 
-@pytest.mark.parametrize(
-    ("experiment", "kills"),
-    [
-        ("decay", 1),
-        pytest.param("decay", 10, marks=pytest.mark.slow),
-        pytest.param("sharp_vs_flat", 10, marks=pytest.mark.slow),
-    ],
-)
-def test_a_run_that_is_killed_ends_in_the_same_bytes(tmp_path, experiment, kills):
+@pytest.mark.slow
+@pytest.mark.parametrize("experiment", COMMANDS)
+def test_a_run_that_is_killed_ends_in_the_same_bytes(tmp_path, experiment, kills=10):
     finish(experiment, tmp_path / "whole", tmp_path)
     begin = time.monotonic()
     finish(experiment, tmp_path / "timed", tmp_path)

@@ -89,7 +89,15 @@ def comparable(state):
 PLAN = train.Plan(max_steps=14, evaluate_every=2, checkpoint_every=2)
 
 
-@pytest.mark.parametrize("kills", [(2,), (4,), (6, 8), (6, 6, 10, 12)])
+@pytest.mark.parametrize(
+    "kills",
+    [
+        (2,),
+        pytest.param((4,), marks=pytest.mark.slow),
+        pytest.param((6, 8), marks=pytest.mark.slow),
+        (6, 6, 10, 12),
+    ],
+)
 def test_an_interrupted_training_ends_in_the_same_bytes(setting, tmp_path, kills):
     whole, history = fit(setting, tmp_path / "whole", PLAN)
     for step in kills:

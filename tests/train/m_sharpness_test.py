@@ -167,7 +167,7 @@ def trained(name, num_devices):
     return jax.device_get((state.params, state.batch_stats, state.opt_state, metrics))
 
 
-@pytest.mark.parametrize("num_devices", [2, 4])
+@pytest.mark.parametrize("num_devices", [pytest.param(2, marks=pytest.mark.slow), 4])
 @pytest.mark.parametrize("name", ["sam", "m-sam"])
 def test_the_number_of_devices_changes_nothing(name, num_devices):
     chex.assert_trees_all_close(

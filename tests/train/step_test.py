@@ -28,6 +28,7 @@ RULES = {
         update_rules.adam(0.01), update_rules.polyak_average(0.9)
     ),
 }
+QUICK = ("nesterov_lookahead", "lbfgs", "adam_averaged")  # of each kind of rule
 
 
 def examples(count=32, classes=3):
@@ -102,7 +103,13 @@ def test_one_step_of_gradient_descent_is_the_gradient_of_the_mean_loss():
     assert after.step == 1
 
 
-@pytest.mark.parametrize("rule", RULES)
+@pytest.mark.parametrize(
+    "rule",
+    [
+        pytest.param(rule, marks=[pytest.mark.slow] * (rule not in QUICK))
+        for rule in RULES
+    ],
+)
 def test_the_number_of_devices_does_not_change_a_training(rule):
     one, one_metrics = run(tiny_mlp, RULES[rule], 1)
     four, four_metrics = run(tiny_mlp, RULES[rule], 4)
@@ -112,7 +119,7 @@ def test_the_number_of_devices_does_not_change_a_training(rule):
     chex.assert_trees_all_close(one_metrics, four_metrics, rtol=2e-4, atol=2e-6)
 
 
-@pytest.mark.parametrize("num_devices", [2, 4])
+@pytest.mark.parametrize("num_devices", [pytest.param(2, marks=pytest.mark.slow), 4])
 def test_batch_norm_and_dropout_do_not_depend_on_the_number_of_devices(num_devices):
     rule = update_rules.momentum(0.05)
     one, one_metrics = run(tiny_convnet, rule, 1)
