@@ -84,7 +84,7 @@ def build(name: str, checkpoint: pathlib.Path) -> Problem:
         loss = curvature.mean_loss(*problem)
     except ValueError as error:
         raise runs.UsageError(f"--config.problem={name}: {error}") from error
-    if loss.shape != () or not math.isfinite(loss):
+    if not math.isfinite(loss):
         raise runs.UsageError(
             f"--config.problem={name}: the loss is {loss}; expected one finite number, "
             "the mean over the examples of a batch"

@@ -175,8 +175,9 @@ def _scalar(loss_fn: Callable, *args: Any) -> Any:
     for path, leaf in jax.tree.leaves_with_path(loss):
         if jnp.shape(leaf) != ():
             raise ValueError(
-                f"the loss{jax.tree_util.keystr(path)} has shape {jnp.shape(leaf)}; "
-                "expected a scalar, the mean over the examples of a batch"
+                f"the loss{jax.tree_util.keystr(path)} is an array of the shape "
+                f"{jnp.shape(leaf)}; expected one finite number, the mean over the "
+                "examples of a batch"
             )
     return loss
 

@@ -199,17 +199,20 @@ def test_a_vector_of_another_type_is_cast():
     jax.tree.map(np.testing.assert_array_equal, op(whole), expected)
 
 
-@pytest.mark.parametrize("size", [100, 10_000])
-def test_the_step_of_a_finite_difference_does_not_grow_with_the_network(size):
-    # scipy#12998: the relative error of H v was 2 % at a norm of 17.
-    def loss(p, batch):
-        return jnp.mean(batch) * jnp.sum(jnp.cos(3 * p))
-
-    params = jnp.asarray(np.random.default_rng(0).normal(size=size), jnp.float32)
-    v = jnp.ones(size) / size**0.5
-    exact, found = (
-        curvature.hessian(loss, params, [jnp.ones(1)], mode=mode)(v)
+def test_the_step_of_a_finite_difference_does_not_grow_with_the_network():
+    # scipy#12998: along the top eigenvector the error was 2 % at a norm of 17.
+    rng = np.random.default_rng(0)
+    kernels = [rng.normal(size=s) / s[0] ** 0.5 for s in ((64, 256), (256, 10))]
+    params = {
+        name: {"kernel": jnp.asarray(kernel, jnp.float32)}
+        for name, kernel in zip(("body", "head"), kernels, strict=True)
+    }
+    batch = (rng.normal(size=(32, 64)).astype("float32"), rng.integers(0, 10, 32))
+    exact, near = (
+        curvature.hessian(loss_fn, params, [batch], mode=mode)
         for mode in ("forward_over_reverse", "finite_difference")
     )
-    error = jnp.linalg.norm(found - exact) / jnp.linalg.norm(exact)
-    assert error < 1e-3
+    pairs = curvature.top_eigenpairs(exact, 1, key=KEY)
+    v = jax.tree.map(lambda leaf: leaf[0], pairs.vectors)
+    error = optax.tree.norm(optax.tree.sub(near(v), exact(v))) / pairs.values[0]
+    assert error < 2e-3
