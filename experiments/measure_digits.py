@@ -25,7 +25,8 @@ def problem(checkpoint: pathlib.Path) -> tuple[Any, Any, list[data.Split]]:
     first network counts.
 
     Raises:
-      WeightsError: there is no checkpoint, or it is of another network.
+      WeightsError: there is no checkpoint, or it is of another network, as one with
+        more layers is.
     """
     template = models.initialise(MODEL, jax.random.key(0), SHAPE)
     variables = models.load_pretrained(checkpoint, template).variables

@@ -38,7 +38,7 @@ def read_safetensors(path: pathlib.Path) -> dict[str, np.ndarray]:
             f"{path} does not exist; expected a .safetensors file or the folder of a "
             "checkpoint: check the path"
         )
-    if path.suffix != ".safetensors":
+    if path.suffix.lower() != ".safetensors":
         raise WeightsError(
             f"{path} is no .safetensors file; nothing else is loaded, since files such "
             "as .pt, .pth, .bin, .pkl and .npy may hold pickles, which run code: save "

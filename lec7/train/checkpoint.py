@@ -9,16 +9,20 @@ whole checkpoint or none. Restoring takes the newest valid one.
 import contextlib
 import hashlib
 import json
+import operator
+import os
 import pathlib
 import re
+import sys
 import warnings
-from typing import Any
+from typing import Any, SupportsIndex
 
 import jax
+import jax.numpy as jnp
 import numpy as np
-from flax import serialization
+from flax import serialization, traverse_util
 
-from lec7 import files
+from lec7 import arguments, files
 
 STATE_FILE = "state.msgpack"
 MANIFEST_FILE = "manifest.json"
@@ -31,20 +35,33 @@ class CheckpointError(Exception):
     exit_code = 4
 
 
-def save(folder: pathlib.Path, state: Any, *, step: int, keep: int | None = 2) -> None:
+def save(
+    folder: str | os.PathLike,
+    state: Any,
+    *,
+    step: SupportsIndex,
+    keep: int | None = 2,
+) -> None:
     """Write one checkpoint and remove all but the newest ones.
 
     Args:
       folder: where the checkpoints of one training are.
-      state: a pytree of arrays; typed keys are allowed.
-      step: number of updates made, the checkpoint's name.
-      keep: number of checkpoints to keep, >= 1, or None for all.
+      state: a pytree of arrays and numbers, such as Flax's `TrainState` or `nnx.State`;
+        typed keys are allowed.
+      step: number of updates made, the checkpoint's name; an integer of Python, of
+        NumPy or of JAX.
+      keep: number of checkpoints to keep, >= 1, or None for all. The one just written
+        is among them, also where others are of later steps.
 
     Raises:
+      ValueError: `step` is not an integer >= 0, or `keep` none >= 1.
       OSError: the disk is full, the folder may not be written, or one in the place of
         the checkpoint holds other files.
     """
-    payload = serialization.to_bytes(_without_typed_keys(state))
+    folder, step = pathlib.Path(folder), _integer("step", step, least=0)
+    if keep is not None:
+        keep = _integer("keep", keep, least=1)
+    payload = serialization.to_bytes(_plain(state))
     manifest = {
         "step": step,
         "bytes": len(payload),
@@ -52,12 +69,27 @@ def save(folder: pathlib.Path, state: Any, *, step: int, keep: int | None = 2) -
     }
     content = (payload, json.dumps(manifest, indent=1).encode())
     files.write_folder(folder / f"{step:08d}", dict(zip(_FILES, content, strict=True)))
-    for old in [] if keep is None else _steps(folder)[keep:]:
+    others = [path for path in _steps(folder) if int(path.name) != step]
+    for old in [] if keep is None else others[keep - 1 :]:
         with contextlib.suppress(files.NotOursError):  # and which may stay
             files.remove_folder(old, _FILES)
 
 
-def restore_latest(folder: pathlib.Path, like: Any) -> Any | None:
+def _integer(name: str, value: Any, *, least: int) -> int:
+    """Return an integer of any library as Python's.
+
+    Raises:
+      ValueError: it is none, or too small.
+    """
+    try:
+        value = operator.index(value)
+    except TypeError:
+        arguments.require(False, name, value, f"an integer >= {least}")
+    arguments.require_counts(least=least, **{name: value})
+    return value
+
+
+def restore_latest(folder: str | os.PathLike, like: Any) -> Any | None:
     """Return the newest valid checkpoint of a folder, or None when it holds none.
 
     A newer one that is incomplete or damaged is set aside under the name
@@ -65,13 +97,15 @@ def restore_latest(folder: pathlib.Path, like: Any) -> Any | None:
 
     Args:
       folder: where the checkpoints of one training are.
-      like: a state of the same structure, shapes and dtypes.
+      like: a state of the same structure, shapes and dtypes; numbers of Python stand
+        for JAX's int32 and float32.
 
     Raises:
-      CheckpointError: all are damaged, or a leaf has another shape or dtype.
+      CheckpointError: all are damaged, or the newest has other leaves, or a leaf of
+        another shape or dtype.
     """
     damaged = []
-    for path in _steps(folder):
+    for path in _steps(pathlib.Path(folder)):
         payload = _verified(path)
         if payload is not None:
             _set_aside(damaged)
@@ -85,13 +119,14 @@ def restore_latest(folder: pathlib.Path, like: Any) -> Any | None:
     return None
 
 
-def restore(folder: pathlib.Path, like: Any, *, step: int) -> Any:
+def restore(folder: str | os.PathLike, like: Any, *, step: SupportsIndex) -> Any:
     """Return one checkpoint of a folder, a state like a given one.
 
     Raises:
-      CheckpointError: it is missing or damaged, or a leaf has another shape or dtype.
+      CheckpointError: it is missing or damaged, or has other leaves, or a leaf of
+        another shape or dtype.
     """
-    path = folder / f"{step:08d}"
+    path = pathlib.Path(folder) / f"{operator.index(step):08d}"
     files.recover(path)
     payload = _verified(path)
     if payload is None:
@@ -132,37 +167,71 @@ def _set_aside(damaged: list[pathlib.Path]) -> None:
 
 
 def _restored(payload: bytes, like: Any, path: pathlib.Path) -> Any:
-    template = _without_typed_keys(like)
+    template = _plain(like)
+    found = serialization.msgpack_restore(payload)
+    remedy = "use another --workdir, or the configuration that wrote it"
     try:
-        state = serialization.from_bytes(template, payload)
+        state = serialization.from_state_dict(template, found)
     except ValueError as error:
         raise CheckpointError(
-            f"checkpoint {path} is not of this network or update rule ({error}): use "
-            "another --workdir, or the configuration that wrote it"
+            f"checkpoint {path} is not of this network or update rule ({error}): "
+            f"{remedy}"
         ) from error
+    # Flax passes over what the file has besides.
+    wanted = serialization.to_state_dict(template)
+    if besides := sorted(_paths(found) - _paths(wanted)):
+        raise CheckpointError(
+            f"checkpoint {path} is not of this network or update rule (it has "
+            f"{', '.join(besides[:3])} besides): {remedy}"
+        )
     expected = jax.tree_util.tree_leaves_with_path(template)
     for (name, wanted), got in zip(expected, jax.tree.leaves(state), strict=True):
         if (wanted.shape, wanted.dtype) != (np.shape(got), np.asarray(got).dtype):
             raise CheckpointError(
                 f"checkpoint {path} has {np.asarray(got).dtype}{np.shape(got)} at "
                 f"{jax.tree_util.keystr(name)}; expected {wanted.dtype}{wanted.shape}: "
-                "use another --workdir, or the configuration that wrote it"
+                f"{remedy}"
             )
-    return jax.tree.map(_typed_again, like, state)
+    leaves, structure = jax.tree.flatten(like)
+    return structure.unflatten(map(_as_before, leaves, jax.tree.leaves(state)))
+
+
+def _paths(tree: Any) -> set[str]:
+    if not isinstance(tree, dict):
+        return {""}
+    return set(traverse_util.flatten_dict(tree, sep="/"))
 
 
 def _is_key(leaf: Any) -> bool:
-    return jax.dtypes.issubdtype(leaf.dtype, jax.dtypes.prng_key)
+    dtype = getattr(leaf, "dtype", None)
+    return dtype is not None and jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
 
 
-def _without_typed_keys(state: Any) -> Any:
-    def data(leaf):
+def _plain(state: Any) -> Any:
+    """Return a state as containers that Flax serialises, of arrays of the host."""
+
+    def array(leaf):
+        if isinstance(leaf, bool | int | float | complex):
+            leaf = jnp.asarray(leaf)
         return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
-    return jax.tree.map(data, state)
+    def container(node):
+        if _is_nnx(node):
+            node = sys.modules["flax.nnx"].to_pure_dict(node)
+        return jax.tree.map(array, node)
+
+    return jax.tree.map(container, state, is_leaf=_is_nnx)
 
 
-def _typed_again(like: Any, leaf: np.ndarray) -> Any:
+def _is_nnx(node: Any) -> bool:
+    nnx = sys.modules.get("flax.nnx")  # which takes its time, where it is not used
+    return nnx is not None and isinstance(node, nnx.State)
+
+
+def _as_before(like: Any, leaf: np.ndarray) -> Any:
+    """Return a leaf as a typed key or a number of Python where it was one."""
+    if isinstance(like, bool | int | float | complex):
+        return leaf.item()
     if not _is_key(like):
         return leaf
     return jax.random.wrap_key_data(leaf, impl=jax.random.key_impl(like))

@@ -1,12 +1,13 @@
 import pathlib
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
 from experiments import measure
 from experiments import measure_problem as problems
-from lec7 import report, runs, sharpness, train
+from lec7 import models, report, runs, sharpness, train
 
 MODULE = """
 import jax.numpy as jnp
@@ -94,6 +95,15 @@ def test_a_missing_checkpoint_ends_the_run_as_one(checkpoint):
     with pytest.raises(train.CheckpointError, match="nowhere: there is no") as caught:
         problems.build("minima:problem", missing)
     assert runs.exit_code(caught.value) == 4
+
+
+def test_the_checkpoint_of_a_deeper_network_is_not_measured_in_part(tmp_path):
+    deeper = models.MLP(10, widths=(128, 128, 128))
+    train.save(
+        tmp_path, models.initialise(deeper, jax.random.key(0), (8, 8, 1)), step=1
+    )
+    with pytest.raises(models.WeightsError, match="of another network: .*Dense_2"):
+        problems.build(measure.Config().problem, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -98,7 +98,7 @@ def test_what_does_not_match_is_reported_and_kept(tmp_path):
     tensors = {**state_dict(), "fc.weight": np.ones((1000, 4)), "se.weight": np.ones(3)}
     del tensors["layer1.0.bn1.weight"]
     path = written(tmp_path, {k: v.astype(np.float16) for k, v in tensors.items()})
-    loaded = models.load_pretrained(path, variables(), skip="/head/")
+    loaded = models.load_pretrained(path, variables(), skip="/head/", strict=False)
     kept = (
         "params/head/bias",
         "params/head/kernel",
@@ -123,6 +123,71 @@ def test_a_wrong_shape_is_named_with_both_shapes_and_the_way_out(tmp_path):
     )
     with pytest.raises(models.WeightsError, match=f"^{re.escape(message)}$"):
         models.load_pretrained(path, variables())
+
+
+def test_a_file_of_another_network_is_refused_with_the_way_out(tmp_path):
+    # pytorch/pytorch#451, #3159; stefanopini/simple-HRNet#79: in part is not loaded.
+    load = functools.partial(models.load_pretrained, variables=variables())
+    deeper = {**state_dict(), "layer1.1.conv1.weight": np.ones((4, 4, 3, 3))}
+    path = written(tmp_path, deeper)
+    with pytest.raises(models.WeightsError, match="has layer1.1.conv1.weight besi"):
+        load(path)
+    for skip in ("stage1_block2/", r"layer1\.1"):
+        loaded = load(path, skip=skip)
+        assert loaded.unused == ("layer1.1.conv1.weight",) and not loaded.kept
+    # LAMDA-CL/PyCIL#69: the stem of timm's resnet18d keeps no random start.
+    stem = {**state_dict(), "conv1.0.weight": state_dict()["conv1.weight"]}
+    del stem["conv1.weight"]
+    with pytest.raises(models.WeightsError) as caught:
+        load(written(tmp_path, stem))
+    assert str(caught.value) == (
+        f"{path} is of another network: it lacks params/stem/kernel, and it has "
+        "conv1.0.weight besides (1 and 1 leaves); expected those of the model: build "
+        "the model that the file is of, or leave leaves out by a pattern, such as "
+        "skip='params/stem/kernel', or all of these by strict=False"
+    )
+    assert load(path, strict=False).kept == ("params/stem/kernel",)
+
+
+@pytest.mark.parametrize("prefix", ["module.", "backbone.body."])
+def test_a_prefix_is_named_and_taken_off(prefix, tmp_path):
+    # kenshohara/3D-ResNets-PyTorch#257; Project-MONAI/MONAI#2289.
+    tensors = {f"{prefix}{name}": value for name, value in state_dict().items()}
+    path = written(tmp_path, {**tensors, "neck.weight": np.ones(2)})
+    with pytest.raises(models.WeightsError, match=f"give prefix='{prefix}'$"):
+        models.load_pretrained(path, variables())
+    loaded = models.load_pretrained(path, variables(), prefix=prefix)
+    plain = models.load_pretrained(written(tmp_path, state_dict()), variables())
+    chex.assert_trees_all_equal(loaded.variables, plain.variables)
+    assert loaded.unused == ("neck.weight",)
+
+
+def test_a_part_of_a_checkpoint_is_loaded_by_its_prefix(tmp_path):
+    whole = {name: {"body": tree} for name, tree in variables().items()}
+    train.save(tmp_path, whole, step=1)
+    start = jax.tree.map(jnp.zeros_like, variables())
+    with pytest.raises(models.WeightsError, match="give prefix='body/'$"):
+        models.load_pretrained(tmp_path, start)
+    loaded = models.load_pretrained(tmp_path, start, prefix="body/")
+    chex.assert_trees_all_equal(loaded.variables, variables())
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_a_grey_stem_gives_what_the_file_gives_of_an_image_repeated(dtype, tmp_path):
+    # torchgeo/torchgeo#2324; Lightning-Universe/lightning-flash#741.
+    path = written(tmp_path, {k: v.astype(dtype) for k, v in state_dict().items()})
+    start = models.initialise(MODEL, KEY, (8, 8, 1))
+    loaded = models.load_pretrained(path, start)
+    assert loaded.summed == ("params/stem/kernel",)
+    assert loaded.describe().endswith("summed over colours: params/stem/kernel")
+    colour = models.load_pretrained(path, variables()).variables
+    grey = jax.random.uniform(KEY, (2, 8, 8, 1))
+    chex.assert_trees_all_close(
+        MODEL.apply(loaded.variables, grey, train=False),
+        MODEL.apply(colour, jnp.repeat(grey, 3, axis=-1), train=False),
+        rtol=1e-4,
+        atol=1e-4,
+    )
 
 
 class Bomb:
@@ -163,10 +228,11 @@ def test_other_files_that_cannot_be_loaded_are_named(tmp_path):
         load(written(tmp_path, {"other": np.ones(2)}))
     with pytest.raises(models.WeightsError, match="holds no checkpoint; expected"):
         load(tmp_path)
+    path = written(tmp_path, state_dict())
     with pytest.raises(ValueError, match=r"skip is '\('; expected a regular expr"):
-        load(tmp_path, skip="(")
+        load(path, skip="(")
     with pytest.raises(ValueError, match="skip is '/haed/', which matches none of"):
-        load(tmp_path, skip="/haed/")
+        load(path, skip="/haed/")
     assert models.WeightsError.exit_code == train.CheckpointError.exit_code
 
 
@@ -226,6 +292,8 @@ def test_a_member_that_is_not_there_and_a_damaged_checkpoint_are_named(
     ):
         models.load_pretrained(folder, start, member=2)
     train.save(tmp_path, start, step=1)
+    with pytest.raises(models.WeightsError, match="expected 0 to 0, .* 1 network$"):
+        models.load_pretrained(tmp_path, start, member=1)
     file = tmp_path / "00000001" / "state.msgpack"
     payload = bytearray(file.read_bytes())
     payload[-1] ^= 1

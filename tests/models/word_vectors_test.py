@@ -30,6 +30,12 @@ def test_words_may_be_of_spaces(tmp_path):
     np.testing.assert_array_equal(vectors.table, [[4, 5, 6], [1, 1, 1]])
 
 
+@pytest.mark.parametrize("text", ["2 2\na 1 2\nb 3 4\n", "a 1 2\nb 3 4\n"])
+def test_a_byte_order_mark_is_no_part_of_the_first_word(text, tmp_path):
+    vectors = models.word_vectors(write(tmp_path, f"\ufeff{text}"), ["a", "b"])
+    np.testing.assert_array_equal(vectors.table, [[1, 2], [3, 4]])
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
@@ -41,6 +47,25 @@ def test_words_may_be_of_spaces(tmp_path):
         ("2 2\na 1\n", "line 2 of .* has 1 numbers; expected a word and 2 numbers"),
         ("a 1 x\n", "line 1 of .* is not a word and its numbers"),
         ("", "vectors.txt is empty; expected a word vector a line"),
+        (
+            "a 1 2\nb 3 4 5\n",
+            "line 2 of .* has 3 numbers; expected a word and 2, as on",
+        ),
+        ("2 2\na 3 4 5\nb 1 2\n", "line 2 of .* has 3 numbers; expected a word and 2,"),
+        # Only a prefix of each line is one of its width.
+        ("a 1 2\nNew York 3\n", "line 2 of .* has 1 numbers; expected a word and 2"),
+        (
+            "a\t1 2\nb\t3 4\n",
+            "line 1 of .* has 2 numbers; .* single spaces and no tabs",
+        ),
+        # yanshao9798/tagger#5: what a merge leaves is no vector of one number.
+        ("<<<<<<< HEAD\na 1 2\nb 3 4\n", "line 1 of .* is not a word and its numbers"),
+        ("x\na 1 2\n", "line 1 of .* has 0 numbers; expected a word and its numbers"),
+        # facebookresearch/fastText#452: 999,999 words of 1,000,000.
+        ("5 2\na 1 2\nb 3 4\n", "has 2 words; expected 5, as its first line says: fet"),
+        ("1 2\na 1 2\nb 3 4\n", "has 2 words; expected 1, as its first line says: fet"),
+        ("a 1 2\nb nan 4\n", "line 2 of .* has nan among its numbers; expected finite"),
+        ("a 1 2\nb 3 1e99\n", "line 2 of .* has inf among its numbers; expected fini"),
     ],
 )
 def test_a_file_that_is_not_one_of_word_vectors_is_named(text, message, tmp_path):

@@ -8,8 +8,12 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import linen as nn
+from flax import nnx
+from flax.training import train_state
 
 from lec7 import train
+from lec7.train import checkpoint
 
 
 def make_state(scale=1.0):
@@ -156,3 +160,92 @@ def test_a_checkpoint_of_another_tree_is_refused(tmp_path):
     other["params"]["scale"] = jnp.ones(4)
     with pytest.raises(train.CheckpointError, match="not of this network"):
         train.restore_latest(tmp_path, other)
+
+
+def test_a_checkpoint_with_leaves_besides_is_refused(tmp_path):
+    # google/flax PR #563, #2632: what the model lacks is not dropped.
+    train.save(tmp_path, make_state(), step=1)
+    fewer = make_state(0.0)
+    del fewer["params"]["bias"]
+    with pytest.raises(train.CheckpointError, match="it has params/bias besides"):
+        train.restore_latest(tmp_path, fewer)
+    with pytest.raises(train.CheckpointError, match="it has params/bias besides"):
+        checkpoint.restore(tmp_path, fewer, step=1)
+
+
+@pytest.mark.parametrize("steps", [(10, 5), (10, 11, 5, 6), (3, 2, 1)])
+@pytest.mark.parametrize("keep", [1, 2])
+def test_the_step_just_written_is_never_removed(steps, keep, tmp_path):
+    # google/flax#1091 and PR #1120.
+    for step in steps:
+        train.save(tmp_path, make_state(float(step)), step=step, keep=keep)
+        restored = checkpoint.restore(tmp_path, make_state(), step=step)
+        assert_same(restored, make_state(float(step)))
+        assert len(list(tmp_path.iterdir())) <= keep
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"keep": 0}, {"keep": -1}, {"step": -1}, {"step": 1.0}, {"keep": 1.5}]
+)
+def test_a_step_and_a_number_to_keep_are_counts(wrong, tmp_path):
+    with pytest.raises(ValueError, match="; expected an integer >= [01]"):
+        train.save(tmp_path, make_state(), **{"step": 1, **wrong})
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("step", [3, np.int64(3), np.asarray(3), jnp.asarray(3)])
+def test_a_step_of_any_library_and_a_folder_as_text_are_taken(step, tmp_path):
+    train.save(str(tmp_path), make_state(), step=step)
+    assert_same(train.restore_latest(str(tmp_path), make_state(0.0)), make_state())
+    assert_same(
+        checkpoint.restore(str(tmp_path), make_state(0.0), step=step), make_state()
+    )
+    assert (tmp_path / "00000003").is_dir()
+
+
+def test_a_train_state_of_flax_comes_back_before_and_after_a_compiled_step(tmp_path):
+    model = nn.Dense(2)
+    params = model.init(jax.random.key(0), jnp.ones((1, 3)))["params"]
+    new = train_state.TrainState.create(
+        apply_fn=model.apply, params=params, tx=optax.adam(0.1)
+    )
+    gradients = jax.tree.map(jnp.ones_like, params)
+    moved = jax.jit(lambda state: state.apply_gradients(grads=gradients))(new)
+    for state in (new, moved):
+        train.save(tmp_path, state, step=state.step)
+        restored = train.restore_latest(tmp_path, new)
+        assert isinstance(restored, train_state.TrainState)
+        assert restored.step == state.step and restored.tx is new.tx
+        chex.assert_trees_all_equal(restored.params, state.params)
+        chex.assert_trees_all_equal(restored.opt_state, state.opt_state)
+    assert isinstance(restored.step, int)
+
+
+def test_states_of_nnx_come_back_alone_and_inside_of_others(tmp_path):
+    def state(seed):
+        class Net(nnx.Module):
+            def __init__(self, rngs):
+                self.layers = nnx.List([nnx.Linear(2, 2, rngs=rngs) for _ in range(11)])
+                self.dropout = nnx.Dropout(0.5, rngs=rngs)
+
+        return nnx.state(Net(nnx.Rngs(seed)))
+
+    for name, make in {
+        "alone": state,
+        "inside": lambda seed: {"model": state(seed), "step": jnp.asarray(seed)},
+    }.items():
+        train.save(tmp_path / name, make(1), step=0)
+        restored = train.restore_latest(tmp_path / name, make(2))
+        chex.assert_trees_all_equal(
+            *(
+                jax.tree.map(
+                    lambda x: (
+                        jax.random.key_data(x)
+                        if jax.dtypes.issubdtype(x.dtype, jax.dtypes.prng_key)
+                        else np.asarray(x)
+                    ),
+                    tree,
+                )
+                for tree in (restored, make(1))
+            )
+        )
