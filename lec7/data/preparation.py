@@ -34,7 +34,7 @@ def data_folder(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
     `lec7/data` in the user's cache folder.
     """
     chosen = data_dir or os.environ.get("LEC7_DATA_DIR")
-    if chosen is None:
+    if not chosen:  # an empty variable counts as none
         cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         chosen = pathlib.Path(cache, "lec7", "data")
     return pathlib.Path(chosen).expanduser()

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import typing
-from collections.abc import Generator
+import warnings
+from collections.abc import Collection, Generator, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from lec7.data import errors
+from lec7.data import batches, errors
 
 if typing.TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -26,10 +27,16 @@ class Fields(NamedTuple):
 
 
 class Rows(NamedTuple):
-    """Consecutive records of one TFDS split."""
+    """Records of one TFDS split, in ascending order."""
 
     split: str
-    numbers: range
+    numbers: Sequence[int]
+
+
+NO_LABEL = -1
+"""What TFDS gives for the class of an example whose class is not published."""
+ROLES = {"test": ("test",), "validation": ("validation", "val", "valid", "dev")}
+"""Role -> names of the splits that have it."""
 
 
 def fields(builder: tfds.core.DatasetBuilder) -> Fields:
@@ -40,7 +47,7 @@ def fields(builder: tfds.core.DatasetBuilder) -> Fields:
     """
     from tensorflow_datasets import features
 
-    match builder.info.supervised_keys:
+    match builder.info.supervised_keys or _only_pair(builder):
         case (str(image), str(label)):
             pixels, classes = (builder.info.features[key] for key in (image, label))
             if (
@@ -56,12 +63,30 @@ def fields(builder: tfds.core.DatasetBuilder) -> Fields:
     )
 
 
-def divide(builder: tfds.core.DatasetBuilder) -> dict[str, Rows]:
+def _only_pair(builder: tfds.core.DatasetBuilder) -> tuple[str, ...]:
+    """Return the only image and the only class of a set that names no pair."""
+    from tensorflow_datasets import features
+
+    known = dict(builder.info.features)
+    images = [key for key in known if len(known[key].shape) == 3]
+    labels = [key for key in known if isinstance(known[key], features.ClassLabel)]
+    return (*images, *labels)
+
+
+def divide(
+    builder: tfds.core.DatasetBuilder, *, without: Collection[str] = ()
+) -> dict[str, Rows]:
     """Return which records are train, validation and test; none is in two of them.
 
-    They are the splits of these names where those exist. Without a test split the
-    validation split is the test. What is still missing is the last tenth of what is
-    left of train: test first, then validation.
+    They are the splits of these names where those exist and hold examples; validation
+    may be `val`, `valid` or `dev`. Without a test split the validation split is the
+    test. What is still missing is a tenth of what is left of train, which a fixed
+    permutation picks, since records may be in the order of their classes: test first,
+    then validation.
+
+    Args:
+      builder: of the data set.
+      without: splits that count as missing.
 
     Raises:
       DataError: there is no train split.
@@ -69,14 +94,15 @@ def divide(builder: tfds.core.DatasetBuilder) -> dict[str, Rows]:
     whole = {
         name: Rows(name, range(split.num_examples))
         for name, split in builder.info.splits.items()
+        if split.num_examples and name not in without
     }
     if "train" not in whole:
         raise errors.DataError(
             f"The data set {builder.info.full_name!r} has the splits {sorted(whole)}; "
             "expected 'train' among them"
         )
-    given = [whole[name] for name in ("test", "validation") if name in whole]
-    train = whole["train"]
+    found = [[whole[n] for n in names if n in whole][:1] for names in ROLES.values()]
+    given, train = sum(found, []), whole["train"]
     for _ in range(2 - len(given)):
         train, held_out = _hold_out(train)
         given.append(held_out)
@@ -85,9 +111,40 @@ def divide(builder: tfds.core.DatasetBuilder) -> dict[str, Rows]:
 
 
 def _hold_out(rows: Rows) -> tuple[Rows, Rows]:
-    kept = len(rows.numbers) - len(rows.numbers) // 10
-    first, last = rows.numbers[:kept], rows.numbers[kept:]
-    return Rows(rows.split, first), Rows(rows.split, last)
+    count = len(rows.numbers)
+    order = batches.batch_indices(0, 0, 1, batch_size=count, num_examples=count)[0]
+    kept = count - max(1, count // 10)
+    parts = (np.sort(np.asarray(rows.numbers)[o]) for o in (order[:kept], order[kept:]))
+    first, last = (Rows(rows.split, numbers) for numbers in parts)
+    return first, last
+
+
+def divide_labelled(
+    builder: tfds.core.DatasetBuilder, fields: Fields
+) -> dict[str, Rows]:
+    """Return what `divide` does, a split without labels being missing, with a warning.
+
+    Of a test set whose classes are not published every label is -1: the first, the last
+    and one between are looked at.
+    """
+    rows = divide(builder)
+    others = {part.split for part in rows.values()} - {"train"}
+    hidden = {name for name in others if _is_hidden(builder, fields, name)}
+    if not hidden:
+        return rows
+    warnings.warn(
+        f"{builder.info.full_name} has no labels in {', '.join(sorted(hidden))} "
+        f"({NO_LABEL}): counted as missing, as if there were no such split",
+        stacklevel=3,
+    )
+    return divide(builder, without=hidden)
+
+
+def _is_hidden(builder, fields: Fields, name: str) -> bool:
+    with read_errors(builder):
+        source = builder.as_data_source(name)
+        some = source.__getitems__([0, len(source) // 2, len(source) - 1])
+    return all(example[fields.label] == NO_LABEL for example in some)
 
 
 @contextlib.contextmanager

@@ -25,7 +25,8 @@ def load(
     `digits` and `glyphs` (see `glyphs.py` for its configs) need no network. Any other
     name is TFDS's and needs TensorFlow and the network once, to be prepared. Bytes
     become float32 in [0, 1]. `records.divide` says which examples are train,
-    validation and test.
+    validation and test; a split without labels, whose classes are all -1, counts as
+    missing, with a warning.
 
     Args:
       name: such as `digits`, `glyphs/colour32`, `cifar10`, `mnist:3.*.*`.
@@ -43,8 +44,10 @@ def load(
       UnknownDatasetError: if there is no such data set.
     """
     builder = preparation.prepared(name, data_dir=data_dir, timeout=timeout)
-    fields, rows = records.fields(builder), records.divide(builder)
+    fields = records.fields(builder)
+    rows = records.divide(builder)
     _check_size(name, fields, rows, memory_limit)
+    rows = records.divide_labelled(builder, fields)
     splits = {role: _read(builder, fields, rows[role]) for role in rows}
     dataset = datasets.Dataset(name, fields.num_classes, **splits)
     checks.check_dataset(dataset)
@@ -78,7 +81,9 @@ def _read(builder, fields: records.Fields, rows: records.Rows) -> datasets.Split
     with records.read_errors(builder):
         source = builder.as_data_source(rows.split)
         for start in range(0, len(rows.numbers), CHUNK):
-            chunk = source.__getitems__(list(rows.numbers[start : start + CHUNK]))
+            chunk = source.__getitems__(
+                [int(number) for number in rows.numbers[start : start + CHUNK]]
+            )
             part = slice(start, start + CHUNK)
             images[part] = [example[fields.image] for example in chunk]
             labels[part] = [example[fields.label] for example in chunk]

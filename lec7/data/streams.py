@@ -58,8 +58,12 @@ def stream(
     import grain
 
     builder = preparation.prepared(name, data_dir=data_dir, timeout=timeout)
-    fields, rows = records.fields(builder), records.divide(builder)
+    fields = records.fields(builder)
+    rows = records.divide_labelled(builder, fields)
     arguments.require_one_of(rows, split=split)
+    if image_size is not None:
+        pair = isinstance(image_size, tuple | list) and len(image_size) == 2
+        arguments.require(pair, "image_size", image_size, "a pair (H, W)")
     if image_size is None and None in fields.shape:
         raise ValueError(
             f"image_size is None; expected (H, W), since images of {name!r} differ"
@@ -76,7 +80,7 @@ def stream(
 
     def example(number: int) -> datasets.Split:
         with records.read_errors(builder):
-            record = source[numbers[number]]
+            record = source[int(numbers[number])]
         pixels = record[fields.image]
         if image_size is not None:
             pixels = _cover(pixels, image_size)

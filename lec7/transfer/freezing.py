@@ -7,6 +7,7 @@ a test and its gradients are zero. For a network without BatchNorm the first is 
 
 import dataclasses
 import functools
+import re
 from collections.abc import Callable, Mapping
 from typing import Any
 
@@ -125,7 +126,9 @@ class Frozen:
     """A network some of whose layers are constants; a model for `train.make_step`.
 
     BatchNorm of a frozen layer, one all of whose parameters the pattern matches, runs
-    as in a test: it normalises by its running statistics, and leaves them as they are.
+    as in a test, told so by its field or when it is called: it normalises by its
+    running statistics, and leaves them as they are. One without parameters is frozen
+    where the pattern matches its path, `body/norm/`, or all parameters around it.
     In training mode it would normalise by the batch, so that frozen features, and what
     the head is taught, would depend on which examples meet in a batch, would differ
     from the features of the test, and would forget the source's statistics. Dropout of
@@ -180,11 +183,12 @@ class Frozen:
                 params,
                 mask,
             )
-        with nn.intercept_methods(functools.partial(_in_test_mode, mask)):
+        with nn.intercept_methods(functools.partial(_in_test_mode, self.pattern, mask)):
             return self.model.apply({**variables, "params": params}, *args, **kwargs)
 
 
 def _in_test_mode(
+    pattern: str,
     mask: Any,
     next_function: Callable[..., Any],
     args: tuple[Any, ...],
@@ -192,14 +196,30 @@ def _in_test_mode(
     context: nn.module.InterceptorContext,
 ) -> Any:
     """Return what a method does; frozen BatchNorm normalises by its statistics."""
-    module = context.module
-    if getattr(module, "use_running_average", None) is not False:
+    module, name = context.module, "use_running_average"
+    if context.method_name != "__call__" or not hasattr(module, name):
         return next_function(*args, **kwargs)
-    of_layer = functools.reduce(
-        lambda tree, name: tree.get(name, {}), module.path, mask
-    )
-    frozen = jax.tree.leaves(of_layer)
-    if not frozen or not all(frozen):
+    # An argument counts before the field, as in `nn.BatchNorm`.
+    given = dict(zip(("x", name), args, strict=False)) | kwargs
+    field, argument = getattr(module, name), given.get(name)
+    in_training = not (field if argument is None else argument)
+    if not in_training or not _is_frozen(pattern, mask, module.path):
         return next_function(*args, **kwargs)
+    if argument is not None:
+        return next_function(**given | {name: True})
     in_test = module.clone(parent=None, use_running_average=True)
     return in_test.apply(module.variables, *args, **kwargs)
+
+
+def _is_frozen(pattern: str, mask: Any, path: tuple[str, ...]) -> bool:
+    """Return whether a layer is, or one without parameters what is around it."""
+    matches = [mask]
+    for name in path:
+        below = matches[-1]
+        matches.append(below.get(name, {}) if isinstance(below, Mapping) else {})
+    own, *around = (jax.tree.leaves(tree) for tree in reversed(matches))
+    if own:
+        return all(own)
+    return bool(re.search(pattern, "/".join((*path, "")))) or all(
+        next((leaves for leaves in around if leaves), [False])
+    )

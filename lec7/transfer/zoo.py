@@ -74,7 +74,7 @@ def network_folder(name: str) -> pathlib.Path:
     """
     files.require_name(name, "the network's name")
     chosen = os.environ.get("LEC7_ZOO_DIR")
-    if chosen is None:
+    if not chosen:  # an empty variable counts as none
         cache = os.environ.get("XDG_CACHE_HOME") or "~/.cache"
         chosen = pathlib.Path(cache, "lec7", "zoo")
     return pathlib.Path(chosen).expanduser() / name

@@ -5,8 +5,8 @@ import types
 import numpy as np
 import pytest
 
-from lec7 import data
-from lec7.data import records
+from lec7 import data, transfer
+from lec7.data import preparation, records
 
 
 def with_splits(**sizes):
@@ -19,41 +19,42 @@ def with_splits(**sizes):
 
 
 @pytest.mark.parametrize(
-    ("sizes", "train", "validation", "test"),
+    ("sizes", "validation", "test"),
     [
         (
             {"train": 50, "validation": 7, "test": 9, "extra": 3},
-            ("train", 0, 50),
-            ("validation", 0, 7),
-            ("test", 0, 9),
+            ("validation", 7),
+            ("test", 9),
         ),
-        (
-            {"train": 59, "test": 9},
-            ("train", 0, 54),
-            ("train", 54, 59),
-            ("test", 0, 9),
-        ),
-        (
-            {"train": 50, "validation": 7},
-            ("train", 0, 45),
-            ("train", 45, 50),
-            ("validation", 0, 7),
-        ),
-        (
-            {"train": 100},
-            ("train", 0, 81),
-            ("train", 81, 90),
-            ("train", 90, 100),
-        ),
+        ({"train": 50, "val": 7, "test": 9}, ("val", 7), ("test", 9)),
+        ({"train": 50, "valid": 7, "test": 9}, ("valid", 7), ("test", 9)),
+        ({"train": 50, "dev": 7, "test": 9}, ("dev", 7), ("test", 9)),
+        ({"train": 59, "test": 9}, ("train", 5), ("test", 9)),
+        ({"train": 59, "validation": 0, "test": 9}, ("train", 5), ("test", 9)),
+        ({"train": 50, "validation": 7}, ("train", 5), ("validation", 7)),
+        ({"train": 50, "dev": 7, "test": 0}, ("train", 5), ("dev", 7)),
+        ({"train": 100}, ("train", 9), ("train", 10)),
+        ({"train": 5}, ("train", 1), ("train", 1)),
     ],
 )
-def test_splits_that_a_set_lacks_are_held_out(sizes, train, validation, test):
+def test_splits_that_a_set_lacks_are_held_out(sizes, validation, test):
     rows = records.divide(with_splits(**sizes))
-    found = {
-        role: (part.split, part.numbers.start, part.numbers.stop)
-        for role, part in rows.items()
-    }
-    assert found == {"train": train, "validation": validation, "test": test}
+    found = {role: (part.split, len(part.numbers)) for role, part in rows.items()}
+    assert found["validation"] == validation and found["test"] == test
+    parts = [part for part in rows.values() if part.split == "train"]
+    numbers = np.concatenate([part.numbers for part in parts])
+    np.testing.assert_array_equal(np.sort(numbers), np.arange(sizes["train"]))
+    assert all(np.all(np.diff(part.numbers) > 0) for part in parts)
+
+
+def test_what_is_held_out_of_data_in_the_order_of_classes_has_all_classes():
+    # zalandoresearch/fashion-mnist#3; tensorflow/tfjs#5976.
+    rows = records.divide(with_splits(train=1200))
+    for role in ("validation", "test"):
+        counts = np.bincount(np.asarray(rows[role].numbers) // 400, minlength=3)
+        assert counts.min() > 20
+    again = records.divide(with_splits(train=1200))
+    np.testing.assert_array_equal(rows["test"].numbers, again["test"].numbers)
 
 
 def test_a_set_without_train_is_refused():
@@ -105,6 +106,59 @@ def test_a_label_that_is_missing_is_found_at_load(cifar10):
         match=r"cifar10 test labels\[\d+\] is -1; expected a class from 0 to 9",
     ):
         data.load("cifar10", data_dir=cifar10(lambda i: -1 if i == 3 else i % 10))
+
+
+def test_a_test_split_without_labels_is_missing_and_said(cifar10):
+    # tensorflow/datasets#349, #1356, #1218.
+    path = cifar10(lambda i: -1)
+    with pytest.warns(UserWarning, match=r"cifar10/3.0.2 has no labels in test \(-1\)"):
+        dataset = data.load("cifar10", data_dir=path)
+    splits = (dataset.train, dataset.validation, dataset.test)
+    assert [len(split.labels) for split in splits] == [49, 5, 6]
+
+
+def test_an_empty_variable_names_no_folder(monkeypatch, tmp_path):
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    for variable in ("LEC7_DATA_DIR", "LEC7_ZOO_DIR"):
+        monkeypatch.setenv(variable, "")
+    assert preparation.data_folder() == tmp_path / "lec7" / "data"
+    assert transfer.network_folder("mine") == tmp_path / "lec7" / "zoo" / "mine"
+
+
+@pytest.mark.parametrize("named", [("image", "label"), None])
+def test_own_records_in_the_order_of_their_classes_are_held_out_of_all(named, tmp_path):
+    import tensorflow_datasets as tfds
+
+    class SortedOnes(tfds.core.GeneratorBasedBuilder):
+        VERSION = tfds.core.Version("1.0.0")
+
+        def _info(self):
+            features = {
+                "image": tfds.features.Tensor(shape=(4, 4, 1), dtype=np.uint8),
+                "label": tfds.features.ClassLabel(num_classes=3),
+            }
+            return tfds.core.DatasetInfo(
+                builder=self,
+                supervised_keys=named,
+                disable_shuffling=True,
+                features=tfds.features.FeaturesDict(features),
+            )
+
+        def _split_generators(self, manager):
+            return {"train": self._generate_examples()}
+
+        def _generate_examples(self):
+            for i in range(600):
+                image = np.full((4, 4, 1), i % 256, np.uint8)
+                yield i, {"image": image, "label": i // 200}
+
+    try:
+        SortedOnes(data_dir=tmp_path).download_and_prepare(file_format="array_record")
+        dataset = data.load("sorted_ones", data_dir=tmp_path)
+    finally:
+        del tfds.core.registered._DATASET_REGISTRY["sorted_ones"]
+    for split in (dataset.train, dataset.validation, dataset.test):
+        assert np.bincount(split.labels, minlength=3).min() >= 10
 
 
 def test_a_set_that_exceeds_the_limit_is_refused_before_it_is_read(folder, monkeypatch):

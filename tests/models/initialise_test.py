@@ -98,3 +98,78 @@ def test_a_leaf_without_a_rule_is_named():
 
     with pytest.raises(ValueError, match="known for params/temperature; expected"):
         initialise(Unknown(), KEY, (4,))
+
+
+class Attention(nn.Module):
+    """Kernels whose shapes do not tell their fan-in."""
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        x = nn.MultiHeadDotProductAttention(num_heads=8, name="attention")(x, x)
+        x = nn.DenseGeneral((4, 32), name="wide")(x)
+        return nn.DenseGeneral(3, axis=(-2, -1), name="head")(x).mean(1)
+
+
+class Scanned(nn.Module):
+    """Four layers in one leaf."""
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        class Layer(nn.Module):
+            @nn.compact
+            def __call__(self, x, _):
+                x = nn.Conv(64, (3, 3), name="conv")(x)
+                return nn.relu(nn.Dense(64, name="dense")(x)), None
+
+        scan = nn.scan(
+            nn.remat(Layer),
+            length=4,
+            variable_axes={"params": 0},
+            split_rngs={"params": True},
+        )
+        return scan(name="layers")(x, None)[0]
+
+
+@pytest.mark.parametrize(
+    ("model", "shape", "fans"),
+    [
+        (
+            Attention(),
+            (5, 64),
+            {
+                **{
+                    f"attention/{name}": 64 for name in ("query", "key", "value", "out")
+                },
+                "wide": 64,
+                "head": 128 * 2,  # no ReLU follows
+            },
+        ),
+        (Scanned(), (4, 4, 64), {"layers/conv": 9 * 64, "layers/dense": 64}),
+    ],
+)
+def test_the_fan_in_of_attention_and_of_scanned_layers_is_that_of_one(
+    model, shape, fans
+):
+    # keras-team/keras#22789; google/flax#4027.
+    variables = initialise(model, KEY, shape)
+    structure = jax.eval_shape(
+        lambda: model.init(KEY, jnp.zeros((1, *shape)), train=False)
+    )
+    assert jax.tree.map(jnp.shape, variables) == jax.tree.map(jnp.shape, structure)
+    for path, fan_in in fans.items():
+        layer = variables["params"]
+        for name in path.split("/"):
+            layer = layer[name]
+        kernel = np.asarray(layer["kernel"], np.float64)
+        error = abs(np.mean(kernel**2) * fan_in / 2 - 1)
+        assert error < 4 * np.sqrt(2 / kernel.size), path
+
+
+def test_a_fan_in_that_cannot_be_known_is_refused():
+    class Unknown(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train):
+            return x @ self.param("kernel", nn.initializers.ones, (2, 4, 4))
+
+    with pytest.raises(ValueError, match=r"fan-in of params/kernel is not known"):
+        initialise(Unknown(), KEY, (2, 4))

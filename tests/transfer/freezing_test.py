@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from flax import linen as nn
 
 from lec7 import losses, models, train, transfer, update_rules
 from lec7.train import state as states
@@ -116,6 +117,70 @@ def test_batch_norm_trains_on_as_long_as_one_of_its_parameters_does():
     frozen, _ = advance(transfer.Frozen(network(), pattern), rule, start(rule), 1)
     plain, _ = advance(network(), optax.sgd(0.0), start(optax.sgd(0.0)), 1)
     chex.assert_trees_all_close(frozen.batch_stats, plain.batch_stats, rtol=1e-6)
+
+
+class Own(nn.Module):
+    """BatchNorm as Flax's guide has it: told when it is called what it is to do."""
+
+    by_position: bool = False
+    affine: bool = True
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        x = nn.Dense(4, name="body")(x)
+        norm = nn.BatchNorm(
+            use_bias=self.affine, use_scale=self.affine, name="body_norm"
+        )
+        if self.by_position:
+            x = norm(x, not train)
+        else:
+            x = norm(x, use_running_average=not train)
+        return nn.Dense(3, name="head")(nn.relu(x))
+
+
+class Block(nn.Module):
+    """A layer without parameters within one that has some."""
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        norm = nn.BatchNorm(not train, use_bias=False, use_scale=False)
+        return nn.Dense(3)(norm(nn.Dense(4)(x)))
+
+
+class Deep(nn.Module):
+    """Such a layer inside."""
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        return nn.Dense(3, name="head")(Block(name="body")(x, train=train))
+
+
+@pytest.mark.parametrize(
+    ("model", "pattern", "frozen"),
+    [
+        (Own(), "^body", True),
+        (Own(by_position=True), "^body", True),
+        (Own(affine=False), "^body", True),
+        (Own(affine=False), NOT_HEAD, True),
+        (Deep(), "^body/", True),
+        (Deep(), "^body/Dense_[01]/(kernel|bias)$", True),
+        (Own(), "^body/", False),
+        (Own(affine=False), "^body/", False),
+        (Deep(), "^body/Dense_0", False),
+        (Deep(), "^head", False),
+    ],
+)
+def test_batch_norm_is_frozen_by_argument_as_by_field(model, pattern, frozen):
+    # keras-team/keras#7085, #9965; ultralytics/ultralytics#8753.
+    x = jax.random.normal(jax.random.key(0), (8, 6))
+    variables = model.init(jax.random.key(1), x, train=False)
+    outputs, after = transfer.Frozen(model, pattern).apply(
+        variables, x, train=True, mutable=["batch_stats"]
+    )
+    same = jax.tree.map(equal_bits, variables["batch_stats"], after["batch_stats"])
+    assert set(jax.tree.leaves(same)) == {frozen}
+    expected = model.apply(variables, x, train=False)
+    assert np.allclose(outputs, expected, rtol=1e-5) == frozen
 
 
 def test_a_pattern_that_matches_nothing_is_refused_by_rule_and_network():
