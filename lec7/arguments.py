@@ -91,6 +91,38 @@ def require_decays(**values: Any) -> None:
     _require(lambda x: (x >= 0) & (x < 1), "a number in [0, 1)", values)
 
 
+def offer(function: Callable[..., Any], *args: Any, **offered: Any) -> Any:
+    """Call a function with those of the arguments offered that it takes.
+
+    A chain of update rules hands on whatever it is given, so no signature tells:
+    an argument is taken back when a `TypeError` names it as unexpected.
+
+    Args:
+      function: of `args`, and of some of `offered`; without side effects.
+      *args: it is given in any case.
+      **offered: name -> argument.
+
+    Returns:
+      What the function returns.
+
+    Raises:
+      TypeError: of the function, about other things.
+
+    Example:
+      >>> offer(lambda x, *, scale: x * scale, 3, scale=2, shift=1)
+      6
+    """
+    while True:
+        try:
+            return function(*args, **offered)
+        except TypeError as error:
+            message = str(error)
+            refused = {name for name in offered if f"'{name}'" in message}
+            if "nexpected keyword argument" not in message or not refused:
+                raise
+            offered = {name: offered[name] for name in offered.keys() - refused}
+
+
 def _require(holds: Callable, expected: str, values: dict[str, Any]) -> None:
     for name, value in values.items():
         require(_all(holds, value), name, value, expected)

@@ -135,7 +135,12 @@ def flatten(tree: Any) -> tuple[list[str], list[Any], jax.tree_util.PyTreeDef]:
 
 
 def written(path: Sequence[Any]) -> str:
-    """Return a path of JAX's as names from the root, separated by slashes."""
+    """Return a path of JAX's as names from the root, separated by slashes.
+
+    The attribute `value` of a variable of Flax NNX is not named: `layer/kernel`.
+    """
+    if len(path) > 1 and path[-1] == jax.tree_util.GetAttrKey("value"):
+        path = path[:-1]
     return jax.tree_util.keystr(tuple(path), simple=True, separator="/")
 
 

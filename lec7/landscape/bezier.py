@@ -61,7 +61,8 @@ def bezier_path(
         or one batch of all examples.
       key: typed PRNG key, for t and the batch of each step.
       rule: any optax transformation; one that asks for more than a gradient is given
-        `value`, `grad`, `value_fn` and `grad_fn` at the same t and batch.
+        what it takes of `value`, `grad`, `value_fn` and `grad_fn` at the same t and
+        batch.
       steps: updates of the bend, at least 1.
 
     Returns:
@@ -150,17 +151,19 @@ def _update(
     position: jax.Array,
     batch: chex.ArrayTree,
 ) -> tuple[BezierPath, optax.OptState]:
-    def objective(bend: chex.ArrayTree) -> jax.Array:
+    def objective(bend: chex.ArrayTree, grad_fn: Any = None) -> jax.Array:
+        del grad_fn  # which line searches of optax would hand on
         return fn(path._replace(bend=bend).at(position), batch)
 
     value, grad = jax.value_and_grad(objective)(path.bend)
-    updates, state = optax.with_extra_args_support(rule).update(
+    updates, state = arguments.offer(
+        optax.with_extra_args_support(rule).update,
         grad,
         state,
         path.bend,
         value=value,
         grad=grad,
         value_fn=objective,
-        grad_fn=jax.grad(objective),
+        grad_fn=lambda bend, index=0: jax.grad(objective)(bend),
     )
     return path._replace(bend=optax.apply_updates(path.bend, updates)), state

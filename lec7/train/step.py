@@ -21,7 +21,7 @@ import optax
 from flax import linen as nn
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from lec7 import losses, randomness
+from lec7 import arguments, losses, randomness
 from lec7.data.augment import transforms
 from lec7.train import state as states
 from lec7.train import sub_batches
@@ -51,8 +51,9 @@ def make_step(
     The objective is the mean of `loss` over the batch, which `augment` changes once, at
     the beginning. A rule that asks for more than a gradient is given it on the same
     augmented batch with the same noise: `grad_fn` and `value_fn` (functions of the
-    parameters), `value` and `grad`. BatchNorm's running statistics are those of the
-    forward pass at the parameters, whatever else a rule evaluates.
+    parameters), `value` and `grad`; one that refuses some, as `optax.contrib.sam` does,
+    is given the others. BatchNorm's running statistics are those of the forward pass at
+    the parameters, whatever else a rule evaluates.
 
     A sharpness-aware rule perturbs by the gradient of the batch over all devices. With
     `m`, for m-sharpness, it is also given `over_sub_batches`, and perturbs for every m
@@ -108,14 +109,17 @@ def make_step(
 
         evaluated = evaluate(value_and_grad, state.params)
         (value, (measured, batch_stats)), grad = average(evaluated)
-        updates, opt_state = rule.update(
+        updates, opt_state = arguments.offer(
+            rule.update,
             grad,
             state.opt_state,
             state.params,
             value=value,
             grad=grad,
-            value_fn=lambda params: average(evaluate(objective, shared(params))[0]),
-            grad_fn=lambda params: average(evaluate(value_and_grad, params)[1]),
+            **_functions(
+                lambda params: average(evaluate(objective, shared(params))[0]),
+                lambda params: average(evaluate(value_and_grad, params)[1]),
+            ),
             **parts.offered(over_sub_batches),
         )
         return state.replace(
@@ -126,6 +130,24 @@ def make_step(
         ), {"loss": value, **measured, "gradient_norm": optax.tree.norm(grad)}
 
     return step if augment is None else _augmented(step, augment, axis_name)
+
+
+def _functions(value: Callable, gradient: Callable) -> dict[str, Callable]:
+    """Return `value_fn` and `grad_fn` as rules of optax call them too.
+
+    Its line searches hand the loss whatever they are given, and refuse what it does not
+    name; `optax.contrib.sam` counts the gradients that it asks for.
+    """
+
+    def value_fn(params, *, grad_fn=None, over_sub_batches=None):
+        del grad_fn, over_sub_batches
+        return value(params)
+
+    def grad_fn(params, index=0):
+        del index
+        return gradient(params)
+
+    return {"value_fn": value_fn, "grad_fn": grad_fn}
 
 
 def _augmented(step: Step, augment: transforms.Augment, axis_name: str | None) -> Step:

@@ -27,6 +27,7 @@ def scale_by_adam(
     b1: jax.typing.ArrayLike = 0.9,
     b2: jax.typing.ArrayLike = 0.999,
     eps: jax.typing.ArrayLike = 1e-8,
+    eps_root: jax.typing.ArrayLike = 0.0,
     bias_correction: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
     """Divide the average of the gradient by the root of the average of its square.
@@ -36,14 +37,16 @@ def scale_by_adam(
       b2: decay of the second moment, in [0, 1).
       eps: keeps the denominator from zero, >= 0; with 0 a coordinate that has seen no
         gradient stays where it is.
+      eps_root: added to the second moment, >= 0.
       bias_correction: whether to divide each moment by 1 - b^t, its total weight.
 
     Returns:
-      The transformation g -> mh / (sqrt vh + eps).
+      The transformation g -> mh / (sqrt(vh + eps_root) + eps).
     """
     b1 = hyperparameters.fraction("b1", b1)
     b2 = hyperparameters.fraction("b2", b2)
     eps = hyperparameters.non_negative("eps", eps)
+    eps_root = hyperparameters.non_negative("eps_root", eps_root)
 
     def init_fn(params):
         return AdamState(
@@ -62,7 +65,7 @@ def scale_by_adam(
         if bias_correction:
             m = optax.tree.scale(1 / exponential_average.total_weight(b1, count), m)
             v = optax.tree.scale(1 / exponential_average.total_weight(b2, count), v)
-        updates = second_moment.divide_by_root(m, v, eps=eps)
+        updates = second_moment.divide_by_root(m, v, eps=eps, eps_root=eps_root)
         return updates, AdamState(count=count, first=first, second=second)
 
     return precision.keep_dtypes(optax.GradientTransformation(init_fn, update_fn))
@@ -74,6 +77,7 @@ def adam(
     b1: jax.typing.ArrayLike = 0.9,
     b2: jax.typing.ArrayLike = 0.999,
     eps: jax.typing.ArrayLike = 1e-8,
+    eps_root: jax.typing.ArrayLike = 0.0,
     bias_correction: bool = True,
 ) -> optax.GradientTransformationExtraArgs:
     """Descend along an average gradient, scaled per coordinate by its average size.
@@ -89,6 +93,8 @@ def adam(
     | `torch.optim.Adam(lr=a)` (defaults) | 1e-8 | True |
     | the lecture's almost Adam | 1e-7 | False |
 
+    optax's `eps_root` is the one here.
+
     `optax.inject_hyperparams` rounds hyper-parameters to the precision of the
     parameters, and bfloat16 has no 0.999: give it `hyperparam_dtype=jnp.float32`.
 
@@ -97,6 +103,9 @@ def adam(
       b1: in [0, 1).
       b2: in [0, 1).
       eps: >= 0.
+      eps_root: added to vh inside its root, >= 0. It bounds derivatives through the
+        rule, as of a loss after training by the initial parameters, where a gradient is
+        near zero; at exactly zero they are finite without it.
       bias_correction: False is the lecture's almost Adam.
 
     Returns:
@@ -114,7 +123,13 @@ def adam(
     """
     return precision.keep_dtypes(
         optax.chain(
-            scale_by_adam(b1=b1, b2=b2, eps=eps, bias_correction=bias_correction),
+            scale_by_adam(
+                b1=b1,
+                b2=b2,
+                eps=eps,
+                eps_root=eps_root,
+                bias_correction=bias_correction,
+            ),
             hyperparameters.scale_by_learning_rate(learning_rate),
         )
     )

@@ -52,7 +52,8 @@ def scale_by_nesterov_lookahead(
                 "update(updates, state, params, grad_fn=...), params -> gradient"
             )
         drift = optax.tree.scale(decay, state.velocity)
-        ahead = optax.apply_updates(params, drift)
+        # Of at least float32: in half precision the drift would be rounded away.
+        ahead = optax.apply_updates(precision.at_least_float32(params), drift)
         gradient = precision.at_least_float32(grad_fn(ahead))
         correction, step_state = step.update(
             gradient, state.step_state, ahead, **extra_args

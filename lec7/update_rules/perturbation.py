@@ -11,6 +11,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lec7 import parameter_paths
 from lec7.update_rules import hyperparameters, precision
 
 GradFn = Callable[[optax.Params], optax.Updates]
@@ -104,7 +105,7 @@ def ascent(
         sizes = jax.tree_util.tree_map_with_path(size, weights)
         direction = unit(optax.tree.mul(sizes, gradient) if steepest else gradient)
         step = optax.tree.scale(rho, optax.tree.mul(sizes, direction))
-        return optax.apply_updates(params, step)
+        return optax.tree.add(weights, step)
 
     return ascend
 
@@ -120,4 +121,5 @@ def unit(tree: optax.Updates) -> optax.Updates:
 
 
 def _names_a_bias(path):
-    return bool(path) and jax.tree_util.keystr(path[-1:], simple=True) == "bias"
+    name = parameter_paths.written(path).rsplit("/", 1)[-1]
+    return name in ("bias", "b")

@@ -21,15 +21,19 @@ def divide_by_root(
     *,
     eps: jax.typing.ArrayLike,
     eps_in_sqrt: bool = False,
+    eps_root: jax.typing.ArrayLike = 0.0,
 ) -> optax.Updates:
-    """Return u / (sqrt S + eps), or u / sqrt(S + eps) with `eps_in_sqrt`.
+    """Return u / (sqrt(S + eps_root) + eps), or u / sqrt(S + eps) with `eps_in_sqrt`.
 
     Where the denominator is zero, which with eps = 0 is where no gradient has been
     seen, the update is zero too and is left so.
     """
 
     def divide(u, s):
-        root = jnp.sqrt(s + eps) if eps_in_sqrt else jnp.sqrt(s) + eps
+        inside, outside = (s + eps, 0) if eps_in_sqrt else (s + eps_root, eps)
+        # The root of zero has no derivative, and one through the rule would be NaN.
+        is_zero = inside == 0
+        root = jnp.where(is_zero, 0, jnp.sqrt(jnp.where(is_zero, 1, inside))) + outside
         return u / jnp.where(root == 0, 1, root)
 
     return jax.tree.map(divide, updates, moment)

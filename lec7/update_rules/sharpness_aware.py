@@ -20,7 +20,8 @@ def sharpness_aware(
       SAM     e = rho g / ||g||          to first order the worst of ||e|| <= rho
       ASAM    e = rho T^2 g / ||T g||    the worst of ||e / T|| <= rho, T = |w| + eta
 
-    The norm is over all parameters, and e is not differentiated. Where layers are
+    The norm is over all parameters, and e is not differentiated. Of half precision,
+    which would round it away, w + e is float32. Where layers are
     rescaled so that the network's function stays, w <- c w and w' <- w' / c in the
     next, ASAM's w + e is rescaled with them if eta = 0 and biases are adapted or none.
 
@@ -29,7 +30,8 @@ def sharpness_aware(
     there, `m` gives m-sharpness, an e for every m examples. The base sees the gradient
     at w + e and the parameters w: clipping, averaging and decoupled decay belong in it,
     while L2 in the loss enters both gradients. A mask also belongs in the base, lest
-    `grad_fn` see masked parameters. Around `optax.MultiSteps`, as its
+    `grad_fn` see masked parameters; and so does `optax.apply_if_finite`, which around
+    this rule would test the gradient at w alone. Around `optax.MultiSteps`, as its
     `gradient_transformation()`, every accumulated batch has its own e; inside, the
     `grad_fn` of the call that ends a cycle must stand for all.
 
@@ -52,8 +54,8 @@ def sharpness_aware(
         >= 0 or a schedule. 0 is the base alone.
       adaptive: whether the distance is relative to T.
       eta: for the adaptive form, what T is at a weight of zero, >= 0.
-      adapt_biases: for the adaptive form, whether leaves named `bias` have T as
-        others do, or T = 1.
+      adapt_biases: for the adaptive form, whether leaves named `bias`, or `b` as in
+        Haiku, have T as others do, or T = 1.
       steepest: for the adaptive form, whether e is the worst point of the ellipsoid.
 
     Returns:

@@ -206,3 +206,43 @@ def test_statistics_are_of_the_clean_pass_when_a_rule_evaluates_elsewhere():
     chex.assert_trees_all_close(
         finals["nesterov_lookahead"].batch_stats, finals["sgd"].batch_stats
     )
+
+
+FOREIGN = {
+    "lbfgs": optax.lbfgs(),
+    "clipped": optax.chain(optax.clip(1.0), optax.lbfgs()),
+    "backtracking": optax.chain(
+        optax.sgd(1.0), optax.scale_by_backtracking_linesearch(5)
+    ),
+    "zoom": optax.chain(optax.sgd(1.0), optax.scale_by_zoom_linesearch(5)),
+    "sam": optax.contrib.sam(optax.sgd(0.1), optax.sgd(0.05)),
+    "opaque": optax.contrib.sam(optax.sgd(0.1), optax.sgd(0.05), opaque_mode=True),
+    "masked": optax.masked(optax.contrib.sam(optax.sgd(0.1), optax.sgd(0.05)), True),
+    "plateau": optax.chain(optax.sgd(0.1), optax.contrib.reduce_on_plateau()),
+    "polyak": optax.polyak_sgd(),
+}
+
+
+@pytest.mark.parametrize("m", [None, 8])
+@pytest.mark.parametrize("name", FOREIGN)
+def test_a_rule_of_optax_is_given_what_it_takes_and_no_more(name, m):
+    # optax#1559, flax#4144, flax#4812.
+    model = tiny_mlp()
+    step = jax.jit(steps.make_step(model, FOREIGN[name], losses.cross_entropy, m=m))
+    state = jax.tree.map(lambda x: x[0], make_population(model, FOREIGN[name]))
+    found = []
+    for _ in range(6):
+        state, metrics = step(state, examples())
+        found.append(metrics["loss"])
+    assert np.isfinite(found).all() and found[-1] < found[0]
+
+
+def test_an_error_in_a_rule_is_not_taken_for_an_argument_too_many():
+    def wrong(updates, state, params, **extra):
+        raise TypeError("update() got an unexpected keyword argument 'other'")
+
+    rule = optax.GradientTransformationExtraArgs(lambda params: (), wrong)
+    step = steps.make_step(tiny_mlp(), rule, losses.cross_entropy)
+    state = jax.tree.map(lambda x: x[0], make_population(tiny_mlp(), rule))
+    with pytest.raises(TypeError, match="'other'"):
+        step(state, examples())

@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from lec7 import update_rules
@@ -47,3 +48,41 @@ def test_a_step_is_bounded_by_the_rate():
 
     _, steps = jax.lax.scan(step, rule.init(gradients[0]), gradients)
     assert 0.05 < np.max(np.abs(steps)) <= 0.1 * (1 + 1e-12)
+
+
+RATES = {
+    "adam": update_rules.adam(0.1),
+    "almost_adam": update_rules.adam(0.1, bias_correction=False),
+    "eps_root": update_rules.adam(0.1, eps_root=1e-12),
+    "rmsprop": update_rules.rmsprop(0.15),
+    "adagrad": update_rules.adagrad(0.1),
+}
+
+
+def after_two_steps(start, rule):
+    def loss(x):
+        return (x[0] - 1) ** 2 + x[1] ** 2
+
+    x, state = start, rule.init(start)
+    for _ in range(2):
+        updates, state = rule.update(jax.grad(loss)(x), state, x)
+        x = optax.apply_updates(x, updates)
+    return loss(x)
+
+
+@pytest.mark.parametrize("name", RATES)
+def test_a_rule_has_a_derivative_where_a_gradient_is_zero(name):
+    # optax#882.
+    gradient = jax.grad(after_two_steps)(jnp.zeros(2), RATES[name])
+    assert jnp.isfinite(gradient).all() and gradient[1] == 0 != gradient[0]
+
+
+@pytest.mark.parametrize("eps_root", [0.0, 1e-6, 0.1])
+def test_eps_root_is_that_of_optax(eps_root):
+    rules = [make(0.1, eps_root=eps_root) for make in (update_rules.adam, optax.adam)]
+    x = jnp.array([0.5, -2.0, 1e-4])
+    states = [rule.init(x) for rule in rules]
+    for scale in (1.0, 0.3, -0.2):
+        found = [r.update(scale * x, s) for r, s in zip(rules, states, strict=True)]
+        states = [state for _, state in found]
+        np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-4)

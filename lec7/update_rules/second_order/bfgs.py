@@ -37,6 +37,10 @@ def bfgs() -> optax.GradientTransformationExtraArgs:
     Both gradients of a pair come from one batch. A pair with y.s <= 0, or with a loss
     that is not finite, never enters, so H stays positive definite under noise.
 
+    A batch whose loss or gradient is not finite leaves the parameters where they are.
+    In `optax.masked` or `optax.multi_transform` the rule sees a part of the parameters,
+    which `value_fn` must take: give it a loss of that part.
+
     H takes P^2 numbers of memory: for a few thousand parameters; then see `lbfgs`.
 
     Returns:

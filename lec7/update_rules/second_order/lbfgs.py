@@ -53,6 +53,10 @@ def lbfgs(*, memory_size: int = 10) -> optax.GradientTransformationExtraArgs:
     Both gradients of a pair come from one batch. A pair with y.s <= 0, or with a loss
     that is not finite, never enters, so H stays positive definite under noise.
 
+    A batch whose loss or gradient is not finite leaves the parameters where they are.
+    In `optax.masked` or `optax.multi_transform` the rule sees a part of the parameters,
+    which `value_fn` must take: give it a loss of that part.
+
     | equal to | with |
     |---|---|
     | `optax.lbfgs()`, on one batch and while y.s > 0 | `lbfgs()` |
@@ -92,10 +96,13 @@ def lbfgs(*, memory_size: int = 10) -> optax.GradientTransformationExtraArgs:
 
 
 def _empty(vector, *, memory_size):
-    slots = jnp.zeros((memory_size, vector.size), vector.dtype)
+    def slots():
+        # One array a field, since a step may be given the state to overwrite.
+        return jnp.zeros((memory_size, vector.size), vector.dtype)
+
     return Pairs(
-        steps=slots,
-        changes=slots,
+        steps=slots(),
+        changes=slots(),
         weights=jnp.zeros(memory_size, vector.dtype),
         scale=jnp.ones([], vector.dtype),
     )

@@ -7,6 +7,8 @@ With x' = x + t d, g' the gradient at x', and f' the loss:
                           s = x' - x, y = g' - g.
 """
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import optax
@@ -19,9 +21,11 @@ def strong_wolfe(*, max_steps: int = 20) -> optax.GradientTransformationExtraArg
     """Scale a descent direction by the step length that optax's zoom search finds.
 
     c1 = 1e-4, c2 = 0.9; the first length tried is 1. A length at which the loss is not
-    finite is passed over, and where there is none at which it falls and is finite the
-    step is zero. After the directions of Newton and its kin; a search for every step
-    makes a learning rate superfluous.
+    finite is passed over, and where there is none at which it falls and is finite, or
+    the direction is not finite itself, the step is zero. After the directions of Newton
+    and its kin; a search for every step makes a learning rate superfluous. In
+    `optax.masked` or `optax.multi_transform` it sees a part of the parameters, which
+    `value_fn` must take: give it a loss of that part.
 
     Args:
       max_steps: losses and gradients evaluated in a search, at the most.
@@ -37,6 +41,8 @@ def strong_wolfe(*, max_steps: int = 20) -> optax.GradientTransformationExtraArg
     search = optax.scale_by_zoom_linesearch(max_steps, initial_guess_strategy="one")
 
     def init_fn(params):
+        if not jax.tree.leaves(params):
+            return optax.EmptyState()
         state = search.init(precision.at_least_float32(params))
         # Some are weakly typed, and a second step would compile again.
         return jax.tree.map(lambda x: jnp.asarray(x, x.dtype), state)
@@ -54,11 +60,25 @@ def strong_wolfe(*, max_steps: int = 20) -> optax.GradientTransformationExtraArg
         loss = value_functions.bind(
             value_fn, params, extra_args, value=value, grad=grad
         )
+        if not jax.tree.leaves(params):
+            return updates, state
         params, value, grad = map(precision.at_least_float32, (params, value, grad))
-        return search.update(
+        steps, state = search.update(
             updates, state, params, value=value, grad=grad, value_fn=loss
         )
+        return after_bad_batch(steps, params), state
 
     return precision.keep_dtypes(
         optax.GradientTransformationExtraArgs(init_fn, update_fn)
     )
+
+
+def after_bad_batch(step: optax.Updates, params: optax.Params) -> optax.Updates:
+    """Return the step, or none if it is not finite and the parameters still are."""
+    is_spoilt = _is_finite(params) & ~_is_finite(step)
+    return jax.tree.map(lambda leaf: jnp.where(is_spoilt, 0, leaf), step)
+
+
+def _is_finite(tree: optax.Params) -> jax.Array:
+    finite = [jnp.all(jnp.isfinite(leaf)) for leaf in jax.tree.leaves(tree)]
+    return functools.reduce(jnp.logical_and, finite, jnp.array(True))

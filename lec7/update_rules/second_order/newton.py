@@ -14,7 +14,9 @@ def scale_by_newton(
     """Multiply the gradient by the inverse of the damped Hessian.
 
     A second derivative that is zero to rounding has no inverse, and nothing moves along
-    it: (H + damping I)^+ g, the solution of least length.
+    it: (H + damping I)^+ g, the solution of least length. Rounding is twice what a pair
+    is off by, |H v - value v|, or half a unit of the largest, whichever is more; with
+    damping a second derivative within it is taken for zero if negative, and kept.
 
     Args:
       damping: added to every second derivative, >= 0.
@@ -83,8 +85,11 @@ def _solve(hessian, damping, gradient):
     """Return (H + damping I)^+ g."""
     with jax.default_matmul_precision("highest"):
         values, vectors = jnp.linalg.eigh(hessian)
-        rounding = jnp.finfo(values.dtype).eps * len(values) * jnp.max(jnp.abs(values))
-        values = values + damping
-        known = jnp.abs(values) > rounding
+        residuals = jnp.linalg.norm(hessian @ vectors - vectors * values[None], axis=0)
+        largest = jnp.max(jnp.abs(values), initial=0)
+        rounding = jnp.maximum(2 * residuals, jnp.finfo(values.dtype).eps / 2 * largest)
+        is_flat = jnp.abs(values) <= rounding
+        values = jnp.where(is_flat, jnp.maximum(values, 0), values) + damping
+        known = jnp.where(is_flat, damping > 0, jnp.abs(values) > rounding)
         inverse = jnp.where(known, 1 / jnp.where(known, values, 1), 0)
         return vectors @ (inverse * (vectors.T @ gradient))

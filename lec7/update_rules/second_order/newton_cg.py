@@ -70,6 +70,10 @@ def newton_cg(
     so leaves the saddle that Newton's method jumps to; but not a point whose gradient
     is zero, nor a line of symmetry, along which all gradients are.
 
+    A batch whose loss or gradient is not finite leaves the parameters where they are.
+    In `optax.masked` or `optax.multi_transform` the rule sees a part of the parameters,
+    which `value_fn` must take: give it a loss of that part.
+
     Args:
       damping: added to every second derivative, >= 0.
       max_products: Hessian-vector products a step at the most, each the cost of about

@@ -13,7 +13,11 @@ import jax.numpy as jnp
 import optax
 
 from lec7.update_rules import precision
-from lec7.update_rules.second_order import parameter_vector, value_functions
+from lec7.update_rules.second_order import (
+    line_search,
+    parameter_vector,
+    value_functions,
+)
 
 
 class QuasiNewtonState(NamedTuple):
@@ -43,12 +47,15 @@ def scale_by_quasi_newton(
     A pair is kept if the loss is finite at both its ends and y.s is positive beyond
     rounding, which keeps H positive definite; otherwise the memory stays as it was.
     Without a pair, or should rounding turn -H g uphill, the direction is -g, of length
-    1 at the most. The state of the search has the `value` and the `grad` at the end of
-    the step; `update` takes `value`, `grad` and `value_fn`.
+    1 at the most. A step that is not finite, as of one bad batch, is not taken. The
+    state of the search has the `value` and the `grad` at the end of the step; `update`
+    takes `value`, `grad` and `value_fn`.
     """
     search = optax.with_extra_args_support(search)
 
     def init_fn(params):
+        if not jax.tree.leaves(params):
+            return optax.EmptyState()
         vector, _ = parameter_vector.flatten(params)
         return QuasiNewtonState(
             pairs=jnp.zeros([], jnp.int32),
@@ -69,6 +76,8 @@ def scale_by_quasi_newton(
         loss = value_functions.bind(
             value_fn, params, extra_args, value=value, grad=grad
         )
+        if not jax.tree.leaves(params):
+            return updates, state
         uphill, unflatten = parameter_vector.flatten(updates)
         with jax.default_matmul_precision("highest"):
             proposed = memory.multiply(state.memory, state.pairs, uphill)
@@ -81,6 +90,7 @@ def scale_by_quasi_newton(
             grad=grad,
             value_fn=loss,
         )
+        updates = line_search.after_bad_batch(updates, params)
         step = _difference(optax.apply_updates(params, updates), params)
         new_grad = optax.tree.conj(optax.tree.get(found, "grad"))
         change = _difference(new_grad, grad)

@@ -179,3 +179,54 @@ def test_vmap_over_damping_is_a_loop_over_it(name):
             jax.tree.map(lambda x, i=i: x[i], alone),
         )
     assert optax.tree.norm(together) > 0
+
+
+@pytest.mark.parametrize("name", ["newton_cg", "bfgs", "lbfgs"])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_one_bad_batch_leaves_the_parameters_where_they_were(name, bad):
+    # penrose#1903, ensmallen#368: along NaN a search has the length 0, and 0 NaN = NaN.
+    rule = RULES[name]()
+    x = jnp.array([2.0, 1.0])
+    state, path = rule.init(x), [x]
+    for scale in (1.0, bad, 1.0, 1.0, 1.0, 1.0):
+
+        def loss(x, scale=scale):
+            return scale * jnp.sum(jnp.array([1.0, 3.0]) * x**2)
+
+        value, grad = jax.value_and_grad(loss)(x)
+        updates, state = rule.update(
+            grad, state, x, value=value, grad=grad, value_fn=loss
+        )
+        x = optax.apply_updates(x, updates)
+        path.append(x)
+    np.testing.assert_array_equal(path[1], path[2])
+    assert jnp.linalg.norm(x) < 0.01
+
+
+@every_rule
+def test_parameters_and_state_may_be_overwritten_in_the_first_step(name):
+    # optax#1059: two fields of a state were one buffer.
+    rule = RULES[name]()
+    x = {"a": jnp.ones(3), "b": jnp.ones(())}
+
+    def update(x, state):
+        updates, state = make_step(rule)(x, state)
+        return optax.apply_updates(x, updates), state
+
+    step = jax.jit(update, donate_argnums=(0, 1))
+    x, _ = step(*step(x, rule.init(x)))
+    chex.assert_tree_all_finite(x)
+
+
+@every_rule
+@pytest.mark.parametrize("empty", [{}, (), {"a": jnp.zeros(0)}])
+def test_no_parameters_have_no_step(name, empty):
+    rule = RULES[name]()
+
+    def step(state):
+        none = jnp.zeros(())
+        extra = {"value": none, "grad": empty, "value_fn": lambda x: none}
+        return rule.update(empty, state, empty, **extra)
+
+    updates, _ = step(step(rule.init(empty))[1])
+    chex.assert_trees_all_equal(updates, empty)

@@ -184,3 +184,67 @@ def test_a_wrong_damping_is_named(make_rule, damping):
 def test_a_wrong_number_of_products_is_named():
     with pytest.raises(ValueError, match="max_products is 0; expected an integer >= 1"):
         update_rules.newton_cg(max_products=0)
+
+
+@pytest.fixture
+def float32():
+    """Run the test in the precision that rounds."""
+    with jax.enable_x64(False):
+        yield
+
+
+@pytest.mark.usefixtures("float32")
+@pytest.mark.parametrize("rotated", [False, True])
+@pytest.mark.parametrize(("size", "condition"), [(2, 1e7), (200, 1e5), (400, 1e4)])
+def test_small_positive_curvature_is_kept_however_many_parameters(
+    size, condition, rotated
+):
+    if rotated and condition == 1e7:
+        pytest.skip("float32 does not hold such a matrix")
+    scales = np.logspace(0, -np.log10(condition), size)
+    rng = np.random.default_rng(0)
+    basis = np.linalg.qr(rng.normal(size=(size, size)))[0] if rotated else np.eye(size)
+    matrix = jnp.asarray(basis * scales @ basis.T, jnp.float32)
+
+    def loss(x):
+        return 0.5 * jnp.vdot(x - 3, jnp.matmul(matrix, x - 3, precision="highest"))
+
+    x = jnp.zeros(size)
+    rule = update_rules.newton()
+    step, _ = rule.update(jax.grad(loss)(x), rule.init(x), x, value_fn=loss)
+    np.testing.assert_allclose(basis.T @ step, basis.T @ np.full(size, 3), atol=0.5)
+
+
+@pytest.mark.usefixtures("float32")
+def test_nothing_is_cut_off_below_the_damping():
+    scales = jnp.array([1e8, 0.0, 5.0])
+
+    def loss(x):
+        return 0.5 * jnp.sum(scales * x**2) + x[1] + x[2]
+
+    x = jnp.zeros(3)
+    rule = update_rules.newton(damping=1.0)
+    step, _ = rule.update(jax.grad(loss)(x), rule.init(x), x, value_fn=loss)
+    np.testing.assert_allclose(step, [0, -1, -1 / 6], rtol=1e-6)
+
+
+@pytest.mark.usefixtures("float32")
+@pytest.mark.parametrize("damping", [0.0, 1e-2])
+def test_a_singular_hessian_that_is_rotated_has_its_pseudo_inverse(damping):
+    rng = np.random.default_rng(0)
+    scales = np.append(rng.uniform(0.1, 1, 60), np.zeros(20))
+    basis = np.linalg.qr(rng.normal(size=(80, 80)))[0]
+    matrix = jnp.asarray(basis * scales @ basis.T, jnp.float32)
+    slope = jnp.asarray(rng.normal(size=80), jnp.float32)
+
+    def loss(x):
+        product = jnp.matmul(matrix, x, precision="highest")
+        return 0.5 * jnp.vdot(x, product) + jnp.vdot(slope, x)
+
+    x = jnp.zeros(80)
+    rule = update_rules.newton(damping=damping)
+    step, _ = rule.update(jax.grad(loss)(x), rule.init(x), x, value_fn=loss)
+    total = scales + damping
+    inverse = np.where(total > 0, 1 / np.where(total > 0, total, 1), 0)
+    expected = -basis * inverse @ basis.T @ np.float64(slope)
+    np.testing.assert_allclose(step, expected, rtol=1e-3, atol=1e-3)
