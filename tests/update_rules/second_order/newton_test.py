@@ -187,8 +187,9 @@ def test_a_wrong_number_of_products_is_named():
 
 
 @pytest.fixture
-def float32():
+def float32(float64):
     """Run the test in the precision that rounds."""
+    del float64
     with jax.enable_x64(False):
         yield
 
