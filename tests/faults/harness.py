@@ -1,0 +1,237 @@
+"""A small run that is disturbed in every way, and what must come of it.
+
+After a kill or a signal the same command ends in the bytes of a run that was left
+alone. After damage it does so too, or it refuses with an exit code of its own and one
+message. Anything else is wrong: other bytes, a traceback, a signal that is not heard.
+"""
+
+import os
+import pathlib
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
+
+ROOT = pathlib.Path(__file__).parent.parent.parent
+COMMAND = (
+    *(sys.executable, str(ROOT / "launch.py"), "--experiment=ensembles"),
+    *("--config.dataset=digits", "--config.seeds", "0", "1", "--config.members=2"),
+    *("--config.width=8", "--config.updates=48", "--config.cycles=3"),
+    *("--config.kept=2", "--config.looks=2", "--config.widths=4"),
+    *("--config.rates=0.03", "0.1", "--config.decays=0.0"),
+)
+SKIPPED = {"run.json", ".lock"}  # hold clock times and processes
+MADE_UP = b'{"made": "up"}'
+EQUAL, REFUSED, WRONG = "equal", "refused", "WRONG"
+REFUSALS = {2, 3, 4, 6}
+GRACE = 30.0  # seconds in which a signal must end a run
+
+
+class Row(NamedTuple):
+    """What came of one fault."""
+
+    kind: str
+    case: str
+    outcome: str
+    told: str
+
+
+class Bench:
+    """A run left alone, and copies of it that are disturbed."""
+
+    def __init__(self, folder: pathlib.Path, *, seed: int = 0):
+        """Run once to compile, and once to see what is right and how long it takes."""
+        self._folder = folder
+        self._moments = random.Random(seed)
+        self._made = 0
+        self._finish(folder / "first")
+        begin = time.monotonic()
+        self._finish(folder / "whole")
+        self.seconds = time.monotonic() - begin
+        self._right = results(folder / "whole")
+        if results(folder / "first") != self._right:
+            raise AssertionError("two runs that were left alone differ")
+
+    def rows(self, kills: int, signals: int, *, damage: bool) -> Iterator[Row]:
+        """Yield what comes of so many kills and signals, and of damage."""
+        for _ in range(kills):
+            yield self.kill(self._moment())
+        for place in range(signals):
+            number = (signal.SIGTERM, signal.SIGINT)[place % 2]
+            yield self.signal(number, self._moment(), twice=place % 6 > 3)
+        if damage:
+            yield from self.damage(self._interrupted(), "interrupted")
+            yield from self.damage(self._folder / "whole", "finished")
+
+    def kill(self, moment: float) -> Row:
+        """Kill a run, and let the same command finish it."""
+        folder = self._new()
+        process = self._start(folder)
+        if _ends_before(process, moment):
+            return Row("kill", f"after {moment:.1f} s", *self._judge(folder, process))
+        process.kill()
+        process.communicate()
+        return Row("kill", f"at {moment:.1f} s", *self._end(folder))
+
+    def signal(self, number: int, moment: float, *, twice: bool = False) -> Row:
+        """Send a signal, and let the same command finish what it left."""
+        folder = self._new()
+        process = self._start(folder)
+        case = f"{signal.Signals(number).name}{' twice' * twice} at {moment:.1f} s"
+        if _ends_before(process, moment):
+            return Row("signal", case, *self._judge(folder, process))
+        process.send_signal(number)
+        if twice:
+            time.sleep(self._moments.uniform(0.0, 0.3))
+            process.send_signal(number)
+        try:
+            _, told = process.communicate(timeout=GRACE)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.communicate()
+            return Row("signal", case, WRONG, f"still there after {GRACE:.0f} s")
+        heard = {128 + number, *((-number,) if twice else ())}
+        if process.returncode not in heard:
+            what = f"exit {process.returncode}: {_last(told)}"
+            return Row("signal", case, WRONG, what)
+        if b"Traceback" in told:
+            return Row("signal", case, WRONG, f"a traceback: {_last(told)}")
+        return Row("signal", case, *self._end(folder))
+
+    def damage(self, whole: pathlib.Path, state: str) -> Iterator[Row]:
+        """Damage every file of a run in every way, one at a time."""
+        for path in sorted(path for path in whole.rglob("*") if path.is_file()):
+            name = path.relative_to(whole)
+            if name.name == ".lock":
+                continue
+            for way, harm in WAYS.items():
+                folder = self._new()
+                shutil.copytree(whole, folder)
+                harm(folder / name, self._moments)
+                case = f"{state}: {name} {way}"
+                yield Row("damage", case, *self._end(folder, may_refuse=True))
+
+    def _moment(self) -> float:
+        return self._moments.uniform(0.1, 1.0) * self.seconds
+
+    def _interrupted(self) -> pathlib.Path:
+        """Return a run that was killed when it had some checkpoints."""
+        for share in (0.6, 0.7, 0.8, 0.5, 0.9):
+            folder = self._new()
+            process = self._start(folder)
+            if not _ends_before(process, share * self.seconds):
+                process.kill()
+            process.communicate()
+            unfinished = not (folder / "report.html").exists()
+            if unfinished and list(folder.glob("checkpoints/*/*/state.msgpack")):
+                return folder
+        raise AssertionError("no kill came between a checkpoint and the end")
+
+    def _new(self) -> pathlib.Path:
+        self._made += 1
+        return self._folder / f"run_{self._made}"
+
+    def _start(self, folder: pathlib.Path) -> subprocess.Popen:
+        environment = os.environ | {
+            "LEC7_DATA_DIR": str(self._folder / "data"),
+            "LEC7_ZOO_DIR": str(self._folder / "zoo"),
+            "XDG_CACHE_HOME": str(self._folder / "cache"),
+        }
+        return subprocess.Popen(
+            [*COMMAND, f"--workdir={folder}"],
+            env=environment,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.PIPE,
+        )
+
+    def _finish(self, folder: pathlib.Path) -> None:
+        process = self._start(folder)
+        _, told = process.communicate()
+        if process.returncode:
+            raise AssertionError(told.decode())
+
+    def _end(self, folder: pathlib.Path, *, may_refuse: bool = False):
+        """Run the command once more, and judge; what is equal is removed."""
+        process = self._start(folder)
+        return self._judge(folder, process, may_refuse=may_refuse)
+
+    def _judge(self, folder, process, *, may_refuse=False):
+        _, told = process.communicate()
+        if b"Traceback" in told:
+            return WRONG, f"a traceback: {_last(told)}"
+        if process.returncode:
+            refused = may_refuse and process.returncode in REFUSALS
+            what = f"exit {process.returncode}: {_last(told)}"
+            return (REFUSED if refused else WRONG), what
+        differing = different(results(folder), self._right)
+        if differing:
+            return WRONG, f"differs: {', '.join(differing[:3])}"
+        shutil.rmtree(folder)  # one of the bench's own
+        return EQUAL, _last(told)
+
+
+def results(folder: pathlib.Path) -> dict[str, bytes]:
+    """Return the bytes of all that a run has learned, by file."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = str(path.relative_to(folder))
+        if path.is_file() and path.name not in SKIPPED and not _beside(name):
+            content = path.read_bytes()
+            if path.name == "report.html":
+                content = content.partition(b"How it was run")[0]
+            found[name] = content
+    return found
+
+
+def different(one: dict[str, bytes], other: dict[str, bytes]) -> list[str]:
+    """Return the files that two runs do not have alike."""
+    return sorted(
+        name for name in one.keys() | other.keys() if one.get(name) != other.get(name)
+    )
+
+
+def _beside(name: str) -> bool:
+    """Return whether a file is not a result: events have clock times."""
+    return name.startswith("events/") or ".damaged" in name
+
+
+def _ends_before(process: subprocess.Popen, moment: float) -> bool:
+    try:
+        process.wait(timeout=moment)
+    except subprocess.TimeoutExpired:
+        return False
+    return True
+
+
+def _last(told: bytes) -> str:
+    lines = told.decode(errors="replace").strip().splitlines()
+    return lines[-1][:120] if lines else ""
+
+
+def _flip(path, moments):
+    content = bytearray(path.read_bytes())
+    if content:
+        content[moments.randrange(len(content))] ^= 1 << moments.randrange(8)
+    path.write_bytes(content)
+
+
+def _to_folder(path, moments):
+    del moments
+    path.unlink()
+    path.mkdir()
+
+
+WAYS: dict[str, Callable[[pathlib.Path, random.Random], None]] = {
+    "emptied": lambda path, _: path.write_bytes(b""),
+    "halved": lambda path, _: path.write_bytes(
+        path.read_bytes()[: path.stat().st_size // 2]
+    ),
+    "deleted": lambda path, _: path.unlink(),
+    "flipped": _flip,
+    "made up": lambda path, _: path.write_bytes(MADE_UP),
+    "a folder": _to_folder,
+}
