@@ -6,7 +6,15 @@ import pathlib
 import pytest
 
 ROOT = pathlib.Path(__file__).parent.parent
-GROUND = {"arguments", "files", "losses", "parameter_paths", "randomness"}
+GROUND = {
+    "arguments",
+    "files",
+    "losses",
+    "memory",
+    "parameter_paths",
+    "randomness",
+    "signals",
+}
 ALLOWED = {
     "train": {"data"},
     "ensembles": {"train"},

@@ -15,6 +15,7 @@ import pathlib
 import re
 import sys
 import warnings
+from collections.abc import Mapping
 from typing import Any, SupportsIndex
 
 import jax
@@ -41,6 +42,7 @@ def save(
     *,
     step: SupportsIndex,
     keep: int | None = 2,
+    about: Mapping[str, str] | None = None,
 ) -> None:
     """Write one checkpoint and remove all but the newest ones.
 
@@ -52,6 +54,7 @@ def save(
         NumPy or of JAX.
       keep: number of checkpoints to keep, >= 1, or None for all. The one just written
         is among them, also where others are of later steps.
+      about: what else the manifest says of it.
 
     Raises:
       ValueError: `step` is not an integer >= 0, or `keep` none >= 1.
@@ -66,6 +69,7 @@ def save(
         "step": step,
         "bytes": len(payload),
         "sha256": hashlib.sha256(payload).hexdigest(),
+        **(about or {}),
     }
     content = (payload, json.dumps(manifest, indent=1).encode())
     files.write_folder(folder / f"{step:08d}", dict(zip(_FILES, content, strict=True)))
@@ -104,38 +108,77 @@ def restore_latest(folder: str | os.PathLike, like: Any) -> Any | None:
       CheckpointError: all are damaged, or the newest has other leaves, or a leaf of
         another shape or dtype.
     """
+    return restore_told(pathlib.Path(folder), like)[0]
+
+
+def restore_told(folder: pathlib.Path, like: Any) -> tuple[Any | None, dict[str, Any]]:
+    """Return what `restore_latest` does, and the checkpoint's manifest.
+
+    Raises:
+      CheckpointError: as there.
+    """
     damaged = []
-    for path in _steps(pathlib.Path(folder)):
-        payload = _verified(path)
-        if payload is not None:
+    for path in _steps(folder):
+        verified = _verified(path)
+        if verified is not None:
             _set_aside(damaged)
-            return _restored(payload, like, path)
+            return _restored(verified[0], like, path), verified[1]
         damaged.append(path)
     if damaged:
         raise CheckpointError(
             f"all checkpoints in {folder} are damaged; expected one whose SHA-256 is "
             "its manifest's: restore the folder from a copy, or delete it to start anew"
         )
-    return None
+    return None, {}
 
 
-def restore(folder: str | os.PathLike, like: Any, *, step: SupportsIndex) -> Any:
+def restore(
+    folder: str | os.PathLike,
+    like: Any,
+    *,
+    step: SupportsIndex,
+    training: str | None = None,
+) -> Any:
     """Return one checkpoint of a folder, a state like a given one.
 
     Raises:
-      CheckpointError: it is missing or damaged, or has other leaves, or a leaf of
-        another shape or dtype.
+      CheckpointError: it is missing or damaged, its manifest names another training
+        than the given one, or it has other leaves, or a leaf of another shape or dtype.
     """
     path = pathlib.Path(folder) / f"{operator.index(step):08d}"
     files.recover(path)
-    payload = _verified(path)
-    if payload is None:
+    verified = _verified(path)
+    if verified is None:
         raise CheckpointError(
             f"checkpoint {path} is missing or damaged; expected one whose SHA-256 is "
             "its manifest's: restore it from a copy, or delete the run's folder to "
             "start anew"
         )
-    return _restored(payload, like, path)
+    require_training(path, verified[1], training)
+    return _restored(verified[0], like, path)
+
+
+def require_training(
+    path: pathlib.Path, manifest: Mapping[str, Any], training: str | None
+) -> None:
+    """Refuse the checkpoint of another training; old ones do not name theirs.
+
+    Raises:
+      CheckpointError: the manifest names another one.
+    """
+    held = manifest.get("training", training)
+    if training is not None and held != training:
+        raise CheckpointError(
+            f"{path} is of another training ({str(held)[:12]}; expected "
+            f"{training[:12]}): restore it from a copy, or delete the run's folder to "
+            "start anew"
+        )
+
+
+def remove(folder: pathlib.Path, *, step: int) -> None:
+    """Remove one checkpoint, if it is there."""
+    with contextlib.suppress(files.NotOursError):
+        files.remove_folder(folder / f"{step:08d}", _FILES)
 
 
 def _steps(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -145,7 +188,8 @@ def _steps(folder: pathlib.Path) -> list[pathlib.Path]:
     return sorted(named, key=lambda path: int(path.name), reverse=True)
 
 
-def _verified(path: pathlib.Path) -> bytes | None:
+def _verified(path: pathlib.Path) -> tuple[bytes, dict[str, Any]] | None:
+    """Return the state and the manifest of a whole checkpoint."""
     try:
         payload = (path / STATE_FILE).read_bytes()
         manifest = json.loads((path / MANIFEST_FILE).read_bytes())
@@ -155,7 +199,7 @@ def _verified(path: pathlib.Path) -> bytes | None:
     except (ValueError, KeyError, TypeError):
         return None
     found = (int(path.name), len(payload), hashlib.sha256(payload).hexdigest())
-    return payload if found == expected else None
+    return (payload, manifest) if found == expected else None
 
 
 def _set_aside(damaged: list[pathlib.Path]) -> None:

@@ -8,14 +8,15 @@ killed at any time and started again ends in the same bytes as one that was not.
 
 import dataclasses
 import pathlib
-from collections.abc import Callable, Sequence
-from typing import NamedTuple
+import warnings
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lec7 import arguments, files
+from lec7 import arguments, files, signals
 from lec7.train import checkpoint, events, feed, metrics, snapshots
 from lec7.train import state as states
 from lec7.train import step as steps
@@ -24,7 +25,7 @@ Report = Callable[..., None]
 
 
 class DivergedError(Exception):
-    """The loss of a member is not finite."""
+    """The loss or the network of a member is not finite."""
 
     exit_code = 5
 
@@ -38,6 +39,7 @@ class Plan:
     checkpoint_every: int = 10  # evaluations between two checkpoints
     stop_loss: float | None = None  # training loss at which a member stops, nats
     snapshot_every: int | None = None  # updates between two snapshots; None for none
+    may_explode: bool = False  # whether a member that is not finite goes on
 
     def __post_init__(self):
         """Check the counts.
@@ -68,12 +70,15 @@ def fit(
     devices: Sequence[jax.Device],
     folder: pathlib.Path,
     name: str,
+    identity: str = "",
     report: Report | None = None,
 ) -> tuple[states.TrainState, dict[str, np.ndarray]]:
     """Train a population, from its newest checkpoint if it has one.
 
     A member stops at the first evaluation at which its `train_loss` is no more than
-    `plan.stop_loss`; the others go on.
+    `plan.stop_loss`; the others go on. A training that diverges keeps its metrics up to
+    the last finite update, and its newest checkpoint is finite. At a signal the state
+    is saved after the present dispatch.
 
     Args:
       state: the population before its first update, leaves [M, ...].
@@ -86,6 +91,8 @@ def fit(
         TensorBoard's `events/<name>/`, and `snapshots/<name>/<step>/`, which
         `snapshots.read_snapshots` reads.
       name: of this training in these.
+      identity: of this training; its checkpoints and snapshots carry it, and those of
+        another one are refused.
       report: called after every dispatch with the steps made and, by name, what was
         measured, the mean over the members.
 
@@ -95,15 +102,18 @@ def fit(
 
     Raises:
       ValueError: the name is not one plain component of a path.
-      DivergedError: the loss of a member that has not stopped is not finite.
-      CheckpointError: see `checkpoint.restore_latest`; or metrics are missing.
+      DivergedError: the loss of a member that has not stopped, or what an update has
+        made of it, is not finite, unless it may explode.
+      CheckpointError: see `checkpoint.restore_latest`; or metrics are missing, damaged
+        or of another training.
+      Signalled: a signal has arrived, and the state is saved.
     """
     files.require_name(name, "the training's name")
     folder.mkdir(parents=True, exist_ok=True)
-    checkpoints = folder / "checkpoints" / name
-    log = metrics.MetricsLog(folder / "metrics.jsonl", name)
     start = _Carried(state, np.ones(len(state.step), bool), np.asarray(0))
-    carried = _resume(checkpoints, log, start)
+    log = metrics.MetricsLog(folder / "metrics.jsonl", name)
+    keeper = _Keeper(folder / "checkpoints" / name, log, plan, identity)
+    carried = keeper.resume(start)
     advance = steps.make_advance(step, batches.fetch, devices)
     data = steps.place(batches.data, devices)
     # A copy, because `advance` consumes its state and the caller may want theirs.
@@ -116,18 +126,20 @@ def fit(
         slots = feed.divide(batches.slots(done, count), len(devices))
         state, made = advance(carried.state, data, slots, carried.active)
         made = jax.device_get(made)
-        _require_finite(made["loss"], carried.active, done, name)
+        dispatch = _Dispatch(name, done, made, carried.active, plan)
+        dispatch.require_finite(made["loss"], log, folder)
+        dispatch.require_finite_networks(state, log, folder)
         measured = evaluate(state)
+        dispatch.require_finite(measured.get("train_loss"), log, folder)
         log.append(done, made, carried.active, measured)
         if plan.snapshot_every and (done + count) % plan.snapshot_every == 0:
-            snapshots.take(folder, name, state, done + count)
+            snapshots.take(folder, name, state, done + count, identity=identity)
         carried = _after(state, carried, measured, done + count, plan)
-        if _is_due(carried, plan):
-            log.sync()
-            checkpoint.save(checkpoints, carried, step=done + count)
+        keeper.save(carried)
         if report is not None:
             report(done + count, **{k: float(np.mean(v)) for k, v in measured.items()})
-    history = log.read()
+        signals.check()
+    history = log.finish()
     events.write_events(folder / "events" / name, history)
     return jax.device_get(carried.state), history
 
@@ -149,37 +161,139 @@ def _after(
 ) -> _Carried:
     active = carried.active
     if plan.stop_loss is not None:
-        active = active & (measured["train_loss"] > plan.stop_loss)
+        # A loss that is not a number has not reached it.
+        active = active & ~(measured["train_loss"] <= plan.stop_loss)
     return _Carried(state, active, np.asarray(done))
 
 
-def _is_due(carried: _Carried, plan: Plan) -> bool:
-    finished = carried.steps == plan.max_steps or not carried.active.any()
-    period = plan.evaluate_every * plan.checkpoint_every
-    return finished or carried.steps % period == 0
+@dataclasses.dataclass
+class _Keeper:
+    """What a training keeps of its state, and resumes from."""
+
+    folder: pathlib.Path
+    log: metrics.MetricsLog
+    plan: Plan
+    identity: str
+    between: int | None = None  # step of a checkpoint that a signal caused
+
+    def save(self, carried: _Carried) -> None:
+        """Write a checkpoint where it is due or a signal has arrived."""
+        step, due = int(carried.steps), self._is_due(carried)
+        if not (due or signals.noted()):
+            return
+        self.log.sync()
+        about = {"training": self.identity, "metrics": self.log.digest}
+        # So many stay that at the end there are those of a run without signals.
+        keep = 2 if due and self.between is None else 3
+        checkpoint.save(self.folder, carried, step=step, keep=keep, about=about)
+        if self.between not in (None, step):
+            checkpoint.remove(self.folder, step=self.between)
+        self.between = None if due else step
+
+    def resume(self, start: _Carried) -> _Carried:
+        """Return what the newest checkpoint has, or the start."""
+        restored, manifest = checkpoint.restore_told(self.folder, start)
+        checkpoint.require_training(self.folder, manifest, self.identity)
+        carried = start if restored is None else restored
+        step = int(carried.steps)
+        if restored is None:
+            self._warn_of_lost_checkpoints()
+        elif not self._is_due(carried):
+            self.between = step
+        self.log.rewind(step, manifest.get("metrics"))
+        return carried
+
+    def _is_due(self, carried: _Carried) -> bool:
+        finished = carried.steps == self.plan.max_steps or not carried.active.any()
+        return finished or carried.steps % self._period == 0
+
+    @property
+    def _period(self) -> int:
+        return self.plan.evaluate_every * self.plan.checkpoint_every
+
+    def _warn_of_lost_checkpoints(self) -> None:
+        lines = self.log.count()
+        if lines > self._period:
+            warnings.warn(
+                f"metrics.jsonl has {lines} steps of a training without a checkpoint "
+                f"in {self.folder}; it starts anew",
+                stacklevel=4,
+            )
 
 
-def _resume(
-    checkpoints: pathlib.Path, log: metrics.MetricsLog, start: _Carried
-) -> _Carried:
-    restored = checkpoint.restore_latest(checkpoints, start)
-    carried = start if restored is None else restored
-    lines = log.rewind(int(carried.steps))
-    if lines != carried.steps:
-        raise checkpoint.CheckpointError(
-            f"metrics.jsonl has {lines} of the {carried.steps} steps before the "
-            f"checkpoint in {checkpoints}: restore the file from a copy, or delete the "
-            "run's folder to start anew"
+class _Dispatch(NamedTuple):
+    """What some updates have made, perhaps not finite."""
+
+    name: str
+    done: int  # updates before it
+    made: Mapping[str, np.ndarray]  # [T, M]
+    active: np.ndarray  # bool [M]
+    plan: Plan
+
+    def require_finite(self, loss: np.ndarray | None, *kept: Any) -> None:
+        """Check the loss of every update [T, M], or of the evaluation after them [M].
+
+        Raises:
+          DivergedError: one is not finite; what was finite is kept.
+        """
+        if loss is None or self.plan.may_explode:
+            return
+        count = len(self.made["loss"])
+        rows = (
+            loss if loss.ndim > 1 else np.vstack([np.zeros((count, len(loss))), loss])
         )
-    return carried
+        bad = ~np.isfinite(rows) & self.active
+        if bad.any():
+            at, member = map(int, np.argwhere(bad)[0])
+            self._keep(at, *kept)
+            raise self._error(
+                at, member, f"loss of member {member} is {rows[at, member]}"
+            )
 
+    def require_finite_networks(self, state: states.TrainState, *kept: Any) -> None:
+        """Check the networks after the last update.
 
-def _require_finite(loss: np.ndarray, active: np.ndarray, done: int, name: str) -> None:
-    bad = ~np.isfinite(loss) & active
-    if bad.any():
-        at, member = np.argwhere(bad)[0]
-        raise DivergedError(
-            f"training {name} diverged: the loss of member {member} is "
-            f"{loss[at, member]} at step {done + at}; expected a finite number: lower "
-            "the learning rate"
+        Raises:
+          DivergedError: one is not finite; what was finite is kept.
+        """
+        if self.plan.may_explode:
+            return
+        bad = self.active & ~_finite(state.variables)
+        if bad.any():
+            member, count = int(np.argmax(bad)), len(self.made["loss"])
+            self._keep(count, *kept)
+            raise self._error(
+                count, member, f"network of member {member} is not finite"
+            )
+
+    def _keep(self, count: int, log: metrics.MetricsLog, folder: pathlib.Path) -> None:
+        rows = {name: values[:count] for name, values in self.made.items()}
+        if count:
+            log.append(self.done, rows, self.active, {})
+        if self.done + count:
+            log.sync()
+            events.write_events(folder / "events" / self.name, log.read())
+
+    def _error(self, at: int, member: int, what: str) -> DivergedError:
+        step = self.done + at
+        remedy = (
+            "lower the learning rate"
+            if step
+            else ("no update has been made: look at the data and at the initialisation")
         )
+        return DivergedError(
+            f"training {self.name} diverged: the {what} at step {step}; expected a "
+            f"finite number: {remedy}"
+        )
+
+
+def _finite(variables: Any) -> np.ndarray:
+    """Return which members [M] have finite numbers only."""
+    leaves = [
+        np.asarray(leaf)
+        for leaf in jax.tree.leaves(jax.device_get(variables))
+        if jnp.issubdtype(leaf.dtype, jnp.inexact)
+    ]
+    return np.all(
+        [np.isfinite(leaf).reshape(len(leaf), -1).all(1) for leaf in leaves], axis=0
+    )

@@ -3,16 +3,22 @@
 A line holds `training` (its name), `step` and, for each metric, a list over the
 members, null where a member has stopped or a number is not finite. Evaluations stand in
 the line of the step after which they were made. There are no clock times, so that equal
-runs write equal bytes.
+runs write equal bytes. A checkpoint has the SHA-256 of its training's lines, by which
+damage, and the lines of another run, are noticed.
 """
 
+import hashlib
 import json
 import math
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from typing import Any
 
 import numpy as np
+
+from lec7 import files
+from lec7.train import checkpoint
 
 
 class MetricsLog:
@@ -22,31 +28,84 @@ class MetricsLog:
         """Open the log of `training` in the file at `path`."""
         self._path = path
         self._training = training
+        self._sum = hashlib.sha256()
 
-    def rewind(self, step: int) -> int:
-        """Drop this training's lines from `step` on, and all after; count the rest.
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the lines of this training."""
+        return self._sum.hexdigest()
+
+    def count(self) -> int:
+        """Return the number of this training's lines."""
+        return sum(row is not None and self._is_ours(row) for _, row in self._lines())
+
+    def rewind(self, step: int, digest: str | None = None) -> int:
+        """Drop this training's lines from `step` on, and a torn end of the file.
 
         Args:
           step: first step to drop.
+          digest: of the lines before it; unless given, only their number is checked.
 
         Returns:
-          Number of this training's lines that remain.
+          Number of this training's lines that remain, `step`.
+
+        Raises:
+          CheckpointError: lines are missing, damaged or of another run; nothing was
+            dropped.
         """
-        if not self._path.exists():
-            return 0
-        kept = size = 0
-        with self._path.open("rb+") as file:
-            for line in file:
-                row = _parse(line)
-                if row is None:
-                    break
-                if row["training"] == self._training:
-                    if row["step"] >= step:
-                        break
-                    kept += 1
-                size += len(line)
-            file.truncate(size)
-        return kept
+        lines = list(self._lines())
+        while lines and lines[-1][1] is None:
+            lines.pop()
+        ours = {
+            i: row["step"] for i, (_, row) in enumerate(lines) if self._is_ours(row)
+        }
+        kept = [i for i, at in ours.items() if at < step]
+        total = hashlib.sha256(b"".join(lines[i][0] for i in kept))
+        if [ours[i] for i in kept] != list(range(step)):
+            self._refuse(f"{len(kept)} of the {step} steps of {self._training!r}")
+        if digest not in (None, total.hexdigest()):
+            self._refuse(f"other numbers for the {step} steps of {self._training!r}")
+        self._sum = total
+        self._replace(
+            line for i, (line, _) in enumerate(lines) if ours.get(i, -1) < step
+        )
+        return len(kept)
+
+    def finish(self) -> dict[str, np.ndarray]:
+        """Put trainings in the order in which they began, and read this one.
+
+        Returns:
+          What `read` does.
+        """
+        lines = list(self._lines())
+        begun: dict[str, int] = {}
+        for _, row in filter(lambda pair: pair[1], lines):
+            begun.setdefault(row["training"], len(begun))
+        # Where an older checkpoint was resumed from, lines of later ones come before.
+        if all(row for _, row in lines):
+            ordered = sorted(lines, key=lambda pair: begun[pair[1]["training"]])
+            self._replace(line for line, _ in ordered)
+        return self._arrays(lines)
+
+    def _lines(self) -> Iterator[tuple[bytes, dict | None]]:
+        """Yield each line, and its row, None where it is torn or damaged."""
+        if self._path.exists():
+            for line in self._path.read_bytes().splitlines(keepends=True):
+                yield line, _parse(line)
+
+    def _is_ours(self, row: dict | None) -> bool:
+        return row is not None and row["training"] == self._training
+
+    def _replace(self, lines: Iterator[bytes]) -> None:
+        content = b"".join(lines)
+        if self._path.exists() and self._path.read_bytes() != content:
+            files.write(self._path, content)
+
+    def _refuse(self, found: str) -> None:
+        raise checkpoint.CheckpointError(
+            f"{self._path} has {found}; expected those before the newest checkpoint: "
+            "restore the file from a copy, or delete the run's folder to start anew"
+        )
 
     def append(
         self,
@@ -71,8 +130,9 @@ class MetricsLog:
                 row[name] = _values(values[i], active)
             if i == count - 1:
                 row |= {name: _values(v, v == v) for name, v in measured.items()}
-            lines.append(json.dumps(row, allow_nan=False) + "\n")
-        with self._path.open("a") as file:
+            lines.append(f"{json.dumps(row, allow_nan=False)}\n".encode())
+        self._sum.update(b"".join(lines))
+        with self._path.open("ab") as file:
             file.writelines(lines)
 
     def sync(self) -> None:
@@ -85,11 +145,14 @@ class MetricsLog:
 
         Missing numbers are NaN.
         """
+        return self._arrays(self._lines())
+
+    def _arrays(self, lines: Iterable[tuple[bytes, dict | None]]) -> dict[str, Any]:
         found: dict[str, list] = {}
-        for line in self._path.read_bytes().splitlines():
-            row = json.loads(line)
-            if row.pop("training") != self._training:
+        for _, row in lines:
+            if not self._is_ours(row):
                 continue
+            del row["training"]
             step = row.pop("step")
             for name, values in row.items():
                 found.setdefault(name, []).append(
@@ -100,11 +163,13 @@ class MetricsLog:
 
 
 def _parse(line: bytes) -> dict | None:
-    """Return the row of a whole line, None for one cut off by a kill."""
+    """Return the row of a whole line, None for one that is cut off or damaged."""
     try:
-        return json.loads(line) if line.endswith(b"\n") else None
+        row = json.loads(line) if line.endswith(b"\n") else None
     except ValueError:
         return None
+    named = isinstance(row, dict) and isinstance(row.get("training"), str)
+    return row if named and isinstance(row.get("step"), int) else None
 
 
 def _values(values: np.ndarray, shown: np.ndarray) -> list[float | None]:

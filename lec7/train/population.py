@@ -184,7 +184,10 @@ def train(
         checkpoint_every=checkpoint_every,
         stop_loss=stop_loss,
         snapshot_every=snapshot_every,
+        may_explode=ceiling is not None,
     )
+    if ceiling is not None:
+        step = _bounded(step, ceiling)
     population = states.initial_population(initialise, rule, seeds, hyperparams)
     population = population if start is None else start(population)
 
@@ -192,29 +195,41 @@ def train(
         return watched(state) | ({} if measure is None else measure(state))
 
     with contextlib.ExitStack() as stack:
+        identity = ""
         if folder is None:
-            made = stack.enter_context(tempfile.TemporaryDirectory())
-            folder = pathlib.Path(made)
-        folder = pathlib.Path(folder)
-        identity = identities.of(population, given.digest, seeds, batch_size)
-        identities.require(folder, name, identity, resume=resume)
+            folder = stack.enter_context(tempfile.TemporaryDirectory())
+        else:
+            wanted = identities.of(
+                population, given.digest, seeds, batch_size, step, given.batch
+            )
+            folder = pathlib.Path(folder)
+            identity = identities.require(folder, name, wanted, resume=resume)
         state, history = loop.fit(
             population,
-            step=step if ceiling is None else _bounded(step, ceiling),
+            step=step,
             batches=given.batches,
             evaluate=evaluate,
             plan=plan,
             devices=devices,
-            folder=folder,
+            folder=pathlib.Path(folder),
             name=name,
+            identity=identity,
             report=progress,
         )
-        kept = snapshots.read_snapshots(folder, name, state, every=snapshot_every)
+        kept = snapshots.read_snapshots(
+            pathlib.Path(folder), name, state, every=snapshot_every, identity=identity
+        )
+    final = watched(state) | unwatched(state)
+    if ceiling is None and not np.isfinite(final.get("train_loss", 0)).all():
+        raise loop.DivergedError(
+            f"training {name} diverged: the final train_loss is {final['train_loss']}; "
+            "expected finite numbers: lower the learning rate"
+        )
     return Population(
         variables=state.variables,
         updates=np.asarray(state.step),
         history=history,
-        final=watched(state) | unwatched(state),
+        final=final,
         opt_state=state.opt_state,
         snapshots=kept,
     )

@@ -19,7 +19,14 @@ from lec7.train import state as states
 FOLDER = "snapshots"
 
 
-def take(folder: pathlib.Path, name: str, state: states.TrainState, step: int) -> None:
+def take(
+    folder: pathlib.Path,
+    name: str,
+    state: states.TrainState,
+    step: int,
+    *,
+    identity: str = "",
+) -> None:
     """Keep the networks of a population as they are after some update.
 
     Raises:
@@ -27,11 +34,19 @@ def take(folder: pathlib.Path, name: str, state: states.TrainState, step: int) -
     """
     files.require_name(name, "the training's name")
     variables = jax.device_get(state.variables)
-    checkpoint.save(folder / FOLDER / name, variables, step=step, keep=None)
+    about = {"training": identity}
+    checkpoint.save(
+        folder / FOLDER / name, variables, step=step, keep=None, about=about
+    )
 
 
 def read_snapshots(
-    folder: pathlib.Path, name: str, like: states.TrainState, *, every: int | None
+    folder: pathlib.Path,
+    name: str,
+    like: states.TrainState,
+    *,
+    every: int | None,
+    identity: str | None = None,
 ) -> dict[int, Mapping[str, Any]]:
     """Return the snapshots of a training.
 
@@ -40,18 +55,20 @@ def read_snapshots(
       name: of the training in it.
       like: the population at its end.
       every: the `snapshot_every` of its plan; None for no snapshots.
+      identity: of the training, as `fit` was given it; unless given, any will do.
 
     Returns:
       Updates made -> variables, leaves [M, ...], in order. A member that had stopped is
       as it was then.
 
     Raises:
-      CheckpointError: one is missing or damaged.
+      CheckpointError: one is missing, damaged, or of another training.
     """
     if every is None:
         return {}
     steps = range(every, int(np.max(like.step)) + 1, every)
+    place = folder / FOLDER / name
     return {
-        step: checkpoint.restore(folder / FOLDER / name, like.variables, step=step)
+        step: checkpoint.restore(place, like.variables, step=step, training=identity)
         for step in steps
     }

@@ -1,13 +1,20 @@
 """The loop stops where it should, and does not notice that it was interrupted."""
 
 import dataclasses
+import json
+import shutil
+import signal
+import warnings
 
 import chex
 import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
+from flax import serialization
 
-from lec7 import losses, models, train, update_rules
+from lec7 import losses, models, signals, train, update_rules
 from lec7.train import feed
 from lec7.train import state as states
 from lec7.train import step as steps
@@ -55,7 +62,7 @@ def make_setting(images, labels, rule):
     )
 
 
-def fit(setting, folder, plan, **options):
+def fit(setting, folder, plan, *, name="small", **options):
     return train.fit(
         setting.state,
         step=setting.step,
@@ -64,7 +71,7 @@ def fit(setting, folder, plan, **options):
         plan=plan,
         devices=jax.devices()[:1],
         folder=folder,
-        name="small",
+        name=name,
         **options,
     )
 
@@ -139,12 +146,150 @@ def test_the_last_dispatch_is_as_short_as_it_must_be(setting, tmp_path):
     assert history["train_loss_step"].tolist() == [2, 4]
 
 
-def test_a_training_that_diverges_says_where(setting, tmp_path):
-    images = np.full((24, *SHAPE), 1e30, np.float32)
-    labels = np.arange(24, dtype=np.int32) % 2
-    bad = make_setting(images, labels, update_rules.sgd(1e10))
+def explosive(rate, scale=1.0):
+    """Return a setting whose losses are finite until the rule has made an update."""
+    images = np.random.default_rng(0).normal(size=(24, *SHAPE)).astype(np.float32)
+    labels = (images.sum((1, 2, 3)) > 0).astype(np.int32)
+    return make_setting(np.float32(scale) * images, labels, optax.sgd(jnp.array(rate)))
+
+
+def test_a_training_that_diverges_says_where(tmp_path):
     with pytest.raises(train.DivergedError, match="small diverged: the loss of member"):
-        fit(bad, tmp_path, PLAN)
+        fit(explosive(1e10, scale=1e20), tmp_path, PLAN)
+
+
+def test_a_loss_that_is_not_finite_before_any_update_is_not_the_rate(tmp_path):
+    with pytest.raises(train.DivergedError, match="at step 0; .* look at the data"):
+        fit(explosive(0.1, scale=np.inf), tmp_path, PLAN)
+
+
+@pytest.mark.parametrize("stop_loss", [None, 0.3])
+@pytest.mark.parametrize("steps", [1, 2])
+def test_the_last_update_of_a_training_is_checked(tmp_path, steps, stop_loss):
+    plan = train.Plan(max_steps=steps, evaluate_every=1, stop_loss=stop_loss)
+    with pytest.raises(train.DivergedError, match="network of member 0 is not finite"):
+        fit(explosive(np.inf), tmp_path, plan)
+    assert not list(tmp_path.glob("checkpoints/*/*"))
+
+
+def test_a_loss_that_is_not_a_number_does_not_reach_its_target(setting, tmp_path):
+    def evaluate(state):
+        return {"train_loss": np.full(len(state.step), np.nan)}
+
+    never = dataclasses.replace(setting, evaluate=evaluate)
+    plan = train.Plan(max_steps=4, evaluate_every=2, stop_loss=1.0, may_explode=True)
+    assert fit(never, tmp_path, plan)[0].step.tolist() == [4, 4]
+    with pytest.raises(train.DivergedError, match="loss of member 0 is nan at step 2"):
+        plan = dataclasses.replace(plan, may_explode=False)
+        fit(never, tmp_path / "checked", plan)
+
+
+def test_a_divergence_leaves_its_curve_and_a_finite_checkpoint(tmp_path):
+    plan = train.Plan(max_steps=20, evaluate_every=5, checkpoint_every=1)
+    setting = explosive(1e5)
+    with pytest.raises(train.DivergedError):
+        fit(setting, tmp_path, plan)
+    rows = list(map(json.loads, (tmp_path / "metrics.jsonl").read_text().splitlines()))
+    assert [row["step"] for row in rows] == list(range(len(rows)))
+    assert rows
+    assert all(None not in row["loss"] for row in rows)
+    assert list(tmp_path.glob("events/small/events*"))
+    for state in tmp_path.glob("checkpoints/small/*/state.msgpack"):
+        restored = serialization.msgpack_restore(state.read_bytes())["state"]["params"]
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(restored))
+
+
+def contents(folder):
+    paths = [*folder.glob("checkpoints/*/*/*"), folder / "metrics.jsonl"]
+    return {path.relative_to(folder): path.read_bytes() for path in paths}
+
+
+@pytest.mark.parametrize("moments", [(2,), (6,), (10, 12), (2, 6, 10)])
+def test_a_signal_saves_what_is_made_and_leaves_no_trace(
+    setting, tmp_path, monkeypatch, moments
+):
+    fit(setting, tmp_path / "whole", PLAN)
+    for moment in moments:
+        noted = []
+        monkeypatch.setattr(signals, "_noted", noted)
+
+        def report(done, *, moment=moment, noted=noted, **measured):
+            # It comes while the updates before the one after are made.
+            if done == moment - PLAN.evaluate_every:
+                noted.append(signal.SIGTERM)
+
+        start = {"report": report}
+        if moment == 2:
+            noted.append(signal.SIGTERM)
+        with pytest.raises(signals.Signalled):
+            fit(setting, tmp_path / "left", PLAN, **start)
+        noted.clear()
+    fit(setting, tmp_path / "left", PLAN)
+    assert contents(tmp_path / "left") == contents(tmp_path / "whole")
+
+
+def damage_newest(folder, name):
+    newest = max((folder / "checkpoints" / name).iterdir())
+    (newest / "state.msgpack").write_bytes(b"")
+
+
+def test_an_older_checkpoint_of_one_training_keeps_the_lines_of_later_ones(
+    setting, tmp_path
+):
+    names = ("one", "two", "three")
+    for name in names:
+        fit(setting, tmp_path, PLAN, name=name)
+    whole = contents(tmp_path)
+    damage_newest(tmp_path, "one")
+    for name in names:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            fit(setting, tmp_path, PLAN, name=name)
+    found = {k: v for k, v in contents(tmp_path).items() if ".damaged" not in str(k)}
+    assert found == whole
+
+
+@pytest.mark.parametrize("change", [b"1", b"9"])
+def test_a_digit_of_the_metrics_that_has_changed_is_noticed(setting, tmp_path, change):
+    fit(setting, tmp_path, PLAN)
+    path = tmp_path / "metrics.jsonl"
+    content = bytearray(path.read_bytes())
+    at = content.index(b'"loss": [0.') + len(b'"loss": [0.')
+    content[at : at + 1] = bytes([ord(change) if content[at] != ord(change) else 0x32])
+    path.write_bytes(content)
+    with pytest.raises(train.CheckpointError, match="other numbers for the 14 steps"):
+        fit(setting, tmp_path, PLAN)
+    assert path.read_bytes() == content
+
+
+@pytest.mark.parametrize("line", ["[1]", "{}", '{"training": 1}', "null"])
+def test_a_line_that_is_no_row_is_noticed(setting, tmp_path, line):
+    fit(setting, tmp_path, PLAN)
+    path = tmp_path / "metrics.jsonl"
+    rows = path.read_text().splitlines()
+    path.write_text("\n".join([*rows[:3], line, *rows[4:], ""]))
+    with pytest.raises(train.CheckpointError, match="13 of the 14 steps of 'small'"):
+        fit(setting, tmp_path, PLAN)
+
+
+def test_a_checkpoint_of_another_training_is_noticed(setting, tmp_path):
+    fit(setting, tmp_path / "mine", PLAN, identity="mine")
+    fit(setting, tmp_path / "other", PLAN, identity="other")
+    shutil.rmtree(tmp_path / "mine" / "checkpoints")
+    shutil.copytree(tmp_path / "other/checkpoints", tmp_path / "mine/checkpoints")
+    with pytest.raises(
+        train.CheckpointError, match="another training .other; expected"
+    ):
+        fit(setting, tmp_path / "mine", PLAN, identity="mine")
+
+
+def test_that_all_checkpoints_are_gone_is_said(setting, tmp_path):
+    fit(setting, tmp_path, PLAN)
+    whole = contents(tmp_path)
+    shutil.rmtree(tmp_path / "checkpoints")
+    with pytest.warns(UserWarning, match="14 steps of a training without a checkpoint"):
+        fit(setting, tmp_path, PLAN)
+    assert contents(tmp_path) == whole
 
 
 def test_missing_metrics_are_not_papered_over(setting, tmp_path):

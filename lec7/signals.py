@@ -1,0 +1,122 @@
+"""Signals are noted where they arrive, and acted on where a run can be left in order.
+
+A handler that raises may do so inside a callback of the garbage collector, where the
+exception is lost, inside an import, or while devices compute. So the first SIGINT or
+SIGTERM is noted and no more, and loops call `check` between two steps, when what they
+have is saved. Where none does for `PATIENCE` seconds, it is raised wherever the main
+thread is. `GRACE` seconds after the signal, and at a second one, the process ends at
+once, which loses no more than a SIGKILL does.
+"""
+
+import contextlib
+import os
+import select
+import signal
+import sys
+import threading
+import time
+from typing import NoReturn
+
+PATIENCE = 10.0
+"""Seconds until a signal that no loop has read is raised, and half of them until it is
+raised again."""
+GRACE = 25.0
+"""Seconds from a signal to the end of the process; schedulers kill after 30."""
+_ECHO = 0.2  # seconds in which a signal sent to process and group is one
+
+_WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
+_noted: list[int] = []
+_read = threading.Event()  # somebody has called `check` since
+_raising = threading.Event()  # the handler is to raise
+
+
+class Signalled(KeyboardInterrupt):
+    """A signal has arrived; like a Ctrl-C, no `Exception` that code may swallow."""
+
+    def __init__(self, number: int):
+        """Take the number of the signal, which decides the exit code."""
+        super().__init__(f"{_WORDS[number]}; the same command resumes the run")
+        self.exit_code = 128 + number
+
+
+def install() -> None:
+    """Handle SIGINT and SIGTERM from now on, also where the shell ignores them."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    # A thread reads the pipe also while the main thread is inside a compilation.
+    threading.Thread(target=_watch, args=(reading,), daemon=True).start()
+    signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
+    for number in _WORDS:
+        signal.signal(number, _handle)
+
+
+def noted() -> bool:
+    """Return whether a signal has arrived, and what is worth keeping is to be saved."""
+    return bool(_noted)
+
+
+def check() -> None:
+    """Leave, if a signal has arrived.
+
+    Raises:
+      Signalled: one has.
+    """
+    if _noted:
+        _read.set()
+        raise Signalled(_noted[0])
+
+
+def leave(code: int) -> NoReturn:
+    """End the process; after a signal without the end of backends that are at work."""
+    for number in _WORDS:
+        signal.signal(number, signal.SIG_IGN)
+    if not _noted:
+        sys.exit(code)
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
+
+
+def _handle(number: int, frame: object) -> None:
+    del frame
+    if _raising.is_set():
+        raise Signalled(_noted[0])
+    if not _noted:
+        _noted.append(number)
+
+
+def _watch(pipe: int) -> None:
+    """Hear of every signal; see the module for what follows."""
+    number = _next(pipe, None)
+    start = time.monotonic()
+    if not _noted:
+        _noted.append(number)
+    ours, patience = 0, PATIENCE
+    while (passed := time.monotonic() - start) < GRACE:
+        if _next(pipe, min(patience, GRACE) - passed) is not None:
+            ours -= 1
+            if ours < 0 and time.monotonic() - start > _ECHO:
+                break
+            ours = max(ours, 0)
+        elif not _read.is_set():
+            _raising.set()
+            ours += 1
+            patience += PATIENCE / 2
+            signal.pthread_kill(threading.main_thread().ident, number)
+        else:
+            patience = GRACE
+    os.write(2, b"launch.py: ended at once; the same command resumes the run\n")
+    os._exit(128 + number)
+
+
+def _next(pipe: int, timeout: float | None) -> int | None:
+    """Return the next of our signals, None where there is none in time."""
+    deadline = None if timeout is None else time.monotonic() + timeout
+    while True:
+        left = None if deadline is None else max(0.0, deadline - time.monotonic())
+        if not select.select([pipe], [], [], left)[0]:
+            return None
+        number = os.read(pipe, 1)[0]
+        if number in _WORDS:
+            return number
