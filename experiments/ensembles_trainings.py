@@ -47,14 +47,7 @@ class Trainings(NamedTuple):
 def measure(
     config: "Config", study: training.Study, build: training.Build, name: str
 ) -> Trainings:
-    """Train under every schedule and measure what can be averaged.
-
-    Args:
-      config: of the experiment.
-      study: has the data set.
-      build: makes the network.
-      name: of the data set.
-    """
+    """Train under every schedule and measure what can be averaged."""
     model, kept = study.network(build), config.kept
     images, labels = study.dataset.test
     trained = _train(config, study, build, name)
