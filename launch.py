@@ -22,23 +22,23 @@ permission, 7 folder in use, 8 verdicts differ, 130 interrupted, 143 terminated.
 import collections
 import functools
 import json
+import os
 import pathlib
 import shlex
-import signal
 import sys
 import traceback
 import types
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple
 
 from absl import flags
 
-from lec7 import runs
+from lec7 import runs, signals
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXPERIMENTS = HERE / "experiments"
 MODES = ("list", "describe", "render", "verify", "experiment")
-OUTPUTS = ("claims.json", "report.html")
+OUTPUTS = runs.OUTPUTS
 
 
 def main(argv: Sequence[str]) -> int:
@@ -146,8 +146,9 @@ def _run(
     identity = runs.canonical_json(config)
     folder = pathlib.Path(options.workdir or runs.default_folder(name, identity))
     folder = folder.expanduser()  # which shells do not do behind `--workdir=`
-    status = runs.examine(folder, name, identity).get("status")
-    if status == "finished" and all((folder / file).exists() for file in OUTPUTS):
+    record = runs.examine(folder, name, identity)
+    changed = runs.changed(folder, record)
+    if record.get("status") == "finished" and not changed:
         print(_outcome(folder))
         return
     from lec7 import report
@@ -163,7 +164,10 @@ def _run(
     ):
         progress = report.Progress()
         if attempt > 1:
-            progress.say(f"{folder} is unfinished: resuming, attempt {attempt}")
+            state = f"changed ({', '.join(changed)})" if changed else "unfinished"
+            progress.say(f"{folder} is {state}: resuming, attempt {attempt}")
+        for change in runs.changes(record, environment):
+            progress.say(f"attempt {attempt - 1} ran otherwise: {change}")
         add_seconds = functools.partial(runs.add_seconds, folder)
         about = {"experiment": name, "config": identity}
         context = runs.Context(folder, devices, progress, about, add_seconds)
@@ -173,6 +177,7 @@ def _run(
             runs.findings.save(path, found, experiment.Findings, **about)
         told = Run(folder, name, experiment, config, identity).told()
         report.write_report(folder, told, _provenance(folder, name, config))
+        runs.seal(folder)
     print(_outcome(folder))
 
 
@@ -215,6 +220,7 @@ def _render(folder: pathlib.Path) -> None:
     with runs.lock(folder):
         provenance = _provenance(folder, run.name, run.config)
         report.write_report(folder, run.told(), provenance)
+        runs.seal(folder)
     print(_outcome(folder))
 
 
@@ -245,7 +251,7 @@ def _provenance(folder: pathlib.Path, name: str, config: Any) -> Any:
         question=runs.headline(EXPERIMENTS, name).question,
         command=last["command"],
         config=runs.described(config),
-        environment=runs.summary(last) | told,
+        environment=runs.summary(last) | runs.earlier(folder) | told,
         seconds=runs.seconds(folder),
     )
 
@@ -261,12 +267,7 @@ def _outcome(folder: pathlib.Path) -> str:
     return f"{folder} is finished: {verdicts}; its report is {page}"
 
 
-def _terminate(signum: int, frame: object) -> NoReturn:
-    del signum, frame
-    raise runs.Terminated("terminated; the same command resumes the run")
-
-
 if __name__ == "__main__":
-    signal.signal(signal.SIGTERM, _terminate)
-    signal.signal(signal.SIGINT, signal.default_int_handler)  # ignored in background
-    sys.exit(main(sys.argv))
+    signals.install()
+    os.environ["MPLBACKEND"] = "agg"  # nothing opens a window
+    signals.leave(main(sys.argv))

@@ -1,11 +1,18 @@
 """Files and folders that are whole or absent, and names that stay where they belong."""
 
+import contextlib
 import os
 import pathlib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Generator, Iterable, Mapping
 
 _PLAIN = re.compile(r"\w[\w .,=+-]{0,99}")
+
+
+class DamagedError(ValueError):
+    """A file of a run is not what was written."""
+
+    exit_code = 4
 
 
 class NotOursError(OSError):
@@ -41,6 +48,7 @@ def write(path: pathlib.Path, content: bytes) -> None:
     try:
         _write(partial, content)
         partial.replace(path)
+        _sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
 
@@ -115,8 +123,24 @@ def _beside(folder: pathlib.Path, suffix: str) -> pathlib.Path:
     return folder.with_name(f".{folder.name}.{suffix}")
 
 
+@contextlib.contextmanager
+def naming(path: pathlib.Path, size: int) -> Generator[None, None, None]:
+    """Let the error of a write say which file it was, and how much it needs.
+
+    Raises:
+      OSError: the one that has no name yet, with it.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.filename is not None:
+            raise
+        needs = f"{error.strerror}, for {size:,} bytes more"
+        raise OSError(error.errno, needs, str(path)) from error
+
+
 def _write(path: pathlib.Path, content: bytes) -> None:
-    with path.open("wb") as file:
+    with naming(path, len(content)), path.open("wb") as file:
         file.write(content)
         file.flush()
         os.fsync(file.fileno())

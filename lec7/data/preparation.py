@@ -15,6 +15,7 @@ import importlib.util
 import io
 import os
 import pathlib
+import shutil
 import threading
 import typing
 from collections.abc import Generator
@@ -58,6 +59,7 @@ def prepared(
 
     Raises:
       DataError: if the records cannot be prepared, or are damaged.
+      OSError: the disk is full, or the folder may not be written.
       UnknownDatasetError: if there is no such data set.
     """
     folder = data_folder(data_dir)
@@ -65,6 +67,7 @@ def prepared(
     if not builder.data_path.exists():
         with _exclusively(folder / f".{builder.name}.lock"):
             if not builder.data_path.exists():
+                _remove_stale(builder.data_path)
                 _prepare(builder, timeout)
         builder = builders.find(name, folder)
     if not builder.info.splits:
@@ -92,7 +95,11 @@ def _prepare(builder: tfds.core.DatasetBuilder, timeout: float) -> None:
     if isinstance(builder, builders.own_builders()):
         chatter = io.StringIO()
         with contextlib.redirect_stdout(chatter), contextlib.redirect_stderr(chatter):
-            builder.download_and_prepare(file_format=FORMAT)
+            try:
+                builder.download_and_prepare(file_format=FORMAT)
+            except Exception as error:  # as below
+                _require_disk(builder.data_path, error)
+                raise
         return
     if not tensorflow_installed():
         raise _unavailable(
@@ -108,8 +115,30 @@ def _prepare(builder: tfds.core.DatasetBuilder, timeout: float) -> None:
     try:
         builder.download_and_prepare(file_format=FORMAT)
     except Exception as error:  # of any class: TFDS and the builder document none
+        _require_disk(builder.data_path, error)
         cause = " ".join(str(error).split())
         raise _unavailable(builder, f"TFDS could not prepare it: {cause}") from error
+
+
+def _remove_stale(path: pathlib.Path) -> None:
+    """Remove what killed processes have prepared in part; the lock is ours."""
+    for stale in path.parent.glob(f"incomplete.??????_{path.name}"):
+        shutil.rmtree(stale, ignore_errors=True)
+
+
+def _require_disk(path: pathlib.Path, error: BaseException) -> None:
+    """Raise the error of the disk that is behind another one, if one is.
+
+    Raises:
+      OSError: it is.
+    """
+    cause: BaseException | None = error
+    while cause is not None:
+        if isinstance(cause, OSError) and cause.errno is not None:
+            raise OSError(
+                cause.errno, cause.strerror, cause.filename or str(path)
+            ) from error
+        cause = cause.__cause__ or cause.__context__
 
 
 def tensorflow_installed() -> bool:

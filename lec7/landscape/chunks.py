@@ -15,7 +15,7 @@ import chex
 import jax
 import numpy as np
 
-from lec7 import files
+from lec7 import files, signals
 
 _CHECKSUM = hashlib.sha256().digest_size  # bytes
 
@@ -43,7 +43,7 @@ def evaluate(
       What all the points have, a pytree with leaves [count].
 
     Raises:
-      ValueError: the file is of another slice, or it is damaged.
+      DamagedError: the file is of another slice, or it is damaged; a ValueError.
     """
     first, structure = jax.tree.flatten(evaluate(0, 1))
     found = _read(path, digest, count, len(first))
@@ -51,6 +51,7 @@ def evaluate(
         _check_first(path, first, found)
     leaves = first if found is None else found
     while (done := len(leaves[0])) < count:
+        signals.check()
         stop = min(count, done - done % size + size)
         new = jax.tree.leaves(evaluate(done, stop))
         leaves = [np.concatenate(pair) for pair in zip(leaves, new, strict=True)]
@@ -79,17 +80,17 @@ def _read(
 ) -> list[np.ndarray] | None:
     if not path.exists():
         return None
-    content = path.read_bytes()
+    content = b"" if path.is_dir() else path.read_bytes()
     payload = content[_CHECKSUM:]
     if content[:_CHECKSUM] != hashlib.sha256(payload).digest():
-        raise ValueError(
+        raise files.DamagedError(
             f"{path} is damaged, or no slice: delete it, and the slice starts anew"
         )
     with np.load(io.BytesIO(payload), allow_pickle=False) as file:
         written, *found = (file[name] for name in file.files)
     alike = len(found) == leaves and all(len(leaf) <= count for leaf in found)
     if written != digest or not alike:
-        raise ValueError(
+        raise files.DamagedError(
             f"{path} has the slice of other parameters, directions, coordinates or "
             "examples: give another path, or delete it"
         )
@@ -101,7 +102,7 @@ def _check_first(
 ) -> None:
     for now, then in zip(first, found, strict=True):
         if not np.array_equal(now[0], then[0], equal_nan=True):
-            raise ValueError(
+            raise files.DamagedError(
                 f"the first point of the slice is {then[0]} in {path} and {now[0]} "
                 "now, so another loss, machine or version of JAX wrote it: give "
                 "another path, or delete it"

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Protocol
 from xml.etree.ElementTree import Element
 
-from lec7 import files
+from lec7 import files, signals
 from lec7.report import (
     claims,
     exhibits,
@@ -113,7 +113,10 @@ def write_report(folder: Path, report: Report, provenance: Provenance) -> Path:
     """
     folder = Path(folder)
     _require_figures(report)
-    saved = [drawing.save(folder) for drawing in _drawings(report)]
+    saved = []
+    for drawing in _drawings(report):
+        signals.check()
+        saved.append(drawing.save(folder))
     page = render_page(report, provenance, saved)
     claims.write_claims(folder / "claims.json", report.claims)
     files.write(folder / "report.html", page.encode(errors="replace"))

@@ -14,6 +14,7 @@ import time
 from collections.abc import Callable, Generator
 from typing import TYPE_CHECKING, TextIO
 
+from lec7 import signals
 from lec7.report import formats
 
 if TYPE_CHECKING:
@@ -53,7 +54,7 @@ class Task:
         self._start, self._first_step = self.clock(), self.step
 
     def update(self, step: int, /, **metrics: float) -> None:
-        """Report where the work stands.
+        """Report where the work stands, and leave it if a signal has arrived.
 
         Args:
           step: steps done. Their work must be over: JAX returns early, so wait for a
@@ -68,6 +69,7 @@ class Task:
             since = self.seconds - self.compile_seconds
             self.rate = (step - self._first_step) / since
         self.show(self)
+        signals.check()
 
     @property
     def seconds_left(self) -> float | None:

@@ -1,7 +1,17 @@
 """Runs: experiments found and configured, one folder for each, devices, exit codes."""
 
 from lec7.runs import findings
-from lec7.runs.attempts import add_seconds, attempt, last_attempt, seconds
+from lec7.runs.attempts import (
+    OUTPUTS,
+    add_seconds,
+    attempt,
+    changed,
+    changes,
+    earlier,
+    last_attempt,
+    seal,
+    seconds,
+)
 from lec7.runs.catalogue import Headline, headline, load, names
 from lec7.runs.command_line import settings
 from lec7.runs.compilation_cache import cached_compilation
@@ -10,7 +20,6 @@ from lec7.runs.context import Context
 from lec7.runs.devices import select_devices, simulate_devices
 from lec7.runs.exits import (
     FolderInUseError,
-    Terminated,
     UsageError,
     did_you_mean,
     exit_code,
@@ -51,17 +60,20 @@ __all__ = [
     "Field",
     "FolderInUseError",
     "Headline",
-    "Terminated",
+    "OUTPUTS",
     "UsageError",
     "add_seconds",
     "attempt",
     "cached_compilation",
     "canonical_json",
+    "changed",
+    "changes",
     "configure",
     "default_folder",
     "described",
     "description",
     "did_you_mean",
+    "earlier",
     "environment",
     "examine",
     "exit_code",
@@ -75,6 +87,7 @@ __all__ = [
     "overview",
     "read_run",
     "restore",
+    "seal",
     "seconds",
     "select_devices",
     "settings",

@@ -9,13 +9,18 @@ has no end; that nobody is at work shows in the lock.
 import collections
 import contextlib
 import datetime
+import hashlib
 import json
 import pathlib
 import traceback
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from lec7.runs import exits, folder, json_file
+from lec7 import files
+from lec7.runs import exits, folder, json_file, provenance
+
+OUTPUTS = ("claims.json", "report.html")
+_METRICS = "metrics.jsonl"
 
 
 @contextlib.contextmanager
@@ -84,6 +89,73 @@ def seconds(path: pathlib.Path) -> dict[str, float]:
 def last_attempt(path: pathlib.Path) -> dict[str, Any]:
     """Return the record of the newest attempt."""
     return json_file.read(path / folder.RECORD_FILE)["attempts"][-1]
+
+
+def seal(path: pathlib.Path) -> None:
+    """Record the SHA-256 of what a run has told, and of its metrics."""
+    told = [path / name for name in (*OUTPUTS, _METRICS)]
+    told += sorted((path / "figures").rglob("*"))
+    record = json_file.read(path / folder.RECORD_FILE)
+    record["told"] = {
+        file.relative_to(path).as_posix(): _sum(file) for file in told if file.is_file()
+    }
+    json_file.write(path / folder.RECORD_FILE, record)
+
+
+def changed(path: pathlib.Path, record: Mapping[str, Any]) -> list[str]:
+    """Return what a finished run has told and what is not so any more.
+
+    Args:
+      path: the run's folder.
+      record: of the run; one without sums is of an older version.
+
+    Raises:
+      DamagedError: its metrics have changed, which no telling brings back.
+    """
+    if record.get("status") != "finished":
+        return []
+    told = record.get("told") or {}
+    if (path / _METRICS).exists() and told.get(_METRICS) not in (
+        None,
+        _sum(path / _METRICS),
+    ):
+        raise files.DamagedError(
+            f"{path / _METRICS} is not what the finished run wrote: restore it from a "
+            "copy, or remove it; findings and page do not need it"
+        )
+    names = sorted({*OUTPUTS, *told} - {_METRICS})
+    return [name for name in names if _sum(path / name) != told.get(name, "older")]
+
+
+def changes(record: Mapping[str, Any], environment: Mapping[str, Any]) -> list[str]:
+    """Return in what the newest attempt ran otherwise, such as "jax 0.9 -> 0.10"."""
+    if not record.get("attempts"):
+        return []
+    then, now = map(provenance.summary, (record["attempts"][-1], environment))
+    return [
+        f"{name} {then.get(name)} -> {value}"
+        for name, value in now.items()
+        if then.get(name) != value
+    ]
+
+
+def earlier(path: pathlib.Path) -> dict[str, str]:
+    """Return in what earlier attempts ran otherwise than the newest, to read."""
+    *before, last = json_file.read(path / folder.RECORD_FILE)["attempts"]
+    now, rows = provenance.summary(last), {}
+    for number, row in enumerate(before, 1):
+        then = provenance.summary(row)
+        differing = [f"{k} {then[k]}" for k in then if then[k] != now.get(k)]
+        if differing:
+            rows[f"attempt {number} ran on"] = ", ".join(differing)
+    return rows
+
+
+def _sum(file: pathlib.Path) -> str:
+    try:
+        return hashlib.sha256(file.read_bytes()).hexdigest()
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
+        return ""
 
 
 def _end(path: pathlib.Path, code: int, error: BaseException | None) -> None:

@@ -75,9 +75,10 @@ def _configure(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def _remove_unsealed(folder: pathlib.Path) -> None:
     try:
-        sealed = json_file.read(folder / SEAL_FILE) or {}
+        sealed = json_file.read(folder / SEAL_FILE)
     except ValueError:
-        sealed = {}
+        sealed = None
+    sealed = sealed if isinstance(sealed, dict) else {}
     for name, digest in _digests(folder).items():
         if sealed.get(name) != digest:
             (folder / name).unlink(missing_ok=True)

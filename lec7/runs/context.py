@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Generator, Mapping
 from typing import Any, Protocol, TypeVar
 
-from lec7 import files
+from lec7 import files, signals
 from lec7.runs import findings
 
 Found = TypeVar("Found")
@@ -51,6 +51,7 @@ class Context:
         """
         file = files.require_name(name, "a part's name").replace(" ", "_")
         path = self.folder / "parts" / f"{file}.npz"
+        signals.check()
         if not path.exists():
             findings.save(path, measure(), kind, **self.identity)
         return findings.load(path, kind, **self.identity)
@@ -61,5 +62,6 @@ class Context:
         start = time.perf_counter()
         try:
             yield
+            signals.check()
         finally:
             self.add_seconds(name, time.perf_counter() - start)

@@ -5,6 +5,9 @@ from typing import Any
 
 from lec7.runs import exits
 
+MOST = 256
+"""Devices that a process may simulate; each takes two threads."""
+
 
 def simulate_devices(count: int | None) -> None:
     """Let the CPU stand for `count` devices; call it before any backend starts.
@@ -14,9 +17,16 @@ def simulate_devices(count: int | None) -> None:
 
     Args:
       count: number of devices, None for one.
+
+    Raises:
+      UsageError: there are more than `MOST`.
     """
     if count is None:
         return
+    if count > MOST:
+        raise exits.UsageError(
+            f"--devices={count}: expected at most {MOST}; each takes two threads"
+        )
     import jax
 
     threads = max(2 * count, os.cpu_count() or 1)

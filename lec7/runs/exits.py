@@ -1,8 +1,8 @@
 """How a run ends: the exit codes, and the errors that a command line can cause.
 
 An exception that carries an `exit_code` ends the run with that code and one message.
-Here are 2 usage, 7 folder in use and 143 terminated; data (3), checkpoint (4) and
-diverged (5) are raised by the packages that meet them.
+Here are 2 usage, also of more memory than there is, and 7 folder in use; data (3),
+checkpoint (4), diverged (5) and signals (130, 143) are raised where they are met.
 """
 
 import difflib
@@ -45,12 +45,6 @@ class FolderInUseError(Exception):
     exit_code = 7
 
 
-class Terminated(KeyboardInterrupt):
-    """SIGTERM arrived; like a Ctrl-C, it is no `Exception` that code may swallow."""
-
-    exit_code = TERMINATED
-
-
 def exit_code(error: BaseException) -> int:
     """Return the exit code of a run that ends with `error`; 1 means a bug.
 
@@ -67,6 +61,9 @@ def exit_code(error: BaseException) -> int:
         return INTERRUPTED
     if isinstance(error, OSError) and error.errno in _DISK_ERRORS:
         return DISK
+    # jaxlib has no class of its own for it.
+    if isinstance(error, MemoryError) or "RESOURCE_EXHAUSTED" in str(error)[:99]:
+        return USAGE
     return BUG
 
 

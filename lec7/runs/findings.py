@@ -67,12 +67,12 @@ def load(path: pathlib.Path, kind: Any, *, experiment: str, config: str) -> Any:
 
     Raises:
       OSError: the file is missing, or may not be read.
-      UsageError: the file is damaged, of another experiment or configuration, or of
-        another version of the experiment.
+      UsageError: the file is damaged, a folder, of another experiment or
+        configuration, or of another version of the experiment.
     """
     import numpy as np
 
-    content = path.read_bytes()
+    content = b"" if path.is_dir() else path.read_bytes()
     try:
         with np.load(io.BytesIO(content), allow_pickle=False) as file:
             arrays = dict(file)

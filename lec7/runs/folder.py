@@ -50,7 +50,10 @@ def examine(folder: pathlib.Path, experiment: str, config: str) -> dict[str, Any
             return {}
         held_by = record["experiment"]
         difference = _difference(held_by, held, experiment, json.loads(config))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError),
+        *(IsADirectoryError, NotADirectoryError),
+    ) as error:
         raise exits.UsageError(
             f"--workdir={folder}: {CONFIG_FILE} or {RECORD_FILE} in it is damaged; "
             "expected those of a run: use another folder, or remove this one"
@@ -138,10 +141,14 @@ def _remove_if_empty(folder: pathlib.Path, made: Sequence[pathlib.Path]) -> None
 
 def _require_place(folder: pathlib.Path) -> None:
     above = (folder, *folder.absolute().parents)
-    existing = next(path for path in above if path.exists())
+    try:
+        existing = next(path for path in above if os.path.lexists(path))
+        kind = "a file" if existing.exists() else "a link to nothing"
+    except OSError as error:
+        raise exits.UsageError(f"--workdir={folder}: {error.strerror}") from error
     if not existing.is_dir():
         raise exits.UsageError(
-            f"--workdir={folder}: {existing} is a file; expected a folder, or a path "
+            f"--workdir={folder}: {existing} is {kind}; expected a folder, or a path "
             "where one can be made"
         )
 

@@ -89,6 +89,8 @@ class MetricsLog:
 
     def _lines(self) -> Iterator[tuple[bytes, dict | None]]:
         """Yield each line, and its row, None where it is torn or damaged."""
+        if self._path.is_dir():
+            self._refuse("no lines, for it is a folder")
         if self._path.exists():
             for line in self._path.read_bytes().splitlines(keepends=True):
                 yield line, _parse(line)
@@ -131,9 +133,10 @@ class MetricsLog:
             if i == count - 1:
                 row |= {name: _values(v, v == v) for name, v in measured.items()}
             lines.append(f"{json.dumps(row, allow_nan=False)}\n".encode())
-        self._sum.update(b"".join(lines))
-        with self._path.open("ab") as file:
-            file.writelines(lines)
+        content = b"".join(lines)
+        with files.naming(self._path, len(content)), self._path.open("ab") as file:
+            file.write(content)
+        self._sum.update(content)
 
     def sync(self) -> None:
         """Return when all lines are on the disk."""

@@ -22,11 +22,12 @@ from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 from flax import serialization
 
 from lec7 import files
-from lec7.train import checkpoint
+from lec7.train import checkpoint, loop
 
 CARD, WEIGHTS, SUMS = "card.json", "weights.msgpack", "SHA256SUMS"
 _REMEDY = (
@@ -92,6 +93,7 @@ def save_network(name: str, network: Network) -> pathlib.Path:
 
     Raises:
       ValueError: the name is not plain.
+      DivergedError: a weight or an accuracy is not finite; nothing is written.
       CheckpointError: what stands in its place is not a network of the zoo; it is left
         as it is.
       OSError: the disk is full, or the folder may not be written.
@@ -99,6 +101,7 @@ def save_network(name: str, network: Network) -> pathlib.Path:
     folder = network_folder(name)
     _require_ours(folder)
     variables = jax.tree.map(np.asarray, network.variables)
+    _require_finite(name, variables, network.card)
     card = json.dumps(dataclasses.asdict(network.card), indent=2, allow_nan=False)
     content = {CARD: f"{card}\n".encode(), WEIGHTS: serialization.to_bytes(variables)}
     sums = "".join(f"{_sum(payload)}  {file}\n" for file, payload in content.items())
@@ -133,8 +136,31 @@ def load_network(name: str) -> Network:
                 f"{folder / file} is damaged: its SHA-256 is not the one in {SUMS}. "
                 f"{_REMEDY}"
             )
-    card = Card(**json.loads(content[CARD]))
+    try:
+        card = Card(**json.loads(content[CARD]))
+    except (TypeError, ValueError) as error:
+        raise checkpoint.CheckpointError(
+            f"{folder / CARD} is of another version of lec7 ({error}). {_REMEDY}"
+        ) from error
     return Network(serialization.msgpack_restore(content[WEIGHTS]), card)
+
+
+def _require_finite(name: str, variables: Mapping[str, Any], card: Card) -> None:
+    """Refuse a network that has exploded.
+
+    Raises:
+      DivergedError: something of it is not finite.
+    """
+    named = {f"accuracy on {of} is": values for of, values in card.accuracy.items()}
+    named["weights are"] = variables
+    for part, tree in named.items():
+        for leaf in map(np.asarray, jax.tree.leaves(tree)):
+            number = jnp.issubdtype(leaf.dtype, jnp.inexact)
+            if number and not np.isfinite(leaf).all():
+                raise loop.DivergedError(
+                    f"network {name!r} has diverged: its {part} not finite, so "
+                    "it is not written to the zoo: lower the learning rate"
+                )
 
 
 def _require_ours(folder: pathlib.Path) -> None:
@@ -162,9 +188,9 @@ def _require_ours(folder: pathlib.Path) -> None:
 def _read(folder: pathlib.Path, file: str) -> bytes:
     try:
         return (folder / file).read_bytes()
-    except FileNotFoundError as error:
+    except (FileNotFoundError, IsADirectoryError, NotADirectoryError) as error:
         raise checkpoint.CheckpointError(
-            f"{folder / file} is missing. {_REMEDY}"
+            f"{folder / file} is missing, or no file. {_REMEDY}"
         ) from error
 
 

@@ -1,3 +1,4 @@
+import errno
 import os
 import re
 import shutil
@@ -207,3 +208,29 @@ def test_a_name_that_is_looked_up_for_ever_is_no_answer(monkeypatch):
     monkeypatch.setattr(requests, "head", lambda *_, **__: release.wait())
     assert not preparation.answers("http://example.invalid", 0.1)
     release.set()
+
+
+def test_what_killed_processes_left_is_removed(tmp_path):
+    stale = tmp_path / "digits" / "incomplete.ABC123_1.0.0"
+    stale.mkdir(parents=True)
+    (stale / "part").write_text("half")
+    other = tmp_path / "digits" / "incomplete.ABC123_9.0.0"
+    other.mkdir()
+    builder = preparation.prepared("digits", data_dir=tmp_path)
+    assert builder.data_path.name == "1.0.0"
+    assert not stale.exists()
+    assert other.exists()
+
+
+def test_a_full_disk_is_not_the_data(tmp_path, monkeypatch):
+    def fail(builder, **options):
+        del builder, options
+        try:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        except OSError as error:
+            raise RuntimeError("TFDS says something else") from error
+
+    kind = type(preparation.builders.find("digits", tmp_path))
+    monkeypatch.setattr(kind, "download_and_prepare", fail)
+    with pytest.raises(OSError, match=f"No space left on device: .*{tmp_path}"):
+        preparation.prepared("digits", data_dir=tmp_path)

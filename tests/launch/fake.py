@@ -16,7 +16,7 @@ from typing import NamedTuple
 import numpy as np
 from matplotlib import figure
 
-from lec7 import report
+from lec7 import report, signals
 
 
 class Ended(Exception):
@@ -61,6 +61,8 @@ def run(config, context):
         deadline = time.monotonic() + config.wait
         while time.monotonic() < deadline and trained.read_text() == "trained":
             time.sleep(0.01)
+            if config.end != "deaf":
+                signals.check()
     if config.end == "bug":
         raise ZeroDivisionError("a bug of the fake")
     if config.end == "full":

@@ -254,3 +254,98 @@ def test_a_signal_ends_the_run_in_order(place, number, code):
     assert attempt["exit"] == code
     assert attempt["seconds"].keys() == {"train", "measure"}
     assert len(attempt["devices"]) == 3
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_inside_a_collection_of_garbage_is_not_lost(place, number):
+    """JAX installs such a callback; an exception raised inside is printed and lost."""
+    path = pathlib.Path("experiments/fake.py")
+    send = f"gc.callbacks.clear() or os.kill(os.getpid(), {number:d})"
+    callback = f"gc.callbacks.append(lambda *_: {send})"
+    path.write_text(f"{path.read_text()}\nimport gc\n\n{callback}\ngc.collect()\n")
+    process = start("--experiment=fake", "--workdir=run", "--config.wait=60")
+    _, err = process.communicate(timeout=60)
+    assert process.returncode == 128 + number
+    assert err.count("\n") == 1
+
+
+def test_a_second_signal_ends_the_run_at_once(place):
+    process = start_and_wait_for_measuring("--config.end=deaf")
+    process.send_signal(signal.SIGTERM)
+    time.sleep(1)
+    assert process.poll() is None
+    process.send_signal(signal.SIGTERM)
+    err = process.communicate(timeout=5)[1]
+    assert process.returncode == 143
+    assert err == "launch.py: ended at once; the same command resumes the run\n"
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:-9]),
+        lambda path: path.unlink(),
+        lambda path: path.write_bytes(path.read_bytes().replace(b"supp", b"cont")),
+    ],
+    ids=["emptied", "truncated", "deleted", "edited"],
+)
+@pytest.mark.parametrize("name", ["claims.json", "report.html", "figures/fake.npz"])
+def test_a_finished_run_whose_files_are_damaged_is_told_again(
+    launch, capsys, name, damage
+):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    before = told()
+    line = capsys.readouterr().out.splitlines()[-1]
+    path = pathlib.Path("run", name)
+    damage(path)
+    differs = not path.exists() or path.read_bytes() != before[path]
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    out = capsys.readouterr().out
+    assert out.splitlines()[-1] == line
+    assert (f"run is changed ({name}): resuming, attempt 2" in out) == differs
+    for name in ("claims.json", "figures/fake.npz"):
+        path = pathlib.Path("run", name)
+        assert path.read_bytes() == before[path]
+    assert pathlib.Path("run/trained").read_text() == "trained"
+
+
+def test_other_code_on_resume_is_said_and_shown(launch, capsys):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    found = record()
+    found["attempts"][0]["versions"]["jax"] = "0.0.1"
+    found["attempts"][0]["git"] = {"commit": "0" * 40, "dirty": False}
+    pathlib.Path("run/run.json").write_text(json.dumps(found))
+    set_status("running")
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    out = capsys.readouterr().out
+    assert "attempt 1 ran otherwise: jax 0.0.1 -> " in out
+    assert f"attempt 1 ran otherwise: commit {'0' * 40} -> " in out
+    page = pathlib.Path("run/report.html").read_text()
+    assert "attempt 1 ran on" in page
+    assert f"jax 0.0.1, commit {'0' * 40}" in page
+
+
+@pytest.mark.parametrize("name", ["config.json", "run.json", "findings.npz"])
+def test_a_folder_where_a_file_belongs_is_one_message(launch, capsys, name):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    set_status("running")
+    path = pathlib.Path("run", name)
+    path.unlink()
+    path.mkdir()
+    assert launch("--experiment=fake", "--workdir=run") == 2
+    err = capsys.readouterr().err
+    assert err.count("\n") == 1
+    assert "damaged" in err
+
+
+def test_more_devices_than_can_be_simulated_are_refused(launch, capsys):
+    assert launch("--experiment=fake", "--workdir=run", "--devices=100000") == 2
+    assert "--devices=100000: expected at most 256" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("target", ["nowhere", "loop"])
+def test_a_link_that_leads_nowhere_is_wrong_use(launch, capsys, target):
+    pathlib.Path("loop").symlink_to(target)
+    assert launch("--experiment=fake", "--workdir=loop") == 2
+    assert capsys.readouterr().err.count("\n") == 1

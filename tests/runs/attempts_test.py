@@ -1,10 +1,11 @@
 import errno
 import json
+import signal
 import time
 
 import pytest
 
-from lec7 import runs
+from lec7 import runs, signals
 
 CONFIG = '{"seeds":[0]}'
 
@@ -36,7 +37,12 @@ def record(folder):
         (OSError(errno.EACCES, "Permission denied"), "failed", 6, "Permission denied"),
         (OSError(errno.EISDIR, "Is a directory"), "failed", 6, "Is a directory"),
         (KeyboardInterrupt(), "interrupted", 130, "KeyboardInterrupt"),
-        (runs.Terminated("terminated"), "interrupted", 143, "terminated"),
+        (
+            signals.Signalled(signal.SIGTERM),
+            "interrupted",
+            143,
+            "terminated; the same command resumes the run",
+        ),
     ],
 )
 def test_an_attempt_records_how_it_ended(tmp_path, error, status, code, text):
@@ -93,3 +99,14 @@ def test_phases_add_up_also_when_one_is_interrupted(tmp_path, monkeypatch):
     with pytest.raises(KeyboardInterrupt), context.phase("train"):
         raise KeyboardInterrupt
     assert told == [("train", 2.0), ("measure", 1.5), ("train", 3.0)]
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        MemoryError("Unable to allocate 9.31 GiB"),
+        RuntimeError("RESOURCE_EXHAUSTED: Out of memory allocating 92160000000 bytes."),
+    ],
+)
+def test_more_memory_than_there_is_is_wrong_use(error):
+    assert runs.exit_code(error) == 2

@@ -146,10 +146,9 @@ def test_a_file_without_one_of_its_arrays_is_refused(tmp_path):
         findings.load(path, Found, **ABOUT)
 
 
-def test_a_folder_in_the_place_of_the_file_ends_the_run_with_6(tmp_path):
-    with pytest.raises(OSError) as caught:
+def test_a_folder_in_the_place_of_the_file_is_damage(tmp_path):
+    with pytest.raises(runs.UsageError, match="is damaged"):
         findings.load(tmp_path, Found, **ABOUT)
-    assert runs.exit_code(caught.value) == 6
 
 
 def test_a_flipped_bit_is_refused(tmp_path):

@@ -37,3 +37,11 @@ def test_each_step_has_the_mean_over_the_members_that_train(tmp_path, times):
     for _ in range(times):
         events.write_events(tmp_path, history)
     assert read(tmp_path) == {"loss": {1: 2.0, 2: 5.0}, "train_loss": {3: 0.375}}
+
+
+def test_events_that_cannot_be_written_take_no_run_down(tmp_path):
+    """tensorboardX opens a queue of processes, which needs /dev/shm."""
+    (tmp_path / "events").write_text("a file where the folder belongs")
+    history = {"loss": np.ones((1, 1)), "loss_step": np.arange(1)}
+    with pytest.warns(UserWarning, match="no events for TensorBoard in .*events"):
+        events.write_events(tmp_path / "events", history)

@@ -1,10 +1,12 @@
 """A network of the zoo is what was written, to the bit, or is refused."""
 
 import dataclasses
-import re
+import hashlib
+import json
 import subprocess
 
 import chex
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -160,7 +162,39 @@ def test_a_network_that_is_not_there_is_refused_with_the_nearest(zoo):
         transfer.load_network("leters")
 
 
-def test_a_card_holds_no_number_that_is_not_finite():
-    card = dataclasses.replace(CARD, accuracy={"test": [float("nan")]})
-    with pytest.raises(ValueError, match=re.escape("not JSON compliant")):
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, jnp.bfloat16])
+@pytest.mark.parametrize("bad", [np.nan, np.inf])
+def test_a_network_that_has_exploded_is_not_written(zoo, bad, dtype):
+    params = {"kernel": np.array([[0.0, 1.0], [0.0, bad]]).astype(dtype)}
+    exploded = transfer.Network({"params": params, "batch_stats": {}}, CARD)
+    with pytest.raises(train.DivergedError, match="its weights are not finite"):
+        transfer.save_network("small", exploded)
+    assert not list(zoo.iterdir())
+
+
+def test_a_network_whose_accuracy_is_no_number_is_not_written(zoo):
+    card = dataclasses.replace(CARD, accuracy={"test": [0.5, float("nan")]})
+    with pytest.raises(train.DivergedError, match="its accuracy on test is not finite"):
         transfer.save_network("small", network()._replace(card=card))
+    assert not list(zoo.iterdir())
+
+
+def test_a_card_of_another_version_is_said():
+    folder = transfer.save_network("small", network())
+    card = json.loads((folder / "card.json").read_text()) | {"licence": "new"}
+    content = json.dumps(card).encode()
+    (folder / "card.json").write_bytes(content)
+    sums = (folder / "SHA256SUMS").read_text().splitlines()
+    sums[0] = f"{hashlib.sha256(content).hexdigest()}  card.json"
+    (folder / "SHA256SUMS").write_text("\n".join(sums))
+    with pytest.raises(train.CheckpointError, match="another version of lec7"):
+        transfer.load_network("small")
+
+
+@pytest.mark.parametrize("file", ["card.json", "weights.msgpack", "SHA256SUMS"])
+def test_a_folder_where_a_file_of_the_zoo_belongs_is_one_message(file):
+    folder = transfer.save_network("small", network())
+    (folder / file).unlink()
+    (folder / file).mkdir()
+    with pytest.raises(train.CheckpointError, match=f"{file} is missing, or no file"):
+        transfer.load_network("small")
