@@ -63,7 +63,7 @@ class Config(minima.Settings):
     probes: Annotated[int, runs.at_least(4)] = 30  # Hessian products for a trace
     descent: runs.Count = 50  # updates of the further descent
     # points along a slice and along a side of a surface
-    resolution: Annotated[int, runs.at_least(3)] = 21
+    resolution: Annotated[int, runs.side(3)] = 21
 
 
 class Look(NamedTuple):

@@ -65,7 +65,7 @@ class Config(minima.Settings):
     order: runs.Count = 60
     bend_steps: runs.Count = 200  # updates of the curve between two minima
     # points along a slice and along a side of a surface
-    resolution: Annotated[int, runs.at_least(3)] = 25
+    resolution: Annotated[int, runs.side(3)] = 25
 
 
 SMALL = {

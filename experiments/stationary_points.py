@@ -51,8 +51,8 @@ class Config(runs.Checked):
     rate: runs.Positive = 0.005  # step size on the functions like Himmelblau's
     valley_steps: runs.Count = 600  # updates on these
     shown: runs.Count = 60  # updates of the paths in the pictures
-    side: Annotated[int, runs.at_least(2)] = 9  # starts along a side of the pictures
-    resolution: Annotated[int, runs.at_least(2)] = 81  # starts along a side of the map
+    side: Annotated[int, runs.side(2)] = 9  # starts along a side of the pictures
+    resolution: Annotated[int, runs.side(2)] = 81  # starts along a side of the map
 
     @property
     def draws(self) -> tuple[int, ...]:

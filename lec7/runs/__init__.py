@@ -37,6 +37,7 @@ from lec7.runs.field_types import (
     Several,
     Some,
     at_least,
+    side,
 )
 from lec7.runs.folder import default_folder, examine, lock, read_run
 from lec7.runs.listing import description, overview
@@ -91,6 +92,7 @@ __all__ = [
     "seconds",
     "select_devices",
     "settings",
+    "side",
     "simulate_devices",
     "source_state",
     "state_text",

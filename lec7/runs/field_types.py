@@ -40,6 +40,15 @@ def at_least(least: float) -> Range:
     return Range(f"at least {least}", lambda value: value >= least)
 
 
+def side(least: int) -> Range:
+    """Return the range of points along a side of a grid, whose square is evaluated."""
+    most = 2000
+    return Range(
+        f"between {least} and {most:,}, since their square is evaluated",
+        lambda value: least <= value <= most,
+    )
+
+
 Count = Annotated[int, at_least(1)]
 Several = Annotated[int, at_least(2)]
 Positive = Annotated[float, Range("more than 0", lambda value: value > 0)]

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
+from lec7 import memory
+
 
 class TrainState(struct.PyTreeNode):
     """The state of one member; a population adds a leading axis [M] to every leaf.
@@ -72,6 +74,7 @@ def initial_population(
         `optax.inject_hyperparams` keeps in the state of the rule, or of a part of it.
 
     Raises:
+      TooLargeError: they need more memory than there is.
       ValueError: `seeds` is empty or holds a seed twice, a hyper-parameter has not a
         value for each seed, or the rule keeps none of its name or schedules it.
 
@@ -97,7 +100,22 @@ def initial_population(
                 f"hyperparams has {name!r} of shape {value.shape}; expected "
                 f"({len(seeds)}, ...), a value for each seed"
             )
+    _require_memory(make.eval_shape(jnp.asarray(seeds), values), len(seeds))
     return make(jnp.asarray(seeds), values)
+
+
+def _require_memory(state: TrainState, members: int) -> None:
+    """Refuse a population that does not fit with its copy and its gradients."""
+
+    def size(tree):
+        return sum(x.size * x.dtype.itemsize for x in jax.tree.leaves(tree))
+
+    parameters = sum(x.size for x in jax.tree.leaves(state.params)) // members
+    memory.require(
+        2 * size(state) + size(state.params),
+        f"{members} seeds of {parameters:,} parameters with their rule's state",
+        jax.devices()[0],
+    )
 
 
 def _with_hyperparams(
