@@ -17,7 +17,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from lec7 import arguments, files, signals
-from lec7.train import checkpoint, events, feed, metrics, snapshots
+from lec7.train import checkpoint, events, feed, metrics, snapshots, synchrony
 from lec7.train import state as states
 from lec7.train import step as steps
 
@@ -101,7 +101,8 @@ def fit(
       name -> [T', M] and `NAME_step` -> [T'].
 
     Raises:
-      ValueError: the name is not one plain component of a path.
+      ValueError: the name is not one plain component of a path, or there are several
+        devices and the step does not average over them.
       DivergedError: the loss of a member that has not stopped, or what an update has
         made of it, is not finite, unless it may explode.
       CheckpointError: see `checkpoint.restore_latest`; or metrics are missing, damaged
@@ -109,6 +110,7 @@ def fit(
       Signalled: a signal has arrived, and the state is saved.
     """
     files.require_name(name, "the training's name")
+    synchrony.require_step(step, state, batches, devices)
     folder.mkdir(parents=True, exist_ok=True)
     start = _Carried(state, np.ones(len(state.step), bool), np.asarray(0))
     log = metrics.MetricsLog(folder / "metrics.jsonl", name)

@@ -15,7 +15,7 @@ from flax import linen as nn
 from lec7 import losses
 from lec7.data.augment import transforms
 from lec7.train import evaluate as evaluation
-from lec7.train import identities, inputs, loop, snapshots
+from lec7.train import identities, inputs, loop, snapshots, synchrony
 from lec7.train import record as records
 from lec7.train import state as states
 from lec7.train import step as steps_module
@@ -90,9 +90,9 @@ def train(
 ) -> Population:
     """Train one network with one rule from several seeds.
 
-    Splits that are not watched are used once, at the end. A model of Flax without a
-    field `axis_name` computes BatchNorm's statistics on each device; running averages
-    are those of all devices. Members of a population see the same batches of a stream.
+    Splits that are not watched are used once, at the end. On several devices a model
+    whose BatchNorm has no axis over them, or that has Flax's own Dropout, is refused.
+    Members of a population see the same batches of a stream.
 
     Args:
       model: Flax model, called `(x, *, train)` -> outputs [B, K], or a pair of
@@ -154,6 +154,7 @@ def train(
     given = inputs.examples(dataset, seeds=seeds, batch_size=batch_size)
     model, initialise = inputs.network(model, initialise, given.batch[0])
     inputs.check(model, initialise, given, {"loss": loss, **metrics})
+    synchrony.require_model(model, initialise, given.batch[0], devices)
     watched, unwatched = (
         evaluation.make_evaluate(
             model,
