@@ -19,13 +19,13 @@ class Split(NamedTuple):
 
 @dataclasses.dataclass(frozen=True, eq=False)
 class Dataset:
-    """Three disjoint splits with images of one shape."""
+    """Up to three disjoint splits with images of one shape; None is no split."""
 
     name: str
     num_classes: int
     train: Split
-    validation: Split
-    test: Split
+    validation: Split | None = None
+    test: Split | None = None
 
     def with_images(self, change: Callable[[np.ndarray], np.ndarray]) -> "Dataset":
         """Return the data set with the images [N, H, W, C] of each split changed."""

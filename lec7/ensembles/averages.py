@@ -6,8 +6,10 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from flax import linen as nn
 
+from lec7 import arguments
 from lec7.ensembles import prediction
 
 
@@ -85,7 +87,8 @@ def member_logits(
     """
 
     def member(variables):
-        return model.apply(variables, images, train=False)
+        with jax.default_matmul_precision("highest"):
+            return model.apply(variables, images, train=False)
 
     return jax.lax.map(member, variables)
 
@@ -108,7 +111,7 @@ def average_probabilities(
       Logarithms of probabilities [..., K].
 
     Raises:
-      ValueError: there is no member.
+      ValueError: there is no member, or the weights are no distribution over members.
 
     Example:
       >>> logits = jnp.log(jnp.array([[0.9, 0.1], [0.4, 0.6]]))
@@ -122,8 +125,26 @@ def average_probabilities(
     log_p = _log_probabilities(logits)
     if weights is None:
         weights = jnp.full(len(logits), 1 / len(logits), log_p.dtype)
+    else:
+        _require_distribution(weights, len(logits))
+        weights = jnp.asarray(weights, log_p.dtype)
     b = jnp.reshape(weights, (-1, *[1] * (log_p.ndim - 1)))
     return jax.nn.logsumexp(log_p, axis=0, b=b)
+
+
+def _require_distribution(weights: jax.typing.ArrayLike, members: int) -> None:
+    """Check weights, of traced ones only the shape.
+
+    Raises:
+      ValueError: there is not one for each member, one is negative, or the sum is not 1
+        to the precision of halves.
+    """
+    expected = f"a distribution, [{members}] values >= 0 of sum 1"
+    holds = np.shape(weights) == (members,)
+    if holds and not isinstance(weights, jax.core.Tracer):
+        w = np.asarray(weights, np.float64)
+        holds = bool((w >= 0).all() and abs(w.sum() - 1) < 5e-3)
+    arguments.require(holds, "weights", weights, expected)
 
 
 def average_log_probabilities(logits: jax.Array) -> jax.Array:
@@ -160,8 +181,14 @@ def _pool(predictions: Sequence[prediction.Prediction]) -> prediction.Prediction
     The variance over everything is the mean variance within the parts and the variance
     of their means.
     """
-    means = jnp.stack([part.mean for part in predictions])
-    within = jnp.mean(jnp.stack([part.variance for part in predictions]), axis=0)
+    means, variances = (
+        stack.astype(jnp.promote_types(stack.dtype, jnp.float32))
+        for stack in (
+            jnp.stack([part.mean for part in predictions]),
+            jnp.stack([part.variance for part in predictions]),
+        )
+    )
+    within = jnp.mean(variances, axis=0)
     return prediction.Prediction(
         mean=jnp.mean(means, axis=0),
         variance=within + jnp.var(means, axis=0),

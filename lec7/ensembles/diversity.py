@@ -5,6 +5,8 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from lec7 import arguments
+
 
 def disagreement(classes: jax.Array) -> jax.Array:
     """Return the share of examples to which two members give different classes.
@@ -29,7 +31,7 @@ def disagreement(classes: jax.Array) -> jax.Array:
     References:
       Fort, Hu and Lakshminarayanan 2019, arXiv:1912.02757, sec. 4.1.
     """
-    _require_pairs("classes", classes)
+    _require_pairs("classes", classes, rank=2)
     differ = classes[:, None] != classes[None]
     return _mean_over_pairs(jnp.mean(differ, axis=-1))
 
@@ -60,7 +62,8 @@ def q_statistic(correct: jax.Array) -> jax.Array:
       Yule 1900, On the association of attributes in statistics; Kuncheva and Whitaker
       2003, Measures of diversity in classifier ensembles, eq. 1.
     """
-    _require_pairs("correct", correct)
+    _require_pairs("correct", correct, rank=2)
+    arguments.require_fractions(correct=correct.astype(float))
     right = correct.astype(float)
     wrong = 1 - right
     with_both = (right @ right.T) * (wrong @ wrong.T)
@@ -92,12 +95,13 @@ def pairwise_kl(logits: jax.Array) -> jax.Array:
     References:
       Fort, Hu and Lakshminarayanan 2019, arXiv:1912.02757, sec. 4.1.
     """
-    _require_pairs("logits", logits)
-    log_p = jax.nn.log_softmax(logits)
+    _require_pairs("logits", logits, rank=3)
+    dtype = jnp.promote_types(logits.dtype, jnp.float32)
+    log_p = jax.nn.log_softmax(logits.astype(dtype))
     p = jnp.exp(log_p)
     # [M, M, N] without an axis of classes: sum_k p_i (log p_i - log p_j).
     own = jnp.sum(p * log_p, axis=-1)
-    crossed = jnp.einsum("ink,jnk->ijn", p, log_p)
+    crossed = jnp.einsum("ink,jnk->ijn", p, log_p, precision="highest")
     return _mean_over_pairs(jnp.mean(own[:, None] - crossed, axis=-1))
 
 
@@ -146,6 +150,8 @@ def ambiguity(outputs: jax.Array, targets: jax.Array) -> Ambiguity:
             f"targets has shape {targets.shape}; expected {outputs.shape[1:]}, that of "
             f"outputs {outputs.shape} without the members"
         )
+    dtype = jnp.promote_types(jnp.result_type(outputs, targets), jnp.float32)
+    outputs, targets = outputs.astype(dtype), targets.astype(dtype)
     mean = jnp.mean(outputs, axis=0)
 
     def error(difference):
@@ -158,14 +164,16 @@ def ambiguity(outputs: jax.Array, targets: jax.Array) -> Ambiguity:
     )
 
 
-def _require_pairs(name: str, rows: jax.Array) -> None:
-    """Check that there are pairs of members.
+def _require_pairs(name: str, rows: jax.Array, *, rank: int) -> None:
+    """Check that there are pairs of members, and the axes that are meant.
 
     Raises:
-      ValueError: M is below 2.
+      ValueError: M is below 2, or there are more axes or fewer.
     """
     if len(rows) < 2:
         raise ValueError(f"{name} has {len(rows)} members; expected 2 or more")
+    expected = {2: "[M, N]", 3: "[M, N, K]"}[rank]
+    arguments.require(rows.ndim == rank, f"the shape of {name}", rows.shape, expected)
 
 
 def _mean_over_pairs(values: jax.Array) -> jax.Array:

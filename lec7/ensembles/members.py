@@ -62,8 +62,16 @@ def train_members(
       The trained members, in their order.
 
     Raises:
-      ValueError: members of one network name different hyper-parameters.
+      ValueError: members of one network name different hyper-parameters, or two are
+        the same.
     """
+    for index, member in enumerate(members):
+        first = members.index(member)
+        if first != index:
+            raise ValueError(
+                f"members {first} and {index} are the same, of seed {member.seed}; "
+                "expected other seeds or hyper-parameters, as one says what both do"
+            )
     groups: dict[nn.Module, list[int]] = {}
     for index, member in enumerate(members):
         groups.setdefault(member.model, []).append(index)

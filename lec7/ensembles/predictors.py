@@ -87,7 +87,8 @@ def _test_pass(
     model: nn.Module, variables: Mapping[str, Any], images: jax.Array
 ) -> jax.Array:
     """Return the probabilities [B, K] of the deterministic rule."""
-    return _probabilities(model.apply(variables, images, train=False))
+    with jax.default_matmul_precision("highest"):
+        return _probabilities(model.apply(variables, images, train=False))
 
 
 @functools.partial(jax.jit, static_argnums=0)
@@ -102,9 +103,10 @@ def _noisy_passes(
 
     def noisy_pass(count):
         noise = train.step_keys(key, count)
-        return _probabilities(
-            model.apply(variables, images, train=False, sample=True, rngs=noise)
-        )
+        with jax.default_matmul_precision("highest"):
+            return _probabilities(
+                model.apply(variables, images, train=False, sample=True, rngs=noise)
+            )
 
     def add(count, moments):
         mean, squares = moments

@@ -9,6 +9,7 @@ import numpy as np
 
 from lec7 import losses
 from lec7.ensembles import averages
+from lec7.train import evaluate as evaluation
 
 
 class Scores(NamedTuple):
@@ -40,11 +41,15 @@ def stack(several: Sequence[Scores]) -> Scores:
 def score(logits: jax.Array, labels: jax.typing.ArrayLike) -> Scores:
     """Return the scores [...] of logits [..., N, K] against labels [N].
 
+    Raises:
+      ValueError: labels are not a class for each example.
+
     Example:
       >>> logits = jnp.log(jnp.array([[0.8, 0.2], [0.7, 0.3]]))
       >>> score(logits, jnp.array([0, 1])).accuracy.item()
       50.0
     """
+    _require_classes(labels, logits)
     flat = jnp.reshape(logits, (-1, *logits.shape[-2:]))
     return _scores(_score_each(flat, labels), logits.shape[:-2])
 
@@ -53,7 +58,13 @@ def of_probabilities(probabilities: np.ndarray, labels: jax.typing.ArrayLike) ->
     """Return the scores [...] of probabilities [..., N, K] against labels [N].
 
     A class that is given no probability at all costs a large and finite loss.
+
+    Raises:
+      ValueError: labels are not a class for each example.
     """
+    _require_classes(labels, probabilities)
+    dtype = np.promote_types(probabilities.dtype, np.float32)
+    probabilities = np.asarray(probabilities, dtype)
     right = probabilities[..., np.arange(len(labels)), labels]
     loss = -np.log(np.maximum(right, np.finfo(right.dtype).tiny)).mean(axis=-1)
     hits = probabilities.argmax(axis=-1) == labels
@@ -97,7 +108,20 @@ def by_last(logits: jax.Array, labels: jax.typing.ArrayLike) -> Scores:
 
 def _mixtures(logits, weights, labels):
     """Return the scores [E] of mixtures [E, M] of the same members [M, N, K]."""
+    _require_classes(labels, logits)
     return _scores(_score_mixtures(logits, weights, labels), (len(weights),))
+
+
+def _require_classes(labels: jax.typing.ArrayLike, outputs: jax.Array) -> None:
+    """Check labels that would be broadcast, or read from the last class.
+
+    Raises:
+      ValueError: they are not a class for each example.
+    """
+    labels, (examples, classes) = np.asarray(labels), outputs.shape[-2:]
+    if labels.shape != (examples,):
+        raise ValueError(f"labels have shape {labels.shape}; expected ({examples},)")
+    evaluation.check_labels(labels, classes, "the")
 
 
 def _scores(pair: tuple[jax.Array, jax.Array], shape: tuple[int, ...]) -> Scores:

@@ -1,5 +1,6 @@
 """Loss and accuracy of a population on whole data sets, in test mode."""
 
+import functools
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -8,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
+from lec7 import arguments
+from lec7.train import feed
 from lec7.train import state as states
 from lec7.train import step as steps
 
@@ -26,6 +29,7 @@ def batch_metrics(
 
     Returns:
       variables, (images, labels) -> `loss` and the metrics, means over the batch, [].
+      Raises ValueError where one is not a number for each example.
     """
     per_example = _per_example(model, loss, metrics)
 
@@ -60,12 +64,19 @@ def make_evaluate(
 
     Returns:
       state -> {"NAME_loss": [M], "NAME_accuracy": [M] for each split}.
+
+    Raises:
+      ValueError: a split has not as many labels as images, or none; when it is called,
+        the loss or a metric is not a number for each example.
     """
+    for name, examples in splits.items():
+        feed.require_together(name, *examples)
     per_example = _per_example(model, loss, metrics)
 
     def member(variables, images, labels, weights):
         each = per_example(variables, images, labels)
-        return {name: weights @ values for name, values in each.items()}
+        total = functools.partial(jnp.matmul, weights, precision="highest")
+        return {name: total(values) for name, values in each.items()}
 
     def total(variables, images, labels, weights):
         population = jax.vmap(member, in_axes=(0, None, None, None))
@@ -99,10 +110,43 @@ def _per_example(
     functions = {"loss": loss, **metrics}
 
     def per_example(variables, images, labels):
-        logits = model.apply(variables, images, train=False)
-        return {name: function(logits, labels) for name, function in functions.items()}
+        with jax.default_matmul_precision("highest"):
+            logits = model.apply(variables, images, train=False)
+            each = {
+                name: function(logits, labels) for name, function in functions.items()
+            }
+        for name, values in each.items():
+            expected = f"[{len(images)}], a number for each example"
+            holds = jnp.shape(values) == images.shape[:1]
+            arguments.require(
+                holds, f"the shape of {name}", jnp.shape(values), expected
+            )
+            each[name] = values.astype(jnp.promote_types(values.dtype, jnp.float32))
+        return each
 
     return per_example
+
+
+def check_labels(labels: np.ndarray, classes: int, name: str) -> None:
+    """Check labels.
+
+    Raises:
+      ValueError: they are neither classes [N] nor probabilities [N, K].
+    """
+    if labels.ndim == 2 and labels.shape[1] == classes and labels.dtype.kind == "f":
+        return
+    if labels.ndim != 1 or labels.dtype.kind not in "iu":
+        raise ValueError(
+            f"{name} labels are {labels.dtype}{list(labels.shape)}; expected integers "
+            f"[N] or probabilities [N, {classes}]"
+        )
+    wrong = (labels < 0) | (labels >= classes)
+    if wrong.any():
+        first = int(wrong.argmax())
+        raise ValueError(
+            f"{name} labels[{first}] is {labels[first]}; expected a class from 0 to "
+            f"{classes - 1}, since the model has {classes} outputs"
+        )
 
 
 def chunks(

@@ -39,7 +39,11 @@ def from_arrays(
 
     Returns:
       A feed whose slots are tables of example indices.
+
+    Raises:
+      ValueError: there are not as many labels as images, or none.
     """
+    require_together("the data", images, labels)
 
     def member(seed: int, step: int, count: int) -> np.ndarray:
         return batches.batch_indices(
@@ -53,6 +57,19 @@ def from_arrays(
         ),
         fetch=lambda data, slot: jax.tree.map(lambda leaf: leaf[slot], data),
     )
+
+
+def require_together(name: str, inputs: np.ndarray, labels: np.ndarray) -> None:
+    """Check that inputs and labels go together, since JAX clamps an index.
+
+    Raises:
+      ValueError: there are not as many of both, or none.
+    """
+    if len(inputs) != len(labels) or not len(inputs):
+        raise ValueError(
+            f"{name} has {len(inputs)} inputs and {len(labels)} labels; expected as "
+            "many of both, and at least one"
+        )
 
 
 def from_stream(

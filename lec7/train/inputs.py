@@ -12,6 +12,7 @@ from flax import linen as nn
 
 from lec7 import losses
 from lec7.data import dataset as datasets
+from lec7.train import evaluate as evaluation
 from lec7.train import feed
 from lec7.train import step as steps
 
@@ -101,16 +102,18 @@ def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples
         )
     batches = dataset["train"]
     splits = {
-        name: tuple(map(np.asarray, split))
+        name: _pair(name, split)
         for name, split in dataset.items()
-        if not isinstance(split, feed.Feed)
+        if not isinstance(split, feed.Feed | None)
     }
-    for name, (x, y) in splits.items():
-        if len(x) != len(y) or not len(x):
-            raise ValueError(
-                f"{name} has {len(x)} inputs and {len(y)} labels; expected as many "
-                "of both, and at least one"
-            )
+    # Without examples a split is absent, as None is; train has some.
+    splits = {
+        name: split
+        for name, split in splits.items()
+        if name == "train" or any(map(len, split))
+    }
+    for name, split in splits.items():
+        feed.require_together(name, *split)
     if isinstance(batches, feed.Feed):
         return _fed(batches, splits)
     train = splits["train"]
@@ -120,6 +123,22 @@ def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples
     )
     batches = feed.from_arrays(*train, seeds=seeds, batch_size=batch_size)
     return Examples(splits, shapes, batches, _digest(train))
+
+
+def _pair(name: str, given: Any) -> tuple[np.ndarray, np.ndarray]:
+    """Return inputs and labels as arrays.
+
+    Raises:
+      ValueError: they are not two arrays with an axis of examples.
+    """
+    arrays = tuple(map(np.asarray, given))
+    if len(arrays) != 2 or not all(array.ndim for array in arrays):
+        raise ValueError(
+            f"{name} is of {len(arrays)} parts with the shapes "
+            f"{[array.shape for array in arrays][:3]}; expected inputs [N, ...] and "
+            "labels [N, ...]"
+        )
+    return arrays
 
 
 def _fed(
@@ -133,7 +152,7 @@ def _fed(
 
 
 def _streamed(stream: Any, members: int, batch_size: int) -> Examples:
-    first = tuple(map(np.asarray, stream[0]))
+    first = _pair("the stream's first batch", stream[0])
     if any(len(leaf) != batch_size for leaf in first):
         raise ValueError(
             f"the stream's first batch has {len(first[0])} inputs and {len(first[1])} "
@@ -169,8 +188,12 @@ def check(
     outputs = jax.eval_shape(
         lambda variables, x: model.apply(variables, x, train=False), variables, inputs
     )
-    for name, (_, y) in given.splits.items():
-        _check_labels(y, outputs, functions, name)
+    # Our losses would broadcast them, cast them, or read another class.
+    if {losses.cross_entropy, losses.squared_error, losses.accuracy} & set(
+        functions.values()
+    ):
+        for name, (_, y) in given.splits.items():
+            evaluation.check_labels(y, outputs.shape[-1], name)
     for name, function in functions.items():
         shape = jax.eval_shape(function, outputs, labels).shape
         if shape != inputs.shape[:1]:
@@ -179,37 +202,6 @@ def check(
                 f"{list(labels.shape)} has shape {list(shape)}; expected "
                 f"[{len(inputs)}], a number for each example"
             )
-
-
-def _check_labels(
-    labels: np.ndarray,
-    outputs: jax.ShapeDtypeStruct,
-    functions: Mapping[str, steps.Loss],
-    name: str,
-) -> None:
-    """Check labels that our losses would broadcast, cast, or read from another class.
-
-    Raises:
-      ValueError: they are neither classes nor probabilities.
-    """
-    ours = {losses.cross_entropy, losses.squared_error, losses.accuracy}
-    if not ours & set(functions.values()):
-        return
-    classes = outputs.shape[-1]
-    if labels.ndim == 2 and labels.shape[1] == classes and labels.dtype.kind == "f":
-        return
-    if labels.ndim != 1 or labels.dtype.kind not in "iu":
-        raise ValueError(
-            f"{name} labels are {labels.dtype}{list(labels.shape)}; expected integers "
-            f"[N] or probabilities [N, {classes}]"
-        )
-    wrong = (labels < 0) | (labels >= classes)
-    if wrong.any():
-        first = int(wrong.argmax())
-        raise ValueError(
-            f"{name} labels[{first}] is {labels[first]}; expected a class from 0 to "
-            f"{classes - 1}, since the model has {classes} outputs"
-        )
 
 
 def _digest(leaves: Sequence[np.ndarray]) -> str:

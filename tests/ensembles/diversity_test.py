@@ -108,3 +108,31 @@ def test_targets_of_another_shape_are_refused():
         ValueError, match=r"targets has shape \(3,\); expected \(3, 1\)"
     ):
         ensembles.ambiguity(jnp.ones((2, 3, 1)), jnp.ones(3))
+
+
+def test_what_is_of_other_axes_or_values_is_refused():
+    logits = jnp.zeros((3, 4, 2))
+    with pytest.raises(ValueError, match=r"classes is \(3, 4, 2\); expected \[M, N\]"):
+        ensembles.disagreement(logits)
+    with pytest.raises(
+        ValueError, match=r"(?s)correct is .*; expected a number in \[0, 1\]"
+    ):
+        ensembles.q_statistic(jnp.array([[0, 2, 1], [1, 1, 0]]))
+    with pytest.raises(ValueError, match=r"logits is \(3, 4\); expected \[M, N, K\]"):
+        ensembles.pairwise_kl(logits[..., 0])
+
+
+@pytest.mark.parametrize("dtype", [jnp.float16, jnp.bfloat16])
+def test_halves_are_compared_in_float32(dtype):
+    rng = np.random.default_rng(0)
+    logits = jnp.asarray(rng.normal(size=(3, 400, 4)), dtype)
+    targets = jnp.zeros((400, 4), dtype)
+    for found, expected in (
+        (ensembles.pairwise_kl(logits), ensembles.pairwise_kl(logits.astype(float))),
+        (
+            ensembles.ambiguity(logits, targets).members,
+            ensembles.ambiguity(logits.astype(float), targets.astype(float)).members,
+        ),
+    ):
+        assert found.dtype == jnp.float32
+        np.testing.assert_allclose(found, expected, rtol=1e-6)

@@ -73,3 +73,10 @@ def test_members_of_one_network_name_the_same_hyperparameters(groups):
     with pytest.raises(ValueError, match=r"\[\['rate'\], \[\]\]; expected the same"):
         train_members(members)
     assert not groups  # nothing was trained before
+
+
+def test_the_same_member_twice_is_named(groups):
+    members = [ensembles.Member(WIDE, seed, {"rate": 0.1}) for seed in (5, 6, 5)]
+    with pytest.raises(ValueError, match="members 0 and 2 are the same, of seed 5"):
+        train_members(members)
+    assert not groups

@@ -97,3 +97,42 @@ def test_the_logits_of_members_are_those_of_each_network():
     head = variables["params"]["head"]
     expected = images[None] @ head["kernel"] + head["bias"][:, None]
     np.testing.assert_allclose(found, expected, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(
+    "weights",
+    [
+        [1.0],
+        [1.0, 1.0, 1.0],
+        [2.0, -0.5, -0.5],
+        [[0.5, 0.25, 0.25]],
+        [np.nan, 0.5, 0.5],
+    ],
+)
+def test_weights_that_are_no_distribution_are_refused(weights):
+    logits, _ = draw(0, scale=1.0, members=3)
+    for given in (weights, np.array(weights), jnp.array(weights)):
+        with pytest.raises(
+            ValueError, match=r"weights is .*expected a distribution, \[3"
+        ):
+            ensembles.average_probabilities(logits, given)
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32, np.float16, jnp.bfloat16])
+def test_weights_of_any_type_and_a_list_are_taken(dtype):
+    logits, _ = draw(0, scale=1.0, members=3)
+    weights = np.full(3, 1 / 3).astype(dtype)
+    for given in (weights, list(weights)):
+        found = ensembles.average_probabilities(logits, given)
+        expected = ensembles.average_probabilities(logits)
+        np.testing.assert_allclose(found, expected, atol=4e-3)
+
+
+def test_predictions_in_halves_are_averaged_in_float32():
+    part = jnp.full((1, 2), 0.5, jnp.float16)
+    predictions = [
+        ensembles.Prediction(part + i * 2.0**-11, part * 0, 1) for i in range(2)
+    ]
+    together = ensembles.average_members([lambda x, p=p: p for p in predictions])(None)
+    assert together.mean.dtype == together.variance.dtype == jnp.float32
+    assert together.mean[0, 0] == 0.5 + 2.0**-12

@@ -2,6 +2,7 @@
 
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from lec7 import ensembles
 from lec7.ensembles import scores
@@ -36,3 +37,34 @@ def test_the_last_snapshot_alone_is_the_last_network():
     pair = scores.score(ensembles.average_probabilities(LOGITS[2:]), LABELS)
     np.testing.assert_allclose(found.loss[:2], [last.loss, pair.loss], rtol=1e-6)
     np.testing.assert_allclose(found.accuracy[0], last.accuracy, rtol=1e-6)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (LABELS[:, None], r"labels have shape \(30, 1\); expected \(30,\)"),
+        (LABELS[:20], r"labels have shape \(20,\); expected \(30,\)"),
+        (LABELS.astype(float), r"labels are float64\[30\]; expected integers"),
+        (
+            np.where(np.arange(30) == 4, -1, LABELS),
+            r"labels\[4\] is -1; expected a class",
+        ),
+        (LABELS + 1, r"labels\[\d+\] is 3; expected a class from 0 to 2"),
+    ],
+)
+def test_labels_are_a_class_for_each_example(labels, message):
+    p = np.asarray(jnp.exp(ensembles.average_probabilities(LOGITS)))
+    for function, outputs in (
+        (scores.score, LOGITS),
+        (scores.of_probabilities, p),
+        (scores.by_number, LOGITS),
+        (scores.by_last, LOGITS),
+    ):
+        with pytest.raises(ValueError, match=message):
+            function(outputs, labels)
+
+
+def test_probabilities_in_halves_are_scored_in_float32():
+    p = np.tile(np.float16([0.25, 0.75]), (4000, 1))
+    found = scores.of_probabilities(p, np.ones(4000, int))
+    np.testing.assert_allclose(found.loss, -np.log(0.75), rtol=1e-6)

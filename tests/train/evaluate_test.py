@@ -1,6 +1,7 @@
 """Every example counts once, however chunks and devices divide them."""
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -45,3 +46,55 @@ def test_chunks_hold_every_example_with_weight_one(count):
     images = np.arange(count, dtype=np.float32)
     _, labels, weights = evaluation.chunks(images, np.arange(count), 2, 4)
     assert sorted(labels[weights == 1]) == list(range(count))
+
+
+def evaluate_with(loss, images, labels):
+    model = models.MLP(num_classes=3, widths=())
+    state = states.initial_population(
+        lambda key: models.initialise(model, key, SHAPE), update_rules.sgd(0.1), (0,)
+    )
+    split, devices = {"test": (images, labels)}, jax.devices()[:1]
+    train.make_evaluate(model, loss, split, devices, metrics={})(state)
+
+
+@pytest.mark.parametrize(
+    ("images", "labels"), [(5, 4), (4, 5), (0, 0)], ids=["fewer", "more", "none"]
+)
+def test_as_many_labels_as_images_are_evaluated_and_fed(images, labels):
+    data = np.zeros((images, *SHAPE), np.float32), np.zeros(labels, np.int32)
+    message = f"has {images} inputs and {labels} labels; expected as many"
+    with pytest.raises(ValueError, match=f"test {message}"):
+        evaluate_with(losses.cross_entropy, *data)
+    with pytest.raises(ValueError, match=f"the data {message}"):
+        train.from_arrays(*data, seeds=(0,), batch_size=2)
+
+
+@pytest.mark.parametrize(
+    ("loss", "labels"),
+    [
+        (lambda f, y: jnp.mean(f), np.zeros(4, np.int32)),
+        (lambda f, y: f, np.zeros(4, np.int32)),
+        (lambda f, y: f[:, :1] - y, np.zeros((4, 1), np.float32)),
+        # keras-team/keras#11749, tensorflow/tensorflow#22392.
+        (losses.cross_entropy, np.zeros((4, 1), np.int32)),
+        (losses.accuracy, np.zeros((4, 1), np.int32)),
+        (losses.squared_error, np.zeros(4, np.float32)),
+    ],
+    ids=["mean", "matrix", "broadcast", "column", "accuracy", "targets"],
+)
+def test_what_is_no_number_for_each_example_is_refused(loss, labels):
+    images = np.ones((4, *SHAPE), np.float32)
+    with pytest.raises(ValueError, match="; expected "):
+        evaluate_with(loss, images, labels)
+    model = models.MLP(num_classes=3, widths=())
+    variables = models.initialise(model, jax.random.key(0), SHAPE)
+    with pytest.raises(ValueError, match="; expected "):
+        train.batch_metrics(model, loss, {})(variables, (images, labels))
+
+
+def test_means_over_a_batch_are_taken_in_float32_of_a_loss_in_halves():
+    model = models.MLP(num_classes=3, widths=())
+    variables = models.initialise(model, jax.random.key(0), SHAPE)
+    metrics = train.batch_metrics(model, lambda f, y: y.astype(jnp.float16), {})
+    batch = np.zeros((8, *SHAPE), np.float32), np.full(8, 60000, np.float32)
+    assert metrics(variables, batch)["loss"] == 60000

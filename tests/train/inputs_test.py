@@ -190,3 +190,27 @@ def test_a_folder_of_another_training_is_refused(changed, message, tmp_path):
     with pytest.raises(train.CheckpointError, match=message):
         again(**changed)
     chex.assert_trees_all_equal(again().variables, first.variables)
+
+
+@pytest.mark.parametrize("absent", [None, (X[:0], Y[:0])], ids=["none", "empty"])
+def test_a_split_that_is_absent_is_not_evaluated(absent):
+    trained = train_it(dataset={"train": (X, Y), "validation": absent, "test": absent})
+    assert set(trained.final) == {"train_loss", "train_accuracy"}
+
+
+def test_a_data_set_of_ours_may_have_no_other_split_than_train():
+    images = RNG.normal(size=(24, 2, 2, 1)).astype(np.float32)
+    dataset = data.Dataset("mine", 3, data.Split(images, Y.astype(np.int32)))
+    data.check_dataset(dataset)
+    model = (lambda key: zeros(key), lambda kernel, x: x.reshape(-1, 4) @ kernel)
+    trained = train_it(model, data.standardise(dataset))
+    assert set(trained.final) == {"train_loss", "train_accuracy"}
+    assert trained.history["train_loss"].shape == (1, 2)
+
+
+@pytest.mark.parametrize(
+    "dataset", [X, jnp.asarray(X), X[:, :2], (X,), (X, Y, Y), [(X[:8],)], {"train": X}]
+)
+def test_what_is_not_inputs_and_labels_is_refused(dataset):
+    with pytest.raises(ValueError, match="parts with the shapes .* expected inputs"):
+        train_it(dataset=dataset)

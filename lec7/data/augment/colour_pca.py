@@ -20,6 +20,9 @@ def fit_colour_pca(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
       basis: eigenvectors of the covariance of the channels, in columns, [C, C].
       eigenvalues: their variances in squared pixel values, descending, [C].
 
+    Raises:
+      ValueError: the images are of integers.
+
     Example:
       >>> colours = np.array([[[[0.2, 0.2], [0.4, 0.4], [0.6, 0.6]]]])
       >>> basis, eigenvalues = fit_colour_pca(colours)
@@ -27,6 +30,7 @@ def fit_colour_pca(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
       (array([0.70710677, 0.70710677], dtype=float32),
        array([0.05333333, 0.        ], dtype=float32))
     """
+    transforms.require_floating(images)
     pixels = images.reshape(-1, images.shape[-1])
     mean = pixels.mean(axis=0, dtype=np.float64)
     scatter = np.zeros((len(mean), len(mean)))
@@ -58,7 +62,7 @@ def colour_noise(
       (key, pixels [H, W, C] in [0, 1]) -> pixels [H, W, C], not clipped.
 
     Raises:
-      ValueError: std is below 0.
+      ValueError: std is below 0; when it is called, the image is of integers.
 
     References:
       Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural
@@ -68,7 +72,8 @@ def colour_noise(
     directions = jnp.asarray(basis) * jnp.asarray(eigenvalues)[None]
 
     def transform(key, image):
-        coefficients = std * jax.random.normal(key, eigenvalues.shape)
+        transforms.require_floating(image)
+        coefficients = std * jax.random.normal(key, directions.shape[1:])
         colour = jnp.sum(directions * coefficients[None], axis=1)
         return image + colour[None, None]
 

@@ -28,7 +28,7 @@ def random_crop(
 
     Raises:
       ValueError: size is below 1 or padding below 0; when it is called, the padded
-        image is smaller than the square.
+        image is smaller than the square, or of integers without the value `fill`.
 
     References:
       Krizhevsky et al. 2012, ImageNet classification with deep convolutional neural
@@ -39,7 +39,8 @@ def random_crop(
 
     def transform(key, image):
         border = ((padding, padding), (padding, padding), (0, 0))
-        padded = jnp.pad(image, border, constant_values=fill)
+        value = transforms.filled(fill, image.dtype)
+        padded = jnp.pad(image, border, constant_values=value)
         positions = jnp.array(_room(padded.shape, size)) + 1
         corner = jax.random.randint(key, (2,), 0, positions)
         return lax.dynamic_slice(padded, (*corner, 0), (size, size, image.shape[-1]))

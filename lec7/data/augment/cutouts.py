@@ -21,7 +21,8 @@ def cutout(size: int, *, fill: float = 0.0) -> transforms.Transform:
       (key, image [H, W, C]) -> image [H, W, C].
 
     Raises:
-      ValueError: size is below 1.
+      ValueError: size is below 1; when it is called, images of integers have not the
+        value `fill`.
 
     References:
       DeVries and Taylor 2017, arXiv:1708.04552, sec. 3.2; for an odd size their code
@@ -37,6 +38,6 @@ def cutout(size: int, *, fill: float = 0.0) -> transforms.Transform:
         hidden = ((rows >= down) & (rows < down + size))[:, None] & (
             (columns >= right) & (columns < right + size)
         )[None]
-        return jnp.where(hidden[..., None], fill, image)
+        return jnp.where(hidden[..., None], transforms.filled(fill, image.dtype), image)
 
     return transform

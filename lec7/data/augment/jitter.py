@@ -36,7 +36,8 @@ def colour_jitter(
       (key, pixels [H, W, C] in [0, 1]) -> pixels [H, W, C], C 1 or 3.
 
     Raises:
-      ValueError: an amount is outside [0, 1]; when it is called, C is not 1 or 3.
+      ValueError: an amount is outside [0, 1]; when it is called, C is not 1 or 3, or
+        the image is of integers.
 
     References:
       Howard 2013, arXiv:1312.5402, sec. 2, for the three; the blends are those of
@@ -58,8 +59,9 @@ def blend(image: jax.Array, factors: jax.Array) -> jax.Array:
     The factors are of brightness, contrast and saturation.
 
     Raises:
-      ValueError: C is not 1 or 3.
+      ValueError: C is not 1 or 3, or the image is of integers.
     """
+    transforms.require_floating(image)
     channels = image.shape[-1]
     if channels not in (1, 3):
         raise ValueError(f"the image has {channels} channels; expected 1 or 3")

@@ -12,13 +12,42 @@ Geometric transforms may act on any images. Colour transforms are defined on pix
 from collections.abc import Callable
 
 import jax
-import numpy as np
+import jax.numpy as jnp
+from jax.typing import ArrayLike
 
 Transform = Callable[[jax.Array, jax.Array], jax.Array]
 """Key and image [H, W, C] -> image."""
 
 Augment = Callable[[jax.Array, jax.Array, jax.Array], tuple[jax.Array, jax.Array]]
 """Keys [B], images [B, H, W, C] and labels [B] -> images and labels of as many."""
+
+
+def require_floating(images: jax.Array) -> None:
+    """Check images that are calculated with: a weight of 0.3 as a byte is 0.
+
+    Raises:
+      ValueError: they are integers.
+    """
+    if not jnp.issubdtype(images.dtype, jnp.floating):
+        raise ValueError(
+            f"images are {images.dtype}; expected floating-point pixels, bytes being "
+            "divided by 255 before"
+        )
+
+
+def filled(fill: float, dtype: jax.typing.DTypeLike) -> jax.Array:
+    """Return the value of new pixels in the type of an image.
+
+    Raises:
+      ValueError: the type is one of integers, and has no such value.
+    """
+    holds = not jnp.issubdtype(dtype, jnp.integer)
+    if not holds:
+        info = jnp.iinfo(dtype)
+        holds = info.min <= fill <= info.max and fill == int(fill)
+    if not holds:
+        raise ValueError(f"fill is {fill}; expected a value of {dtype}, as images are")
+    return jnp.asarray(fill, dtype)
 
 
 def compose(*transforms: Transform, mix: Augment | None = None) -> Augment:
@@ -40,7 +69,7 @@ def compose(*transforms: Transform, mix: Augment | None = None) -> Augment:
       ...     augment.random_crop(32, padding=4), augment.horizontal_flip()
       ... )
       >>> keys = jax.random.split(jax.random.key(0), 2)
-      >>> images, labels = crop_and_flip(keys, np.ones((2, 32, 32, 3)), np.arange(2))
+      >>> images, labels = crop_and_flip(keys, jnp.ones((2, 32, 32, 3)), jnp.arange(2))
       >>> images.shape
       (2, 32, 32, 3)
     """
@@ -60,7 +89,7 @@ def compose(*transforms: Transform, mix: Augment | None = None) -> Augment:
     return augment
 
 
-def on_pixels(transform: Transform, *, mean: np.ndarray, std: np.ndarray) -> Transform:
+def on_pixels(transform: Transform, *, mean: ArrayLike, std: ArrayLike) -> Transform:
     """Return a transform of pixels in [0, 1] as one of standardised images.
 
     x -> (transform(std x + mean) - mean) / std
@@ -73,9 +102,10 @@ def on_pixels(transform: Transform, *, mean: np.ndarray, std: np.ndarray) -> Tra
     Returns:
       The transform of images from which the mean was taken, divided by std.
     """
-    shift, scale = mean[None, None], std[None, None]
+    shift, scale = (jnp.asarray(value)[None, None] for value in (mean, std))
 
     def standardised(key, image):
+        require_floating(image)
         return (transform(key, image * scale + shift) - shift) / scale
 
     return standardised

@@ -141,3 +141,25 @@ def test_a_transform_of_pixels_acts_on_standardised_images():
 def test_what_is_no_colour_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        augment.colour_jitter(contrast=0.5),
+        augment.colour_noise([[1.0, 0, 0], [0, 1, 0], [0, 0, 1]], [0.1, 0.1, 0.1]),
+        augment.on_pixels(lambda key, image: image, mean=(0.5,) * 3, std=(0.2,) * 3),
+    ],
+    ids=["jitter", "noise", "on_pixels"],
+)
+def test_bytes_are_not_calculated_with(transform):
+    image = pixels(2, 2, 3)
+    assert transform(KEYS[0], image).dtype == np.float32
+    for compiled in (transform, jax.jit(transform)):
+        with pytest.raises(ValueError, match="images are uint8; expected floating-poi"):
+            compiled(KEYS[0], np.uint8(255 * image))
+
+
+def test_the_components_of_bytes_are_refused():
+    with pytest.raises(ValueError, match="images are uint8; expected floating-point"):
+        augment.fit_colour_pca(np.uint8(255 * pixels(1, 2, 2, 3)))

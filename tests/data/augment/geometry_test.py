@@ -195,3 +195,23 @@ def test_a_hidden_square_lies_around_a_uniform_pixel(size):
 def test_what_cannot_be_is_refused(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda fill: augment.cutout(2, fill=fill),
+        lambda fill: augment.random_crop(4, padding=2, fill=fill),
+    ],
+    ids=["cutout", "crop"],
+)
+def test_new_pixels_have_the_value_and_the_type_that_are_asked_for(make):
+    image = np.full((4, 4, 1), 7, np.uint8)
+    for dtype, fill in ((np.uint8, 0), (np.uint8, 200), (np.float16, 0.5)):
+        found = transformed(make(fill), image.astype(dtype))
+        assert found.dtype == dtype and set(np.unique(found)) == {7, fill}
+    for fill in (0.5, -1, 256):
+        with pytest.raises(
+            ValueError, match=f"fill is {fill}; expected a value of uin"
+        ):
+            make(fill)(KEYS[0], image)

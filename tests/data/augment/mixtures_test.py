@@ -90,3 +90,39 @@ def test_labels_stay_where_nothing_is_mixed():
     same, kept = augment.compose()(KEYS, images, labels)
     assert kept is labels
     np.testing.assert_array_equal(same, images)
+
+
+@pytest.mark.parametrize(
+    ("labels", "message"),
+    [
+        (
+            np.eye(3, dtype=np.float32)[[0, 1]],
+            r"labels are float32\[2, 3\]; expected cla",
+        ),
+        (np.zeros((2, 1), np.int32), r"labels are int32\[2, 1\]; expected classes"),
+        (np.zeros(2, np.float32), r"labels are float32\[2\]; expected classes"),
+        (
+            np.array([0, 3]),
+            "a label is 3; expected classes from 0 to 2: num_classes is 3",
+        ),
+        (np.array([-1, 0]), "a label is -1; expected classes from 0 to 2"),
+    ],
+)
+def test_labels_that_are_not_classes_are_not_mixed(labels, message):
+    images = np.ones((2, 2, 2, 1), np.float32)
+    with pytest.raises(ValueError, match=message):
+        augment.mixup(1.0, num_classes=3)(KEYS[:2], images, labels)
+
+
+def test_a_label_of_another_class_is_seen_in_a_compiled_program():
+    mix = jax.jit(augment.mixup(1.0, num_classes=3))
+    images, _ = mix(KEYS[:4], np.ones((4, 2, 2, 1), np.float32), np.array([0, 3, 1, 2]))
+    assert np.isnan(images[:2]).all() and np.isfinite(images[2:]).all()
+
+
+def test_bytes_are_not_mixed():
+    # Of the kind of kornia/kornia#4657 and tensorflow/models#10324.
+    with pytest.raises(ValueError, match="images are uint8; expected floating-point"):
+        augment.mixup(1.0, num_classes=3)(
+            KEYS[:2], np.ones((2, 2, 2, 1), np.uint8), np.array([0, 1])
+        )
