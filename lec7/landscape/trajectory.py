@@ -198,6 +198,6 @@ def _unflatten(row: np.ndarray, like: chex.ArrayTree) -> chex.ArrayTree:
     leaves, structure = jax.tree.flatten(like)
     parts = np.split(row, np.cumsum([leaf.size for leaf in leaves])[:-1])
     return structure.unflatten(
-        jnp.asarray(part.reshape(leaf.shape), floating.widen(leaf).dtype)
+        jnp.asarray(part.reshape(leaf.shape), jnp.asarray(floating.widen(leaf)).dtype)
         for part, leaf in zip(parts, leaves, strict=True)
     )

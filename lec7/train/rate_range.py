@@ -89,7 +89,7 @@ def learning_rate_range(
     # A copy, because `advance` consumes its state and the run still needs it.
     fresh = steps.place(jax.tree.map(jnp.copy, fresh), devices)
 
-    step = steps.make_step(model, rule, loss, axis_name=steps.DEVICE_AXIS)
+    step = steps.make_step(model, rule, loss, metrics={}, axis_name=steps.DEVICE_AXIS)
     advance = steps.make_advance(step, batches.fetch, devices)
     done = int(np.max(state.step))
     slots = feed.divide(batches.slots(done, num_steps), len(devices))
