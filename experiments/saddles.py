@@ -75,9 +75,8 @@ class Config(runs.Checked):
     dimensions: Sizes = (1, 2, 3, 4, 6, 8, 12)  # parameters, two or more
     functions: runs.Count = 10  # random functions of each size, for each pass
     matrices: runs.Count = 100  # random matrices of each size, for each pass
-    resolution: Annotated[int, runs.side(2)] = (
-        61  # starts along a side of the map of basins
-    )
+    # starts along a side of the map of basins
+    resolution: Annotated[int, runs.side(2)] = 61
     basin_steps: runs.Count = 300  # updates from a start on the map
     pairs: runs.Count = 1_000  # random starts that are compared on the map
     shown: runs.Count = 150  # updates of the paths in the pictures

@@ -120,7 +120,7 @@ def saved_states(folder):
         ({"learning_rate": 0.0}, "learning_rate is 0.0; expected more than 0"),
         ({"small_batch": 0}, "small_batch is 0; expected at least 1"),
         ({"large_batch": 8}, "large_batch is 8; expected more than small_batch"),
-        ({"resolution": 2}, "resolution is 2; expected at least 3"),
+        ({"resolution": 2}, "resolution is 2; expected between 3 and 2,000"),
     ],
 )
 def test_a_configuration_out_of_range_is_refused(setting, message):

@@ -260,7 +260,7 @@ class _Dispatch(NamedTuple):
         """
         if self.plan.may_explode:
             return
-        bad = self.active & ~_finite(state.variables)
+        bad = self.active & ~np.asarray(_finite(state.variables))
         if bad.any():
             member, count = int(np.argmax(bad)), len(self.made["loss"])
             self._keep(count, *kept)
@@ -289,13 +289,10 @@ class _Dispatch(NamedTuple):
         )
 
 
-def _finite(variables: Any) -> np.ndarray:
-    """Return which members [M] have finite numbers only."""
-    leaves = [
-        np.asarray(leaf)
-        for leaf in jax.tree.leaves(jax.device_get(variables))
-        if jnp.issubdtype(leaf.dtype, jnp.inexact)
-    ]
-    return np.all(
-        [np.isfinite(leaf).reshape(len(leaf), -1).all(1) for leaf in leaves], axis=0
-    )
+@jax.jit
+def _finite(variables: Any) -> jax.Array:
+    """Return which members [M] have finite numbers only, without leaving the device."""
+    leaves = jax.tree.leaves(variables)
+    numbers = [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    finite = [jnp.isfinite(leaf).reshape(len(leaf), -1).all(axis=1) for leaf in numbers]
+    return jnp.all(jnp.stack(finite), axis=0)

@@ -1,6 +1,6 @@
 """Kill, signal and damage a small run, and print what came of it.
 
-python -m tests.faults --kills=50 --signals=60 --damage
+python -m tests.faults --kills=50 --signals=60 --damage=all
 """
 
 import argparse
@@ -17,14 +17,15 @@ def main(argv):
     parser = argparse.ArgumentParser(prog="python -m tests.faults")
     parser.add_argument("--kills", type=int, default=0, help="SIGKILLs")
     parser.add_argument("--signals", type=int, default=0, help="SIGTERMs and SIGINTs")
-    parser.add_argument("--damage", action="store_true", help="of every file")
+    parser.add_argument("--damage", default="0", help="cases drawn, or all")
     parser.add_argument("--seed", type=int, default=0, help="of the moments")
     options = parser.parse_args(argv)
     counts = collections.Counter()
     with tempfile.TemporaryDirectory() as folder:
         bench = harness.Bench(pathlib.Path(folder), seed=options.seed)
         print(f"an uninterrupted run takes {bench.seconds:.1f} s", flush=True)
-        for row in bench.rows(options.kills, options.signals, damage=options.damage):
+        damage = None if options.damage == "all" else int(options.damage)
+        for row in bench.rows(options.kills, options.signals, damage=damage):
             counts[row.kind, row.outcome] += 1
             print(f"{row.kind:8} {row.case:58} {row.outcome:9} {row.told}", flush=True)
     for (kind, outcome), count in sorted(counts.items()):

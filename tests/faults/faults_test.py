@@ -14,9 +14,9 @@ def bench(tmp_path_factory):
 @pytest.mark.parametrize(
     "faults",
     [
-        {"kills": 50, "signals": 0, "damage": False},
-        {"kills": 0, "signals": 60, "damage": False},
-        {"kills": 0, "signals": 0, "damage": True},
+        {"kills": 50, "signals": 0, "damage": 0},
+        {"kills": 0, "signals": 60, "damage": 0},
+        {"kills": 0, "signals": 0, "damage": None},
     ],
     ids=["kills", "signals", "damage"],
 )

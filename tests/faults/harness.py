@@ -56,16 +56,21 @@ class Bench:
         if results(folder / "first") != self._right:
             raise AssertionError("two runs that were left alone differ")
 
-    def rows(self, kills: int, signals: int, *, damage: bool) -> Iterator[Row]:
-        """Yield what comes of so many kills and signals, and of damage."""
+    def rows(self, kills: int, signals: int, *, damage: int | None) -> Iterator[Row]:
+        """Yield what comes of kills, signals and damages; None stands for every one."""
         for _ in range(kills):
             yield self.kill(self._moment())
         for place in range(signals):
             number = (signal.SIGTERM, signal.SIGINT)[place % 2]
             yield self.signal(number, self._moment(), twice=place % 6 > 3)
-        if damage:
-            yield from self.damage(self._interrupted(), "interrupted")
-            yield from self.damage(self._folder / "whole", "finished")
+        for state in ("interrupted", "finished") if damage != 0 else ():
+            finished = state == "finished"
+            whole = self._folder / "whole" if finished else self._interrupted()
+            cases = self._cases(whole)
+            if damage is not None:
+                cases = self._moments.sample(cases, min(damage // 2, len(cases)))
+            for name, way in cases:
+                yield self.damage(whole, state, name, way)
 
     def kill(self, moment: float) -> Row:
         """Kill a run, and let the same command finish it."""
@@ -102,18 +107,20 @@ class Bench:
             return Row("signal", case, WRONG, f"a traceback: {_last(told)}")
         return Row("signal", case, *self._end(folder))
 
-    def damage(self, whole: pathlib.Path, state: str) -> Iterator[Row]:
-        """Damage every file of a run in every way, one at a time."""
-        for path in sorted(path for path in whole.rglob("*") if path.is_file()):
-            name = path.relative_to(whole)
-            if name.name == ".lock":
-                continue
-            for way, harm in WAYS.items():
-                folder = self._new()
-                shutil.copytree(whole, folder)
-                harm(folder / name, self._moments)
-                case = f"{state}: {name} {way}"
-                yield Row("damage", case, *self._end(folder, may_refuse=True))
+    def damage(
+        self, whole: pathlib.Path, state: str, name: pathlib.Path, way: str
+    ) -> Row:
+        """Damage a file in a copy of a run."""
+        folder = self._new()
+        shutil.copytree(whole, folder)
+        WAYS[way](folder / name, self._moments)
+        case = f"{state}: {name} {way}"
+        return Row("damage", case, *self._end(folder, may_refuse=True))
+
+    def _cases(self, whole: pathlib.Path) -> list[tuple[pathlib.Path, str]]:
+        files = sorted(path for path in whole.rglob("*") if path.is_file())
+        names = [path.relative_to(whole) for path in files if path.name != ".lock"]
+        return [(name, way) for name in names for way in WAYS]
 
     def _moment(self) -> float:
         return self._moments.uniform(0.1, 1.0) * self.seconds
