@@ -174,10 +174,11 @@ def _run(
         if not (folder / runs.findings.FILE).exists():
             found = experiment.run(config, context)
             path = folder / runs.findings.FILE
+            runs.seal(folder, told=False)
             runs.findings.save(path, found, experiment.Findings, **about)
         told = Run(folder, name, experiment, config, identity).told()
         report.write_report(folder, told, _provenance(folder, name, config))
-        runs.seal(folder)
+        runs.seal(folder, told=True)
     print(_outcome(folder))
 
 
@@ -220,7 +221,7 @@ def _render(folder: pathlib.Path) -> None:
     with runs.lock(folder):
         provenance = _provenance(folder, run.name, run.config)
         report.write_report(folder, run.told(), provenance)
-        runs.seal(folder)
+        runs.seal(folder, told=True)
     print(_outcome(folder))
 
 

@@ -67,11 +67,16 @@ def check() -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """End the process; after a signal without the end of backends that are at work."""
+    """End the process; after a signal without the end of backends that are at work.
+
+    Work that was done before anybody read the signal ends with the signal's code too,
+    so that a shell's loop over commands stops.
+    """
     for number in _WORDS:
         signal.signal(number, signal.SIG_IGN)
     if not _noted:
         sys.exit(code)
+    code = code or 128 + _noted[0]
     for stream in (sys.stdout, sys.stderr):
         with contextlib.suppress(OSError, ValueError):
             stream.flush()

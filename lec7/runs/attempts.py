@@ -17,10 +17,10 @@ from collections.abc import Generator, Mapping
 from typing import Any
 
 from lec7 import files
-from lec7.runs import exits, folder, json_file, provenance
+from lec7.runs import exits, findings, folder, json_file, provenance
 
 OUTPUTS = ("claims.json", "report.html")
-_METRICS = "metrics.jsonl"
+_RECORDS = (folder.CONFIG_FILE, folder.RECORD_FILE, findings.FILE)
 
 
 @contextlib.contextmanager
@@ -91,40 +91,46 @@ def last_attempt(path: pathlib.Path) -> dict[str, Any]:
     return json_file.read(path / folder.RECORD_FILE)["attempts"][-1]
 
 
-def seal(path: pathlib.Path) -> None:
-    """Record the SHA-256 of what a run has told, and of its metrics."""
-    told = [path / name for name in (*OUTPUTS, _METRICS)]
-    told += sorted((path / "figures").rglob("*"))
+def seal(path: pathlib.Path, *, told: bool) -> None:
+    """Record the SHA-256 of the files that a run has told, or of all that it trained.
+
+    Neither has what may change: the records of the run, events, and what was set aside.
+    """
     record = json_file.read(path / folder.RECORD_FILE)
-    record["told"] = {
-        file.relative_to(path).as_posix(): _sum(file) for file in told if file.is_file()
-    }
+    sums = {k: v for k, v in record.get("files", {}).items() if _is_told(k) != told}
+    for file in sorted(path.rglob("*")):
+        name = file.relative_to(path).as_posix()
+        if file.is_file() and _is_told(name) == told and not _may_change(name):
+            sums[name] = _sum(file)
+    record["files"] = sums
     json_file.write(path / folder.RECORD_FILE, record)
 
 
 def changed(path: pathlib.Path, record: Mapping[str, Any]) -> list[str]:
-    """Return what a finished run has told and what is not so any more.
+    """Return which files of a finished run are not as it left them and can be again.
 
     Args:
       path: the run's folder.
       record: of the run; one without sums is of an older version.
 
     Raises:
-      DamagedError: its metrics have changed, which no telling brings back.
+      DamagedError: the run has measured all, and a file of its trainings has changed.
     """
-    if record.get("status") != "finished":
-        return []
-    told = record.get("told") or {}
-    if (path / _METRICS).exists() and told.get(_METRICS) not in (
-        None,
-        _sum(path / _METRICS),
-    ):
+    finished = record.get("status") == "finished"
+    if not (path / findings.FILE).exists():
+        return [findings.FILE] if finished else []
+    sums = record.get("files", {})
+    differing = [name for name, known in sums.items() if _sum(path / name) != known]
+    lost = [name for name in differing if not _is_told(name)]
+    if lost:
         raise files.DamagedError(
-            f"{path / _METRICS} is not what the finished run wrote: restore it from a "
-            "copy, or remove it; findings and page do not need it"
+            f"{path / lost[0]} is not what the run wrote ({len(lost)} such in all): "
+            f"restore it from a copy, or remove {findings.FILE}, and the same command "
+            "trains again what is lost; --render and --verify need it not"
         )
-    names = sorted({*OUTPUTS, *told} - {_METRICS})
-    return [name for name in names if _sum(path / name) != told.get(name, "older")]
+    if not finished:
+        return []
+    return sorted({*differing, *(name for name in OUTPUTS if name not in sums)})
 
 
 def changes(record: Mapping[str, Any], environment: Mapping[str, Any]) -> list[str]:
@@ -149,6 +155,17 @@ def earlier(path: pathlib.Path) -> dict[str, str]:
         if differing:
             rows[f"attempt {number} ran on"] = ", ".join(differing)
     return rows
+
+
+def _is_told(name: str) -> bool:
+    return name in OUTPUTS or name.startswith("figures/")
+
+
+def _may_change(name: str) -> bool:
+    hidden = any(part.startswith(".") for part in name.split("/"))
+    return (
+        name in _RECORDS or hidden or name.startswith("events/") or ".damaged" in name
+    )
 
 
 def _sum(file: pathlib.Path) -> str:

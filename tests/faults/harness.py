@@ -5,6 +5,8 @@ alone. After damage it does so too, or it refuses with an exit code of its own a
 message. Anything else is wrong: other bytes, a traceback, a signal that is not heard.
 """
 
+import functools
+import itertools
 import os
 import pathlib
 import random
@@ -14,7 +16,10 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from concurrent import futures
 from typing import NamedTuple
+
+import numpy as np
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 COMMAND = (
@@ -28,6 +33,16 @@ SKIPPED = {"run.json", ".lock"}  # hold clock times and processes
 MADE_UP = b'{"made": "up"}'
 EQUAL, REFUSED, WRONG = "equal", "refused", "WRONG"
 REFUSALS = {2, 3, 4, 6}
+STATES: dict[str, Callable[[pathlib.Path], bool]] = {
+    "training": lambda folder: (
+        any(folder.glob("checkpoints/*/*/state.msgpack"))
+        and not (folder / "findings.npz").exists()
+    ),
+    "telling": lambda folder: (
+        (folder / "findings.npz").exists() and not (folder / "report.html").exists()
+    ),
+    "finished": lambda folder: (folder / "report.html").exists(),
+}
 GRACE = 30.0  # seconds in which a signal must end a run
 
 
@@ -47,7 +62,7 @@ class Bench:
         """Run once to compile, and once to see what is right and how long it takes."""
         self._folder = folder
         self._moments = random.Random(seed)
-        self._made = 0
+        self._made = itertools.count(1)
         self._finish(folder / "first")
         begin = time.monotonic()
         self._finish(folder / "whole")
@@ -56,21 +71,28 @@ class Bench:
         if results(folder / "first") != self._right:
             raise AssertionError("two runs that were left alone differ")
 
-    def rows(self, kills: int, signals: int, *, damage: int | None) -> Iterator[Row]:
+    def rows(self, kills: int, signals: int, *, damage: int | None, jobs: int = 1):
         """Yield what comes of kills, signals and damages; None stands for every one."""
+        with futures.ThreadPoolExecutor(jobs) as pool:
+            faults = self._faults(kills, signals, damage)
+            yield from pool.map(lambda fault: fault(), faults)
+
+    def _faults(
+        self, kills: int, signals: int, damage: int | None
+    ) -> Iterator[Callable[[], Row]]:
         for _ in range(kills):
-            yield self.kill(self._moment())
+            yield functools.partial(self.kill, self._moment())
         for place in range(signals):
             number = (signal.SIGTERM, signal.SIGINT)[place % 2]
-            yield self.signal(number, self._moment(), twice=place % 6 > 3)
-        for state in ("interrupted", "finished") if damage != 0 else ():
-            finished = state == "finished"
-            whole = self._folder / "whole" if finished else self._interrupted()
+            twice = place % 6 > 3
+            yield functools.partial(self.signal, number, self._moment(), twice=twice)
+        for state in STATES if damage != 0 else ():
+            whole = self._folder / "whole" if state == "finished" else self._cut(state)
             cases = self._cases(whole)
             if damage is not None:
-                cases = self._moments.sample(cases, min(damage // 2, len(cases)))
+                cases = self._moments.sample(cases, min(damage // 3, len(cases)))
             for name, way in cases:
-                yield self.damage(whole, state, name, way)
+                yield functools.partial(self.damage, whole, state, name, way)
 
     def kill(self, moment: float) -> Row:
         """Kill a run, and let the same command finish it."""
@@ -125,25 +147,25 @@ class Bench:
     def _moment(self) -> float:
         return self._moments.uniform(0.1, 1.0) * self.seconds
 
-    def _interrupted(self) -> pathlib.Path:
-        """Return a run that was killed when it had some checkpoints."""
-        for share in (0.6, 0.7, 0.8, 0.5, 0.9):
+    def _cut(self, state: str) -> pathlib.Path:
+        """Return a run that was killed in a state."""
+        for share in np.arange(0.2, 0.95, 0.05):
             folder = self._new()
             process = self._start(folder)
             if not _ends_before(process, share * self.seconds):
                 process.kill()
             process.communicate()
-            unfinished = not (folder / "report.html").exists()
-            if unfinished and list(folder.glob("checkpoints/*/*/state.msgpack")):
+            if STATES[state](folder):
                 return folder
-        raise AssertionError("no kill came between a checkpoint and the end")
+        raise AssertionError(f"no kill found a run that was {state}")
 
     def _new(self) -> pathlib.Path:
-        self._made += 1
-        return self._folder / f"run_{self._made}"
+        return self._folder / f"run_{next(self._made)}"
 
     def _start(self, folder: pathlib.Path) -> subprocess.Popen:
         environment = os.environ | {
+            "PYTHONDONTWRITEBYTECODE": "",
+            "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode"),
             "LEC7_DATA_DIR": str(self._folder / "data"),
             "LEC7_ZOO_DIR": str(self._folder / "zoo"),
             "XDG_CACHE_HOME": str(self._folder / "cache"),

@@ -349,3 +349,28 @@ def test_a_link_that_leads_nowhere_is_wrong_use(launch, capsys, target):
     pathlib.Path("loop").symlink_to(target)
     assert launch("--experiment=fake", "--workdir=loop") == 2
     assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("damage", [pathlib.Path.unlink, pathlib.Path.touch])
+def test_what_a_finished_run_has_trained_is_not_lost_in_silence(launch, capsys, damage):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    path = pathlib.Path("run/trained")
+    path.write_bytes(b"")
+    damage(path)
+    assert launch("--experiment=fake", "--workdir=run") == 4
+    assert "run/trained is not what the run wrote" in capsys.readouterr().err
+    assert launch("--verify=run") == 0
+    pathlib.Path("run/findings.npz").unlink()
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    assert "run is changed (findings.npz): resuming" in capsys.readouterr().out
+    assert path.read_text() == "trained"
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_that_nobody_reads_decides_the_exit_code(number):
+    code = (
+        "import os, sys; from lec7 import signals; signals.install(); "
+        f"os.kill(os.getpid(), {number:d}); signals.leave(0)"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=False)
+    assert done.returncode == 128 + number
