@@ -2,7 +2,7 @@
 
 On the CPU, inside `lax.scan`, XLA computes the gradient of a convolution's kernel, and
 that of a windowed maximum, many times slower than the matrix product and the
-elementwise maxima that they equal. `benchmarks/convolution.py` measures both.
+elementwise maxima that they equal.
 """
 
 import functools

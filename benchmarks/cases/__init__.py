@@ -1,0 +1,1 @@
+"""What is measured: functions that build a `case.Case`."""

@@ -1,0 +1,1 @@
+"""Trainings by others, from the variables of lec7's models."""
