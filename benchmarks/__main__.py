@@ -21,12 +21,14 @@ import contextlib
 import importlib.metadata
 import pathlib
 import sys
+import time
 from typing import Any
 
 from benchmarks import case, machine, results, timing
 
 ROOT = pathlib.Path(__file__).parent.parent
 PACKAGES = ("jax", "flax", "optax", "torch", "curvlinops-for-pytorch", "pyhessian")
+TRIES = 10  # times that the two threads of the machine are asked again
 
 
 def main(words: list[str]) -> int:
@@ -60,11 +62,18 @@ def main(words: list[str]) -> int:
 
 
 def measure(row: case.Row, rounds: int, *, any_load: bool) -> dict[str, Any]:
-    """Return the record of one row."""
+    """Return the record of one row, empty if the machine cannot deliver."""
     speedup = machine.speedup()
+    for _ in range(0 if any_load else TRIES):
+        if speedup >= machine.LEAST_SPEEDUP:
+            break
+        time.sleep(timing.PAUSE)
+        speedup = machine.speedup()
     refusal = None
     if speedup < machine.LEAST_SPEEDUP:
         refusal = f"two threads do {speedup:.2f} times the work of one"
+    if refusal and not any_load:
+        return results.record(row, case.Case({}), timing.NONE, refusal=refusal)
     with contextlib.ExitStack() as stack:
         made = row.build(stack)
         most = None if any_load else machine.MOST_FOREIGN

@@ -20,7 +20,7 @@ def record(
     made: case.Case,
     rounds: timing.Rounds,
     *,
-    wanted: int,
+    wanted: int = 0,
     refusal: str | None,
 ) -> dict[str, Any]:
     """Return what is kept of a row.
@@ -32,7 +32,7 @@ def record(
       wanted: rounds; a row with fewer than half of them, or than three, is not quoted.
       refusal: why nothing that was measured now may be quoted.
     """
-    kept = len(rounds.seconds[case.OURS])
+    kept = len(rounds.seconds.get(case.OURS, ()))
     least = min(wanted, max(3, (wanted + 1) // 2))
     if refusal is None and kept < least:
         refusal = f"{rounds.dropped} of {rounds.dropped + kept} rounds under other load"

@@ -22,6 +22,9 @@ class Rounds(NamedTuple):
     """The highest foreign load in a round that was kept."""
 
 
+NONE = Rounds({}, dropped=0, foreign=0.0)
+
+
 class Spread(NamedTuple):
     """A median and the quartiles about it."""
 

@@ -18,6 +18,7 @@ def quiet(monkeypatch):
     )
     monkeypatch.setattr(command.machine, "speedup", lambda: 2.0)
     monkeypatch.setattr(command.machine, "MOST_FOREIGN", 2.0)
+    monkeypatch.setattr(command.time, "sleep", lambda seconds: None)
 
 
 def test_rows_are_measured_printed_and_kept(quiet, tmp_path, capsys):
@@ -36,6 +37,11 @@ def test_a_machine_with_one_real_core_is_not_quoted(quiet, tmp_path, monkeypatch
     assert command.main([f"--json={path}", "--only=a"]) == 0
     row = json.loads(path.read_text())["rows"]["a"]
     assert row["not_quoted"] == "two threads do 1.79 times the work of one"
+    assert "ratios" not in row
+    assert command.main([f"--json={path}", "--only=a", "--any-load"]) == 0
+    row = json.loads(path.read_text())["rows"]["a"]
+    assert row["not_quoted"] == "two threads do 1.79 times the work of one"
+    assert set(row["ratios"]) == {"torch"}
 
 
 def test_a_wrong_name_is_refused(tmp_path, capsys):
