@@ -46,5 +46,15 @@ def test_own_work_is_counted_as_own():
     assert after.own >= end
 
 
-def test_two_threads_do_at_most_twice_the_work_and_not_far_less_than_that_of_one():
-    assert 0.2 < machine.speedup(size=64, products=2) < 20
+@pytest.mark.parametrize(("speedup", "fails"), [(1.79, True), (1.8, False)])
+def test_two_threads_must_do_1_8_times_the_work_of_one(speedup, fails):
+    assert bool(machine.complaint(speedup)) == fails
+
+
+def test_the_work_of_two_threads_is_measured():
+    assert 0.1 < machine.speedup(size=64, products=2, repeats=2) < 10
+
+
+def test_a_process_bound_to_one_core_is_not_asked_for_two(monkeypatch):
+    monkeypatch.setattr(machine, "threads", lambda: 1)
+    assert machine.complaint(machine.speedup()) is None

@@ -44,6 +44,16 @@ def test_a_machine_with_one_real_core_is_not_quoted(quiet, tmp_path, monkeypatch
     assert set(row["ratios"]) == {"torch"}
 
 
+def test_a_missing_peer_is_named(quiet, tmp_path, monkeypatch, capsys):
+    def build(stack):
+        raise ModuleNotFoundError("No module named 'torch'")
+
+    monkeypatch.setitem(rows.ROWS, "a", case.Row("a", build))
+    assert command.main([f"--json={tmp_path / 'r.json'}", "--only=a"]) == 2
+    error = capsys.readouterr().err
+    assert "No module named 'torch'; expected the extra bench" in error
+
+
 def test_a_wrong_name_is_refused(tmp_path, capsys):
     assert command.main(["--only=resnet", f"--json={tmp_path / 'r.json'}"]) == 2
     error = capsys.readouterr().err
