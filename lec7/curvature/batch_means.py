@@ -6,6 +6,7 @@ runs slowly inside a loop. Several devices take turns. As a dispatch does not wa
 work at the same time, and unequal batches need neither padding nor a mask.
 """
 
+import dataclasses
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -106,7 +107,7 @@ def mean(
             inputs[device] = placement.move((fn, args), device)
         if device in totals and isinstance(batches, placement.Stream):
             jax.block_until_ready(totals[device])  # or batches would pile up there
-        sizes.append(_examples(batch))
+        sizes.append(examples(batch))
         local, local_args = inputs[device]
         term = _weighted(local, sizes[-1] / sizes[0], batch, *local_args)
         totals[device] = _add(totals[device], term) if device in totals else term
@@ -182,7 +183,19 @@ def _scalar(loss_fn: Callable, *args: Any) -> Any:
     return loss
 
 
-def _examples(batch: chex.ArrayTree) -> int:
+@jax.tree_util.register_dataclass
+@dataclasses.dataclass(frozen=True)
+class Prepared:
+    """A function that has been applied to a batch, in part, and stands for it."""
+
+    rest: jax.tree_util.Partial
+    examples: int = dataclasses.field(metadata={"static": True})
+
+
+def examples(batch: chex.ArrayTree) -> int:
+    """Return the number of examples of a batch."""
+    if isinstance(batch, Prepared):
+        return batch.examples
     return jax.tree.leaves(batch)[0].shape[0]
 
 

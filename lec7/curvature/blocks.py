@@ -1,5 +1,6 @@
 """The part of an operator that belongs to some of the parameters."""
 
+import dataclasses
 import itertools
 from collections.abc import Mapping
 from typing import Any
@@ -42,7 +43,7 @@ def block(op: operators.Operator, pattern: str) -> operators.Operator:
     matches = parameter_paths.search(pattern, leaves)
     chosen = dict(itertools.compress(leaves.items(), matches))
     product = jax.tree_util.Partial(_product, op.product, op.params)
-    return operators.Operator(product, chosen, op.batches)
+    return dataclasses.replace(op, product=product, params=chosen)
 
 
 def _product(

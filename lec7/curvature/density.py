@@ -2,13 +2,12 @@
 
 from typing import NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from lec7 import arguments
-from lec7.curvature import estimates, lanczos, operators
+from lec7.curvature import estimates, lanczos, operators, placement
 
 WIDTH = 1e-5**0.5  # standard deviation of the kernel over the range of the spectrum
 
@@ -81,14 +80,12 @@ def spectral_density(
         arguments.require_positive(width=width)
     order = min(order, op.size)
     starts = estimates.rademacher(op, key, probes)
+    op = operators.linearise(op)
+    together = placement.rows(order * op.size, starts.dtype.itemsize)
     nodes = [
-        _quadrature(
-            op,
-            operators.load(starts, row, op.params),
-            order,
-            jax.random.fold_in(key, row),
-        )
-        for row in range(probes)
+        _quadrature(projected, order)
+        for row in range(0, probes, together)
+        for projected in lanczos.tridiagonalise(op, starts[row : row + together], order)
     ]
     values, weights = map(np.stack, zip(*nodes, strict=True))
     width = width or _width(values)
@@ -99,11 +96,8 @@ def spectral_density(
     )
 
 
-def _quadrature(
-    op: operators.Operator, start: chex.ArrayTree, order: int, key: jax.Array
-) -> tuple[np.ndarray, np.ndarray]:
+def _quadrature(projected: np.ndarray, order: int) -> tuple[np.ndarray, np.ndarray]:
     """Return nodes and weights, both [order]."""
-    projected = lanczos.tridiagonalise(op, start, order, key)
     values, vectors = np.linalg.eigh(projected)
     missing = (0, order - len(values))
     return np.pad(values, missing, "edge"), np.pad(vectors[0] ** 2, missing)

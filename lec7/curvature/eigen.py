@@ -80,7 +80,7 @@ def top_eigenpairs(
     """
     arguments.require_one_of(_PREFERENCES, which=which)
     arguments.require(1 <= k <= op.size, "k", k, f"1 to P = {op.size}")
-    prefer = _PREFERENCES[which]
+    prefer, op = _PREFERENCES[which], operators.linearise(op)
     # Half of the tolerance is left for what the pairs of one search add to another's.
     search = functools.partial(
         lanczos.search,

@@ -75,7 +75,14 @@ def hessian(
     product = jax.tree_util.Partial(
         _HESSIAN_PRODUCTS[mode], batch_means.as_partial(loss_fn)
     )
-    return operators.build(product, params, batches, devices=devices, check=check)
+    return operators.build(
+        product,
+        params,
+        batches,
+        devices=devices,
+        check=check,
+        linear=mode == "forward_over_reverse",
+    )
 
 
 def _forward_over_reverse(

@@ -107,30 +107,39 @@ def search(
 
 
 def tridiagonalise(
-    op: operators.Operator, start: Any, order: int, key: jax.Array
-) -> np.ndarray:
-    """Project an operator onto the Krylov space of a vector.
+    op: operators.Operator, starts: jax.Array, order: int
+) -> list[np.ndarray]:
+    """Project an operator onto the Krylov space of each of several vectors.
+
+    They take each step together, and those whose space has ended multiply zero.
 
     Args:
       op: a symmetric operator on pytrees like `op.params`.
-      start: the vector, a pytree like `op.params`.
-      order: number of products, at most P.
-      key: PRNG key of a vector that is drawn, and not used, where the space ends.
+      starts: the vectors [M, P].
+      order: number of products with each, at most P.
 
     Returns:
-      T = V H V^T, [n, n], with start / |start| the first row of V; n = order, or less
-      where the space ends.
+      T = V H V^T, [n, n], for each vector, with start / |start| the first row of V;
+      n = order, or less where the space ends.
 
     Raises:
       ValueError: a product is not finite.
     """
-    nothing = jnp.zeros((0, op.size), operators.flat_dtype(op.params))
-    space = _start(nothing, order, start)
-    for spent in range(order):
-        space = _grow(op, space, 0, spent, key)
-        if space.coupling == 0:
-            break
-    return space.projected
+    bases = jnp.zeros((len(starts), order + 1, op.size), starts.dtype)
+    bases, newest, *_ = _append_all(bases, 0, starts)
+    measured, open_ = [], np.ones(len(starts), bool)
+    sizes = np.zeros(len(starts), int)
+    while len(measured) < order and open_.any():
+        row = len(measured) + 1
+        bases, newest, *found = _append_all(bases, row, operators.products(op, newest))
+        column, coupling, power = (np.asarray(leaf, np.float64) for leaf in found)
+        _require_finite(coupling[open_])
+        measured.append(power[:, None] * column)
+        sizes[open_] = row
+        open_ &= coupling != 0
+    columns = np.stack(measured, axis=2)
+    upper = [np.triu(each[:n, :n]) for each, n in zip(columns, sizes, strict=True)]
+    return [each + np.triu(each, 1).T for each in upper]
 
 
 def scale(values: np.ndarray, largest: float) -> float:
@@ -156,19 +165,26 @@ def _grow(
 ) -> Krylov:
     active = len(space.projected)
     row = fixed + active + 1
-    basis, newest, *measured = _append(space.basis, row, op(space.newest))
+    if operators.is_one_program(op):
+        basis, newest, *measured = _multiply(space.basis, row, op, space.newest)
+    else:
+        basis, newest, *measured = _append(space.basis, row, op(space.newest))
     column, coupling, power = map(np.float64, jax.device_get(measured))
-    if not np.isfinite(coupling):
-        raise ValueError(
-            "a product of the operator is not finite: are the loss and its first two "
-            "derivatives finite at these parameters?"
-        )
+    _require_finite(coupling)
     if coupling == 0:
         fresh = _random(op, jax.random.fold_in(key, spent))
         basis, newest, *_ = _append(basis, row, fresh)
     projected = np.pad(space.projected, (0, 1))
     projected[active] = projected[:, active] = power * column[fixed:row]
     return Krylov(basis, projected, newest, float(power * coupling))
+
+
+def _require_finite(couplings: np.ndarray | float) -> None:
+    if not np.isfinite(couplings).all():
+        raise ValueError(
+            "a product of the operator is not finite: are the loss and its first two "
+            "derivatives finite at these parameters?"
+        )
 
 
 def _restart(
@@ -217,6 +233,16 @@ def _append(
     length = jnp.where(length <= rounding, 0, length)
     unit = jnp.where(length > 0, rest / jnp.where(length > 0, length, 1), 0)
     return basis.at[row].set(unit), unravel(unit), first + second, length, power
+
+
+@functools.partial(jax.jit, donate_argnums=0)
+def _multiply(basis: jax.Array, row: int, op: operators.Operator, newest: Any) -> tuple:
+    return _append(basis, row, op(newest))
+
+
+@functools.partial(jax.jit, donate_argnums=0)
+def _append_all(bases: jax.Array, row: int, vectors: jax.Array) -> tuple:
+    return jax.vmap(_append, in_axes=(0, None, 0))(bases, row, vectors)
 
 
 @functools.partial(jax.jit, donate_argnums=1)

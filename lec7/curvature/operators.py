@@ -1,6 +1,7 @@
 """Curvature operators: symmetric linear maps on the parameters, never formed."""
 
 import dataclasses
+import functools
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
@@ -29,16 +30,26 @@ class Operator:
         measured.
       batches: pytrees whose leaves have the examples in their first axis, on their
         devices, or a stream of such.
+      linear: whether the derivative of `product` by v, in forward mode, is `product`
+        itself. Then what does not depend on v is computed once for many vectors.
     """
 
     product: jax.tree_util.Partial
     params: chex.ArrayTree
     batches: tuple[chex.ArrayTree, ...] | placement.Stream
+    linear: bool = dataclasses.field(default=False, metadata={"static": True})
 
     @property
     def size(self) -> int:
         """The number of parameters, P."""
         return optax.tree.size(self.params)
+
+    @functools.cached_property
+    def loops(self) -> bool:
+        """Whether many products are fast in a loop, within one program a batch."""
+        if isinstance(self.batches, placement.Stream):
+            return False
+        return placement.loops(self.product, self.params, self.params, self.batches[0])
 
     def __call__(self, v: chex.ArrayTree) -> chex.ArrayTree:
         """Multiply a vector.
@@ -81,6 +92,7 @@ def build(
     *,
     devices: Sequence[jax.Device] | None,
     check: bool,
+    linear: bool = True,
 ) -> Operator:
     """Return an operator on arrays that are checked and put on their devices.
 
@@ -93,7 +105,8 @@ def build(
     Raises:
       ValueError: as for `hessian`.
     """
-    op = Operator(product, _floating(params), batch_means.spread(batches, devices))
+    frozen = batch_means.spread(batches, devices)
+    op = Operator(product, _floating(params), frozen, linear)
     if check:
         symmetry.verify(op)
     return op
@@ -102,13 +115,52 @@ def build(
 def products(op: Callable[[Any], Any], vectors: jax.Array) -> jax.Array:
     """Return the products of an operator with every row of a matrix, [M, P].
 
-    The rows are walked on the host for the reason that batches are; a `vmap` over rows
-    is slower than this for dense layers on a CPU, and takes M times the memory.
+    A batch takes several rows in one program, where a loop is fast, and what does not
+    depend on them is computed once for all; elsewhere the rows are walked on the host.
     """
-    result = jnp.zeros_like(vectors)
+    if getattr(op, "loops", False):
+        return _products_by_rounds(op, vectors)
+    op, result = linearise(op), jnp.zeros_like(vectors)
     for row in range(len(vectors)):
         result = _store(result, row, op(load(vectors, row, op.params)))
     return result
+
+
+def linearise(op: Operator) -> Operator:
+    """Return the operator with all computed that does not depend on the vector.
+
+    For a product with the Hessian that is the network and its derivatives, a third of
+    the work. The operator is returned as it is if they do not fit into
+    `placement.KEPT`, or its batches are streamed.
+    """
+    if not getattr(op, "linear", False) or isinstance(op.batches, placement.Stream):
+        return op
+    first = jax.eval_shape(_linearise, op.product, op.params, op.batches[0])
+    sizes = [batch_means.examples(batch) for batch in op.batches]
+    total = placement.nbytes(first) * sum(sizes) / sizes[0]
+    if not 0 < total <= placement.KEPT:
+        return op
+    devices = [placement.device_of(batch) for batch in op.batches]
+    kept = tuple(
+        batch_means.Prepared(
+            _linearise(*placement.move((op.product, op.params), device), batch), size
+        )
+        for batch, size, device in zip(op.batches, sizes, devices, strict=True)
+    )
+    if total <= placement.FUSED and len(set(devices)) == 1:
+        rest = jax.tree_util.Partial(_apply_all, kept)
+        kept = (batch_means.Prepared(rest, sum(sizes)),)
+    return Operator(jax.tree_util.Partial(_apply), op.params, kept)
+
+
+def is_one_program(op: Callable[[Any], Any]) -> bool:
+    """Return whether a product is one program, without a walk over batches."""
+    return (
+        isinstance(op, Operator)
+        and isinstance(op.batches, tuple)
+        and len(op.batches) == 1
+        and isinstance(op.batches[0], batch_means.Prepared)
+    )
 
 
 def flat_dtype(params: chex.ArrayTree) -> jnp.dtype:
@@ -139,6 +191,71 @@ def require_like(v: chex.ArrayTree, params: chex.ArrayTree, name: str) -> None:
 def load(vectors: jax.Array, row: int, params: chex.ArrayTree) -> chex.ArrayTree:
     """Return a row of vectors [M, P] as a tree like the parameters."""
     return ravel_pytree(params)[1](vectors[row])
+
+
+@jax.jit
+def _linearise(product: Any, params: Any, batch: Any) -> jax.tree_util.Partial:
+    def multiply(v):
+        return floating.widen(product(params, v, batch))
+
+    with jax.default_matmul_precision("highest"):
+        return jax.linearize(multiply, jax.tree.map(jnp.zeros_like, params))[1]
+
+
+def _apply(params: Any, v: Any, batch: batch_means.Prepared) -> chex.ArrayTree:
+    del params
+    return batch.rest(v)
+
+
+def _apply_all(batches: tuple[batch_means.Prepared, ...], v: Any) -> chex.ArrayTree:
+    return batch_means.mean(jax.tree_util.Partial(_apply), batches, None, v)
+
+
+def _products_by_rounds(op: Operator, vectors: jax.Array) -> jax.Array:
+    count, width = vectors.shape
+    most = placement.rows(width, vectors.dtype.itemsize)
+    product = jax.tree_util.Partial(_rows, op.product, _Static(op.linear))
+    parts = []
+    for start in range(0, count, most):
+        taken = min(most, count - start)
+        part = _take(vectors, start, most)
+        parts.append(batch_means.mean(product, op.batches, op.params, part, taken))
+    return _join(tuple(parts), count)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _take(vectors: jax.Array, start: int, count: int) -> jax.Array:
+    """Return rows, filled up with zeros; one shape for all numbers of them."""
+    index = start + jnp.arange(count)
+    return vectors.at[index].get(mode="fill", fill_value=0)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def _join(parts: tuple[jax.Array, ...], count: int) -> jax.Array:
+    return jnp.concatenate(parts)[:count]
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True)
+class _Static:
+    value: bool
+
+
+def _rows(
+    product: Any, linear: _Static, params: Any, rows: jax.Array, count: int, batch: Any
+) -> jax.Array:
+    """Return the products with the first `count` rows, [M, P]."""
+    unravel = ravel_pytree(params)[1]
+    multiply = (
+        _linearise(product, params, batch)
+        if linear.value
+        else lambda v: floating.widen(product(params, v, batch))
+    )
+
+    def store(row, result):
+        return _store_row(result, row, multiply(unravel(rows[row])))
+
+    return jax.lax.fori_loop(0, count, store, jnp.zeros_like(rows))
 
 
 def _store_row(matrix: jax.Array, row: int, tree: chex.ArrayTree) -> jax.Array:

@@ -1,6 +1,13 @@
-"""Where batches are: on one device, dealt out to several, or streamed to them."""
+"""Where batches are, and in what pieces their work is done on the machine at hand.
+
+Batches are on one device, dealt out to several, or streamed to them. What is measured
+at several points, or for several vectors, is one program with a loop, which saves
+dispatches and is 1.5 to 2 times as fast as a `vmap` on a CPU. There XLA runs
+convolutions slowly inside a loop, so they are walked on the host.
+"""
 
 import dataclasses
+import functools
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
@@ -9,6 +16,10 @@ import jax
 import jax.numpy as jnp
 
 Devices = tuple[jax.Device | None, ...]  # None leaves arrays where they are
+ROWS = 16  # vectors that one program multiplies at most
+ROUND = 2**26  # bytes of vectors that are held beside the result of a round
+KEPT = 2**28  # bytes of derivatives that a linearised operator may hold
+FUSED = 2**25  # bytes of them below which all batches are one program
 
 
 @jax.tree_util.register_static
@@ -152,3 +163,39 @@ def device_of(batch: chex.ArrayTree) -> jax.Device | None:
         return None
     devices = leaf.devices()
     return devices.pop() if len(devices) == 1 else None
+
+
+def loops(fn: Any, *args: Any) -> bool:
+    """Tell whether a function is fast inside a loop.
+
+    Args:
+      fn: a pytree, as its arguments are.
+      args: what it is called with.
+
+    Returns:
+      False for convolutions on a CPU.
+    """
+    leaves, structure = jax.tree.flatten((fn, args))
+    shapes = tuple(
+        jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves
+    )
+    return jax.default_backend() != "cpu" or not _convolves(structure, shapes)
+
+
+def rows(width: int, itemsize: int) -> int:
+    """Return how many vectors of a width one program takes at once."""
+    return max(1, min(ROWS, ROUND // max(1, width * itemsize)))
+
+
+def nbytes(tree: Any) -> int:
+    """Return the size of the arrays of a tree, or of their shapes, in bytes."""
+    return sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(tree))
+
+
+@functools.lru_cache(maxsize=64)
+def _convolves(structure: Any, shapes: tuple[jax.ShapeDtypeStruct, ...]) -> bool:
+    def call(*leaves):
+        fn, args = structure.unflatten(leaves)
+        return fn(*args)
+
+    return "conv_general_dilated" in str(jax.make_jaxpr(call)(*shapes))

@@ -1,5 +1,6 @@
 """Curvature in the metric of an adaptive update rule."""
 
+import dataclasses
 from typing import Any
 
 import chex
@@ -103,7 +104,7 @@ def precondition(
         lambda d, p: (1 / jnp.sqrt(d)).astype(p.dtype), diagonal, op.params
     )
     product = jax.tree_util.Partial(_product, op.product, roots)
-    return operators.Operator(product, op.params, op.batches)
+    return dataclasses.replace(op, product=product)
 
 
 def _product(

@@ -59,6 +59,14 @@ def evaluate(
     return structure.unflatten(leaves)
 
 
+def join(evaluate: Callable[[int, int], Any], count: int, size: int) -> Any:
+    """Return what points evaluated in chunks have; the arguments as for `evaluate`."""
+    parts = [
+        evaluate(start, min(count, start + size)) for start in range(0, count, size)
+    ]
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
+
+
 def digest(tree: chex.ArrayTree) -> str:
     """Return the SHA-256 of the paths, dtypes, shapes and values of a pytree's leaves.
 

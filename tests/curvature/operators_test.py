@@ -10,8 +10,14 @@ import pytest
 from jax.flatten_util import ravel_pytree
 
 from lec7 import curvature
-from lec7.curvature import operators
-from tests.curvature.small_losses import float64_problem, problem, split
+from lec7.curvature import operators, placement
+from tests.curvature.small_losses import (
+    cross_entropy,
+    float64_network,
+    float64_problem,
+    problem,
+    split,
+)
 
 MODES = {
     "forward_over_reverse": 1e-12,
@@ -193,6 +199,56 @@ def test_the_operator_is_a_pytree_and_can_be_transformed(quadratic):
     chex.assert_trees_all_close(
         jax.jit(lambda op, v: op(v))(op, vectors[1]), matrix.sum(0)
     )
+
+
+@pytest.mark.parametrize("kind", ["hessian", "ggn", "fisher", "empirical_fisher"])
+@pytest.mark.parametrize("name", ["mlp", "conv_net"])
+@pytest.mark.parametrize("fused", [True, False])
+def test_a_linearised_operator_has_the_same_products(
+    float64, monkeypatch, name, kind, fused
+):
+    loss_fn, params, examples, _ = float64_problem(name)
+    model_fn = float64_network(name)[0]
+    monkeypatch.setattr(placement, "FUSED", 2**25 if fused else 0)
+    functions = {
+        "ggn": (model_fn, cross_entropy),
+        "fisher": (model_fn,),
+    }.get(kind, (loss_fn,))
+    op = getattr(curvature, kind)(*functions, params, split(examples, 4, 8))
+    linear = operators.linearise(op)
+    assert operators.is_one_program(linear) == fused
+    assert not operators.is_one_program(op)
+    for v in (params, jax.tree.map(jnp.cos, params)):
+        chex.assert_trees_all_close(linear(v), op(v), rtol=1e-10, atol=1e-14)
+
+
+def test_the_network_is_not_walked_again_once_it_is_linearised(float64):
+    loss_fn, params, examples, _ = float64_problem("mlp")
+    op = curvature.hessian(loss_fn, params, [examples])
+    linear = operators.linearise(op)
+    assert "tanh" in str(jax.make_jaxpr(op)(params))
+    assert "tanh" not in str(jax.make_jaxpr(linear)(params))
+
+
+def test_what_is_too_large_or_no_derivative_of_itself_is_not_linearised(monkeypatch):
+    loss_fn, params, examples = problem("mlp")
+    for mode in ("reverse_over_reverse", "finite_difference"):
+        op = curvature.hessian(loss_fn, params, [examples], mode=mode)
+        assert operators.linearise(op) is op
+    op = curvature.hessian(loss_fn, params, [examples])
+    monkeypatch.setattr(placement, "KEPT", 100)
+    assert operators.linearise(op) is op
+
+
+@pytest.mark.parametrize("count", [1, 16, 17])
+@pytest.mark.parametrize("name", ["mlp", "conv_net"])
+def test_many_products_are_those_of_the_dense_matrix(float64, name, count):
+    loss_fn, params, examples, dense = float64_problem(name)
+    op = curvature.hessian(loss_fn, params, split(examples, 4, 8))
+    assert op.loops == (name == "mlp" or jax.default_backend() != "cpu")
+    vectors = jax.random.normal(jax.random.key(0), (count, op.size), float)
+    found = operators.products(op, vectors)
+    chex.assert_trees_all_close(found, vectors @ dense, rtol=1e-10, atol=1e-12)
 
 
 def test_matrix_products_run_at_the_highest_precision():
