@@ -117,6 +117,7 @@ def _train(config, context, study, name):
             batch_size=config.batch_size,
             steps=config.updates,
             evaluate_every=config.updates // config.cycles,
+            on_divergence="raise",
             devices=context.devices,
             folder=context.folder,
             progress=lambda step, **_: task.update(step),

@@ -122,6 +122,7 @@ def fit(
             batch_size=recipe.batch_size,
             steps=recipe.updates,
             evaluate_every=recipe.evaluate_every,
+            on_divergence="raise",
             devices=context.devices,
             folder=context.folder,
             name=name,

@@ -199,6 +199,7 @@ class Study:
                 **{
                     "seeds": self._config.seeds,
                     "initialise": self.initialise(model),
+                    "on_divergence": "raise",
                     **given,
                 },
             )

@@ -190,6 +190,7 @@ def _train(place, method, dataset, subsets, network, plan, context):
             steps=plan.updates,
             evaluate_every=plan.evaluate_every,
             watch=("all", "validation", "test"),
+            on_divergence="raise",
             devices=context.devices,
             folder=context.folder,
             name=name.replace(" ", "_"),

@@ -3,9 +3,10 @@
 from lec7.randomness import STREAMS, step_keys
 from lec7.train.batch_norm import refit_batch_stats
 from lec7.train.checkpoint import CheckpointError, restore_latest, save
+from lec7.train.divergence import DivergedError
 from lec7.train.evaluate import batch_metrics, make_evaluate
 from lec7.train.feed import Feed, from_arrays, from_stream
-from lec7.train.loop import DivergedError, Plan, fit
+from lec7.train.loop import Plan, fit
 from lec7.train.metrics import MetricsLog
 from lec7.train.population import Population, train
 from lec7.train.rate_range import RateRange, learning_rate_range

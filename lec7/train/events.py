@@ -1,37 +1,93 @@
-"""The history of a training as TensorBoard events."""
+"""The metrics of a training as TensorBoard events, written as they come.
+
+tensorboardX has the format; its writers are not used, as they hand every number to a
+thread through a queue of processes, which takes longer and needs `/dev/shm`.
+"""
 
 import pathlib
+import platform
+import struct
+import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from typing import Any
 
-import numpy as np
+_MASK = 0xFFFFFFFF
+
+Rows = Iterable[Mapping[str, Any]]
 
 
-def write_events(folder: pathlib.Path, history: Mapping[str, np.ndarray]) -> None:
-    """Write the mean of every metric over the members that still train.
+class EventsLog:
+    """One event for every update: the mean of each metric over members that have it.
 
-    Where they cannot be written, which no result depends on, a warning says so.
-
-    Args:
-      folder: of this training's events; those it held before are replaced.
-      history: name -> [T, M], NaN where a member has stopped, and `NAME_step` -> [T].
+    Where events cannot be written, which no result depends on, a warning says so, once.
     """
-    try:
-        _write(folder, history)
-    except Exception as error:  # of any class: what writes them documents none
-        warnings.warn(f"no events for TensorBoard in {folder}: {error}", stacklevel=2)
+
+    def __init__(self, folder: pathlib.Path):
+        """Write in `folder`, which holds the events of one training."""
+        self._folder = folder
+        self._path: pathlib.Path | None = None
+        self._failed = False
+
+    def append(self, rows: Rows, earlier: Rows) -> None:
+        """Add the rows of some updates.
+
+        Args:
+          rows: `step`, and name -> a number or None for each member.
+          earlier: all rows before them; with the first rows of this process, what the
+            folder held is replaced by these, so that each is there once.
+        """
+        if self._failed:
+            return
+        try:
+            if self._path is None:
+                self._path = self._begin(earlier)
+            self._write(rows)
+        except Exception as error:  # of any class: tensorboardX documents none
+            self._failed = True
+            warnings.warn(
+                f"no events for TensorBoard in {self._folder}: {error}", stacklevel=4
+            )
+
+    def _begin(self, earlier: Rows) -> pathlib.Path:
+        self._folder.mkdir(parents=True, exist_ok=True)
+        for path in self._folder.glob("events.out.tfevents.*"):
+            path.unlink()
+        name = f"events.out.tfevents.{time.time():.0f}.{platform.node()}"
+        self._path = self._folder / name
+        self._path.write_bytes(_record(file_version="brain.Event:2"))
+        self._write(earlier)
+        return self._path
+
+    def _write(self, rows: Rows) -> None:
+        with self._path.open("ab") as file:
+            for row in rows:
+                means = {
+                    name: sum(known) / len(known)
+                    for name, values in row.items()
+                    if name not in ("training", "step")
+                    and (known := [v for v in values if v is not None])
+                }
+                if means:
+                    value = [
+                        {"tag": name, "simple_value": mean}
+                        for name, mean in means.items()
+                    ]
+                    file.write(_record(step=row["step"] + 1, summary={"value": value}))
 
 
-def _write(folder: pathlib.Path, history: Mapping[str, np.ndarray]) -> None:
-    import tensorboardX  # takes half a second to import
+def _record(**event: Any) -> bytes:
+    """Return an event as TensorFlow's record: length, checksum, data, checksum."""
+    from tensorboardX.proto import event_pb2  # takes half a second to import
 
-    for earlier in folder.glob("events.out.tfevents.*"):
-        earlier.unlink()
-    with tensorboardX.SummaryWriter(str(folder)) as writer:
-        for name, values in history.items():
-            if f"{name}_step" not in history:
-                continue
-            for step, row in zip(history[f"{name}_step"], values, strict=True):
-                known = row[np.isfinite(row)]
-                if known.size:
-                    writer.add_scalar(name, known.mean(), int(step) + 1)
+    data = event_pb2.Event(wall_time=time.time(), **event).SerializeToString()
+    length = struct.pack("<Q", len(data))
+    return length + _checksum(length) + data + _checksum(data)
+
+
+def _checksum(data: bytes) -> bytes:
+    from tensorboardX import crc32c
+
+    crc = crc32c.crc32c(data)
+    rotated = (crc >> 15 | crc << 17) & _MASK
+    return struct.pack("<I", (rotated + 0xA282EAD8) & _MASK)

@@ -9,25 +9,26 @@ killed at any time and started again ends in the same bytes as one that was not.
 import dataclasses
 import pathlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from lec7 import arguments, files, signals
-from lec7.train import checkpoint, events, feed, metrics, snapshots, synchrony
+from lec7.train import (
+    checkpoint,
+    divergence,
+    events,
+    feed,
+    metrics,
+    snapshots,
+    synchrony,
+)
 from lec7.train import state as states
 from lec7.train import step as steps
 
 Report = Callable[..., None]
-
-
-class DivergedError(Exception):
-    """The loss or the network of a member is not finite."""
-
-    exit_code = 5
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -39,14 +40,16 @@ class Plan:
     checkpoint_every: int = 10  # evaluations between two checkpoints
     stop_loss: float | None = None  # training loss at which a member stops, nats
     snapshot_every: int | None = None  # updates between two snapshots; None for none
-    may_explode: bool = False  # whether a member that is not finite goes on
+    on_divergence: str = "stop"  # which of `divergence.WAYS` a member takes
 
     def __post_init__(self):
         """Check the counts.
 
         Raises:
-          ValueError: a count is below one, or a snapshot is due between evaluations.
+          ValueError: a count is below one, a snapshot is due between evaluations, or
+            there is no such way to take a divergence.
         """
+        arguments.require_one_of(divergence.WAYS, on_divergence=self.on_divergence)
         arguments.require_counts(
             max_steps=self.max_steps,
             evaluate_every=self.evaluate_every,
@@ -76,9 +79,11 @@ def fit(
     """Train a population, from its newest checkpoint if it has one.
 
     A member stops at the first evaluation at which its `train_loss` is no more than
-    `plan.stop_loss`; the others go on. A training that diverges keeps its metrics up to
-    the last finite update, and its newest checkpoint is finite. At a signal the state
-    is saved after the present dispatch.
+    `plan.stop_loss`; the others go on, as they do where one diverges, which then has
+    the state before the dispatch in which it did, and from there on no metrics. A
+    training that diverges keeps its metrics up to the last finite update, and its
+    newest checkpoint is finite. At a signal the state is saved after the present
+    dispatch.
 
     Args:
       state: the population before its first update, leaves [M, ...].
@@ -104,7 +109,8 @@ def fit(
       ValueError: the name is not one plain component of a path, or there are several
         devices and the step does not average over them.
       DivergedError: the loss of a member that has not stopped, or what an update has
-        made of it, is not finite, unless it may explode.
+        made of it, is not finite, and `plan.on_divergence` is "raise" or all members
+        have diverged.
       CheckpointError: see `checkpoint.restore_latest`; or metrics are missing, damaged
         or of another training.
       Signalled: a signal has arrived, and the state is saved.
@@ -113,37 +119,46 @@ def fit(
     synchrony.require_step(step, state, batches, devices)
     folder.mkdir(parents=True, exist_ok=True)
     start = _Carried(state, np.ones(len(state.step), bool), np.asarray(0))
-    log = metrics.MetricsLog(folder / "metrics.jsonl", name)
+    live = events.EventsLog(folder / "events" / name)
+    log = metrics.MetricsLog(folder / "metrics.jsonl", name, live)
     keeper = _Keeper(folder / "checkpoints" / name, log, plan, identity)
     carried = keeper.resume(start)
     advance = steps.make_advance(step, batches.fetch, devices)
     data = steps.place(batches.data, devices)
     # A copy, because `advance` consumes its state and the caller may want theirs.
-    copy = jax.tree.map(jnp.copy, carried.state)
-    carried = carried._replace(state=steps.place(copy, devices))
+    copied = divergence.copy(carried.state)
+    carried = carried._replace(state=steps.place(copied, devices))
+    alone = plan.on_divergence == "stop" and len(carried.active) > 1
 
     while carried.steps < plan.max_steps and carried.active.any():
         done = int(carried.steps)
         count = min(plan.evaluate_every, plan.max_steps - done)
         slots = feed.divide(batches.slots(done, count), len(devices))
+        kept = divergence.copy(carried.state) if alone else None
         state, made = advance(carried.state, data, slots, carried.active)
-        made = jax.device_get(made)
-        dispatch = _Dispatch(name, done, made, carried.active, plan)
-        dispatch.require_finite(made["loss"], log, folder)
-        dispatch.require_finite_networks(state, log, folder)
+        made, active = jax.device_get(made), carried.active.copy()
+        dispatch = divergence.Dispatch(
+            name, done, made, active, keeper.diverged, kept, log
+        )
+        if plan.on_divergence != "go on":
+            state = dispatch.check_updates(state)
         measured = evaluate(state)
-        dispatch.require_finite(measured.get("train_loss"), log, folder)
+        if plan.on_divergence != "go on":
+            state = dispatch.check_evaluation(state, measured.get("train_loss"))
+        measured = divergence.without(measured, keeper.diverged)
         log.append(done, made, carried.active, measured)
         if plan.snapshot_every and (done + count) % plan.snapshot_every == 0:
             snapshots.take(folder, name, state, done + count, identity=identity)
-        carried = _after(state, carried, measured, done + count, plan)
+        if plan.stop_loss is not None:
+            # A loss that is not a number has not reached it.
+            active &= ~(measured["train_loss"] <= plan.stop_loss)
+        carried = _Carried(state, active, np.asarray(done + count))
         keeper.save(carried)
         if report is not None:
-            report(done + count, **{k: float(np.mean(v)) for k, v in measured.items()})
+            shown = {k: np.delete(v, [*keeper.diverged]) for k, v in measured.items()}
+            report(done + count, **{k: float(np.mean(v)) for k, v in shown.items()})
         signals.check()
-    history = log.finish()
-    events.write_events(folder / "events" / name, history)
-    return jax.device_get(carried.state), history
+    return jax.device_get(carried.state), log.finish()
 
 
 class _Carried(NamedTuple):
@@ -152,20 +167,6 @@ class _Carried(NamedTuple):
     state: states.TrainState
     active: np.ndarray  # bool [M]
     steps: np.ndarray  # int []
-
-
-def _after(
-    state: states.TrainState,
-    carried: _Carried,
-    measured: dict[str, np.ndarray],
-    done: int,
-    plan: Plan,
-) -> _Carried:
-    active = carried.active
-    if plan.stop_loss is not None:
-        # A loss that is not a number has not reached it.
-        active = active & ~(measured["train_loss"] <= plan.stop_loss)
-    return _Carried(state, active, np.asarray(done))
 
 
 @dataclasses.dataclass
@@ -177,6 +178,7 @@ class _Keeper:
     plan: Plan
     identity: str
     between: int | None = None  # step of a checkpoint that a signal caused
+    diverged: set[int] = dataclasses.field(default_factory=set)  # members stopped
 
     def save(self, carried: _Carried) -> None:
         """Write a checkpoint where it is due or a signal has arrived."""
@@ -185,6 +187,7 @@ class _Keeper:
             return
         self.log.sync()
         about = {"training": self.identity, "metrics": self.log.digest}
+        about |= {"diverged": sorted(self.diverged)} if self.diverged else {}
         # So many stay that at the end there are those of a run without signals.
         keep = 2 if due and self.between is None else 3
         checkpoint.save(self.folder, carried, step=step, keep=keep, about=about)
@@ -197,6 +200,7 @@ class _Keeper:
         restored, manifest = checkpoint.restore_told(self.folder, start)
         checkpoint.require_training(self.folder, manifest, self.identity)
         carried = start if restored is None else restored
+        self.diverged.update(manifest.get("diverged", ()))
         step = int(carried.steps)
         if restored is None:
             self._warn_of_lost_checkpoints()
@@ -221,78 +225,3 @@ class _Keeper:
                 f"in {self.folder}; it starts anew",
                 stacklevel=4,
             )
-
-
-class _Dispatch(NamedTuple):
-    """What some updates have made, perhaps not finite."""
-
-    name: str
-    done: int  # updates before it
-    made: Mapping[str, np.ndarray]  # [T, M]
-    active: np.ndarray  # bool [M]
-    plan: Plan
-
-    def require_finite(self, loss: np.ndarray | None, *kept: Any) -> None:
-        """Check the loss of every update [T, M], or of the evaluation after them [M].
-
-        Raises:
-          DivergedError: one is not finite; what was finite is kept.
-        """
-        if loss is None or self.plan.may_explode:
-            return
-        count = len(self.made["loss"])
-        rows = (
-            loss if loss.ndim > 1 else np.vstack([np.zeros((count, len(loss))), loss])
-        )
-        bad = ~np.isfinite(rows) & self.active
-        if bad.any():
-            at, member = map(int, np.argwhere(bad)[0])
-            self._keep(at, *kept)
-            raise self._error(
-                at, member, f"loss of member {member} is {rows[at, member]}"
-            )
-
-    def require_finite_networks(self, state: states.TrainState, *kept: Any) -> None:
-        """Check the networks after the last update.
-
-        Raises:
-          DivergedError: one is not finite; what was finite is kept.
-        """
-        if self.plan.may_explode:
-            return
-        bad = self.active & ~np.asarray(_finite(state.variables))
-        if bad.any():
-            member, count = int(np.argmax(bad)), len(self.made["loss"])
-            self._keep(count, *kept)
-            raise self._error(
-                count, member, f"network of member {member} is not finite"
-            )
-
-    def _keep(self, count: int, log: metrics.MetricsLog, folder: pathlib.Path) -> None:
-        rows = {name: values[:count] for name, values in self.made.items()}
-        if count:
-            log.append(self.done, rows, self.active, {})
-        if self.done + count:
-            log.sync()
-            events.write_events(folder / "events" / self.name, log.read())
-
-    def _error(self, at: int, member: int, what: str) -> DivergedError:
-        step = self.done + at
-        remedy = (
-            "lower the learning rate"
-            if step
-            else ("no update has been made: look at the data and at the initialisation")
-        )
-        return DivergedError(
-            f"training {self.name} diverged: the {what} at step {step}; expected a "
-            f"finite number: {remedy}"
-        )
-
-
-@jax.jit
-def _finite(variables: Any) -> jax.Array:
-    """Return which members [M] have finite numbers only, without leaving the device."""
-    leaves = jax.tree.leaves(variables)
-    numbers = [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.inexact)]
-    finite = [jnp.isfinite(leaf).reshape(len(leaf), -1).all(axis=1) for leaf in numbers]
-    return jnp.all(jnp.stack(finite), axis=0)

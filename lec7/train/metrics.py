@@ -18,16 +18,22 @@ from typing import Any
 import numpy as np
 
 from lec7 import files
-from lec7.train import checkpoint
+from lec7.train import checkpoint, events
 
 
 class MetricsLog:
     """The lines of one training in a file that several trainings write in turn."""
 
-    def __init__(self, path: pathlib.Path, training: str):
-        """Open the log of `training` in the file at `path`."""
+    def __init__(
+        self,
+        path: pathlib.Path,
+        training: str,
+        also: events.EventsLog | None = None,
+    ):
+        """Open the log of `training` in the file at `path`; `also` takes its rows."""
         self._path = path
         self._training = training
+        self._also = also
         self._sum = hashlib.sha256()
 
     @property
@@ -95,6 +101,9 @@ class MetricsLog:
             for line in self._path.read_bytes().splitlines(keepends=True):
                 yield line, _parse(line)
 
+    def _rows(self) -> Iterator[dict | None]:
+        return (row for _, row in self._lines())
+
     def _is_ours(self, row: dict | None) -> bool:
         return row is not None and row["training"] == self._training
 
@@ -125,15 +134,19 @@ class MetricsLog:
           measured: name -> [M].
         """
         count = len(next(iter(metrics.values())))
-        lines = []
+        rows = []
         for i in range(count):
             row = {"training": self._training, "step": first_step + i}
             for name, values in metrics.items():
                 row[name] = _values(values[i], active)
             if i == count - 1:
                 row |= {name: _values(v, v == v) for name, v in measured.items()}
-            lines.append(f"{json.dumps(row, allow_nan=False)}\n".encode())
-        content = b"".join(lines)
+            rows.append(row)
+        if self._also is not None:
+            self._also.append(rows, filter(self._is_ours, self._rows()))
+        content = b"".join(
+            f"{json.dumps(row, allow_nan=False)}\n".encode() for row in rows
+        )
         with files.naming(self._path, len(content)), self._path.open("ab") as file:
             file.write(content)
         self._sum.update(content)

@@ -14,8 +14,8 @@ from flax import linen as nn
 
 from lec7 import losses
 from lec7.data.augment import transforms
+from lec7.train import divergence, identities, inputs, loop, snapshots, synchrony
 from lec7.train import evaluate as evaluation
-from lec7.train import identities, inputs, loop, snapshots, synchrony
 from lec7.train import record as records
 from lec7.train import state as states
 from lec7.train import step as steps_module
@@ -78,6 +78,7 @@ def train(
     measure: Callable[[states.TrainState], dict[str, np.ndarray]] | None = None,
     stop_loss: float | None = None,
     ceiling: float | None = None,
+    on_divergence: str = "stop",
     snapshot_every: int | None = None,
     checkpoint_every: int = 10,
     m: int | None = None,
@@ -116,7 +117,11 @@ def train(
       measure: state -> name -> [M], recorded beside what is watched.
       stop_loss: training loss at which a member stops.
       ceiling: what the recorded batch loss is at the most; a training that explodes
-        goes on. Unless given, it ends with `DivergedError`.
+        goes on.
+      on_divergence: what a member does whose loss or network is not finite, unless
+        there is a ceiling. "stop": it stops as it was when it was last evaluated, its
+        metrics from then on are NaN, also the final ones, and the others go on; with
+        "raise" it ends the training of all.
       snapshot_every: updates between two snapshots, a multiple of `evaluate_every`.
       checkpoint_every: evaluations between two checkpoints.
       m: examples that share a perturbation; see `step.make_step`.
@@ -135,7 +140,8 @@ def train(
       ValueError: something given does not fit: shapes, labels, counts, devices. Nothing
         has been compiled or written.
       CheckpointError: the folder holds another training of this name.
-      DivergedError: the loss of a member is not finite, and there is no ceiling.
+      DivergedError: the loss of a member is not finite, there is no ceiling, and
+        `on_divergence` is "raise" or all members have diverged.
 
     Example:
       >>> x = np.linspace(-1, 1, 64, dtype=np.float32)[:, None]
@@ -185,7 +191,7 @@ def train(
         checkpoint_every=checkpoint_every,
         stop_loss=stop_loss,
         snapshot_every=snapshot_every,
-        may_explode=ceiling is not None,
+        on_divergence=on_divergence if ceiling is None else "go on",
     )
     if ceiling is not None:
         step = _bounded(step, ceiling)
@@ -221,11 +227,8 @@ def train(
             pathlib.Path(folder), name, state, every=snapshot_every, identity=identity
         )
     final = watched(state) | unwatched(state)
-    if ceiling is None and not np.isfinite(final.get("train_loss", 0)).all():
-        raise loop.DivergedError(
-            f"training {name} diverged: the final train_loss is {final['train_loss']}; "
-            "expected finite numbers: lower the learning rate"
-        )
+    if ceiling is None:
+        final = _checked(final, state, history, plan, name)
     return Population(
         variables=state.variables,
         updates=np.asarray(state.step),
@@ -234,6 +237,25 @@ def train(
         opt_state=state.opt_state,
         snapshots=kept,
     )
+
+
+def _checked(final, state, history, plan, name):
+    """Return the final metrics, NaN for members that have diverged.
+
+    Raises:
+      DivergedError: all have, or one has that is not to stop alone.
+    """
+    lost = np.asarray(state.step) < plan.max_steps
+    if plan.stop_loss is not None:  # and has been watched
+        lost &= np.isnan(history["train_loss"][-1])
+    loss = final.get("train_loss", np.zeros(len(lost)))
+    lost |= ~np.isfinite(loss)
+    if lost.all() or (lost.any() and plan.on_divergence == "raise"):
+        raise divergence.DivergedError(
+            f"training {name} diverged: the final train_loss is {loss}; "
+            "expected finite numbers: lower the learning rate"
+        )
+    return divergence.without(final, np.flatnonzero(lost).tolist())
 
 
 def _bounded(step: steps_module.Step, ceiling: float) -> steps_module.Step:

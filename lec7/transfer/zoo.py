@@ -27,7 +27,7 @@ import numpy as np
 from flax import serialization
 
 from lec7 import files
-from lec7.train import checkpoint, loop
+from lec7.train import checkpoint, divergence
 
 CARD, WEIGHTS, SUMS = "card.json", "weights.msgpack", "SHA256SUMS"
 _REMEDY = (
@@ -157,7 +157,7 @@ def _require_finite(name: str, variables: Mapping[str, Any], card: Card) -> None
         for leaf in map(np.asarray, jax.tree.leaves(tree)):
             number = jnp.issubdtype(leaf.dtype, jnp.inexact)
             if number and not np.isfinite(leaf).all():
-                raise loop.DivergedError(
+                raise divergence.DivergedError(
                     f"network {name!r} has diverged: its {part} not finite, so "
                     "it is not written to the zoo: lower the learning rate"
                 )

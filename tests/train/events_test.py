@@ -1,8 +1,10 @@
-"""TensorBoard sees the history."""
+"""TensorBoard sees every update while the training goes on."""
 
-import numpy as np
+import warnings
+
 import pytest
 from tensorboardX.proto import event_pb2
+from tensorboardX.record_writer import RecordWriter
 
 from lec7.train import events
 
@@ -26,22 +28,41 @@ def records(payload):
         payload = payload[16 + size :]
 
 
-@pytest.mark.parametrize("times", [1, 2])
-def test_each_step_has_the_mean_over_the_members_that_train(tmp_path, times):
-    history = {
-        "loss": np.array([[1.0, 3.0], [np.nan, 5.0], [np.nan, np.nan]]),
-        "loss_step": np.array([0, 1, 2]),
-        "train_loss": np.array([[0.5, 0.25]]),
-        "train_loss_step": np.array([2]),
-    }
-    for _ in range(times):
-        events.write_events(tmp_path, history)
-    assert read(tmp_path) == {"loss": {1: 2.0, 2: 5.0}, "train_loss": {3: 0.375}}
+ROWS = [
+    {"training": "small", "step": 0, "loss": [1.0, 3.0]},
+    {"training": "small", "step": 1, "loss": [None, 5.0]},
+    {"training": "small", "step": 2, "loss": [None, None], "train_loss": [0.5, 0.25]},
+]
+EXPECTED = {"loss": {1: 2.0, 2: 5.0}, "train_loss": {3: 0.375}}
+
+
+@pytest.mark.parametrize("done", [0, 1, 2])
+def test_each_step_has_the_mean_over_the_members_that_train_once(tmp_path, done):
+    for _ in range(2):  # the second process meets events of the first
+        log = events.EventsLog(tmp_path)
+        for place in range(done, len(ROWS)):
+            log.append(ROWS[place : place + 1], iter(ROWS[:place]))
+            shown = {step for steps in read(tmp_path).values() for step in steps}
+            assert shown == set(range(1, place + 2))
+    assert read(tmp_path) == EXPECTED
+
+
+def test_the_checksums_are_those_of_the_format(tmp_path):
+    """As tensorboardX's own writer has them."""
+    events.EventsLog(tmp_path / "ours").append(ROWS, ())
+    (path,) = (tmp_path / "ours").glob("events*")
+    written = path.read_bytes()
+    writer = RecordWriter(str(tmp_path / "theirs"))
+    for record in records(written):
+        writer.write(record)
+    writer.close()
+    assert (tmp_path / "theirs").read_bytes() == written
 
 
 def test_events_that_cannot_be_written_take_no_run_down(tmp_path):
-    """tensorboardX opens a queue of processes, which needs /dev/shm."""
     (tmp_path / "events").write_text("a file where the folder belongs")
-    history = {"loss": np.ones((1, 1)), "loss_step": np.arange(1)}
+    log = events.EventsLog(tmp_path / "events")
     with pytest.warns(UserWarning, match="no events for TensorBoard in .*events"):
-        events.write_events(tmp_path / "events", history)
+        log.append(ROWS, ())
+    with warnings.catch_warnings(action="error"):
+        log.append(ROWS, ())

@@ -177,15 +177,18 @@ def test_a_loss_that_is_not_a_number_does_not_reach_its_target(setting, tmp_path
         return {"train_loss": np.full(len(state.step), np.nan)}
 
     never = dataclasses.replace(setting, evaluate=evaluate)
-    plan = train.Plan(max_steps=4, evaluate_every=2, stop_loss=1.0, may_explode=True)
+    plan = train.Plan(max_steps=4, evaluate_every=2, stop_loss=1.0)
+    plan = dataclasses.replace(plan, on_divergence="go on")
     assert fit(never, tmp_path, plan)[0].step.tolist() == [4, 4]
     with pytest.raises(train.DivergedError, match="loss of member 0 is nan at step 2"):
-        plan = dataclasses.replace(plan, may_explode=False)
+        plan = dataclasses.replace(plan, on_divergence="raise")
         fit(never, tmp_path / "checked", plan)
 
 
 def test_a_divergence_leaves_its_curve_and_a_finite_checkpoint(tmp_path):
-    plan = train.Plan(max_steps=20, evaluate_every=5, checkpoint_every=1)
+    plan = train.Plan(
+        max_steps=20, evaluate_every=5, checkpoint_every=1, on_divergence="raise"
+    )
     setting = explosive(1e5)
     with pytest.raises(train.DivergedError):
         fit(setting, tmp_path, plan)

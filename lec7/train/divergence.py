@@ -1,0 +1,147 @@
+"""What becomes of a training in which a loss or a network is no longer finite."""
+
+import warnings
+from collections.abc import Collection, Mapping
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from lec7.train import metrics
+from lec7.train import state as states
+
+WAYS = ("stop", "raise", "go on")
+"""A member that is not finite stops, ends the training of all, or goes on."""
+
+
+class DivergedError(Exception):
+    """The loss or the network of a member is not finite."""
+
+    exit_code = 5
+
+
+class Dispatch(NamedTuple):
+    """What some updates have made of a population, perhaps not finite.
+
+    A member that stops has the state from before them, and numbers in the metrics only
+    of updates before its first loss that is not finite. The training ends where all
+    have diverged.
+    """
+
+    training: str
+    done: int  # updates before it
+    made: dict[str, np.ndarray]  # [T, M]
+    active: np.ndarray  # bool [M]; members that stop are taken from it
+    diverged: set[int]  # members that have stopped; those that do are added
+    kept: states.TrainState | None  # before it; None where one member ends all
+    log: metrics.MetricsLog
+
+    def check_updates(self, state: states.TrainState) -> states.TrainState:
+        """Check the loss of every update and the networks after the last.
+
+        Returns:
+          The state, with that from before for members that stop.
+
+        Raises:
+          DivergedError: the training ends; what was finite is in its metrics.
+        """
+        losses = self.made["loss"]
+        networks = _finite(state.variables)
+        bad = np.vstack([~np.isfinite(losses), ~np.asarray(networks)])
+        told = [[f"loss of member {{}} is {x}" for x in row] for row in losses]
+        return self._settle(
+            state, bad, [*told, ["network of member {} is not finite"] * len(bad.T)]
+        )
+
+    def check_evaluation(
+        self, state: states.TrainState, loss: np.ndarray | None
+    ) -> states.TrainState:
+        """Check the training loss [M] after the last update.
+
+        Returns:
+          As `check_updates` does.
+        """
+        if loss is None:
+            return state
+        count = len(self.made["loss"])
+        bad = np.vstack([np.zeros((count, len(loss)), bool), ~np.isfinite(loss)])
+        told = [f"loss of member {{}} is {x}" for x in loss]
+        return self._settle(state, bad, [told] * (count + 1))
+
+    def _settle(self, state, bad, told):
+        """Stop the members that are bad [T + 1, M], of which each number is told.
+
+        Returns:
+          As `check_updates` does.
+
+        Raises:
+          DivergedError: see there.
+        """
+        bad = bad & self.active
+        if not bad.any():
+            return state
+        stops = np.flatnonzero(bad.any(axis=0))
+        places = [(int(np.argmax(bad[:, member])), int(member)) for member in stops]
+        texts = {
+            (at, member): f"training {self.training} diverged: the "
+            f"{told[at][member].format(member)} at step {self.done + at}"
+            for at, member in places
+        }
+        if self.kept is None or len(self.diverged) + len(stops) == len(self.active):
+            first = min(places)
+            self._keep(first[0])
+            remedy = _remedy(self.done + first[0])
+            raise DivergedError(f"{texts[first]}; expected a finite number: {remedy}")
+        for text in texts.values():
+            warnings.warn(f"{text}; it stops, the others go on", stacklevel=4)
+        after = np.logical_or.accumulate(bad[:-1], axis=0)
+        for name, rows in self.made.items():
+            self.made[name] = np.where(after, np.nan, rows)
+        self.active[stops] = False
+        self.diverged.update(stops.tolist())
+        return _put_back(state, self.kept, bad.any(axis=0))
+
+    def _keep(self, count: int) -> None:
+        rows = {name: values[:count] for name, values in self.made.items()}
+        if count:
+            self.log.append(self.done, rows, self.active, {})
+        if self.done + count:
+            self.log.sync()
+
+
+def without(measured: Mapping[str, np.ndarray], members: Collection[int]) -> dict:
+    """Return name -> [M] with NaN for some of the members."""
+    if not members:
+        return dict(measured)
+    lost = np.isin(np.arange(len(next(iter(measured.values()), []))), [*members])
+    return {name: np.where(lost, np.nan, values) for name, values in measured.items()}
+
+
+def _remedy(step: int) -> str:
+    if step:
+        return "lower the learning rate"
+    return "no update has been made: look at the data and at the initialisation"
+
+
+@jax.jit
+def copy(tree: Any) -> Any:
+    """Return a copy, of which a program may reuse the memory of the original."""
+    return jax.tree.map(jnp.copy, tree)
+
+
+@jax.jit
+def _put_back(new: Any, old: Any, back: jax.Array) -> Any:
+    def choose(new, old):
+        return jnp.where(back.reshape(-1, *[1] * (new.ndim - 1)), old, new)
+
+    return jax.tree.map(choose, new, old)
+
+
+@jax.jit
+def _finite(variables: Any) -> jax.Array:
+    """Return which members [M] have finite numbers only, without leaving the device."""
+    leaves = jax.tree.leaves(variables)
+    numbers = [leaf for leaf in leaves if jnp.issubdtype(leaf.dtype, jnp.inexact)]
+    finite = [jnp.isfinite(leaf).reshape(len(leaf), -1).all(axis=1) for leaf in numbers]
+    return jnp.all(jnp.stack(finite), axis=0)
