@@ -1,7 +1,7 @@
 """What becomes of a training in which a loss or a network is no longer finite."""
 
 import warnings
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from typing import Any, NamedTuple
 
 import jax
@@ -35,17 +35,36 @@ class Dispatch(NamedTuple):
     active: np.ndarray  # bool [M]; members that stop are taken from it
     diverged: set[int]  # members that have stopped; those that do are added
     kept: states.TrainState | None  # before it; None where one member ends all
+    checked: bool
     log: metrics.MetricsLog
 
-    def check_updates(self, state: states.TrainState) -> states.TrainState:
-        """Check the loss of every update and the networks after the last.
+    def settle(
+        self,
+        state: states.TrainState,
+        evaluate: Callable[[states.TrainState], dict[str, np.ndarray]],
+    ) -> tuple[states.TrainState, dict[str, np.ndarray]]:
+        """Check the updates and evaluate what they have made.
+
+        Args:
+          state: after them.
+          evaluate: state -> name -> [M].
 
         Returns:
-          The state, with that from before for members that stop.
+          The state, with that from before for members that stop, and what is measured
+          there, NaN for members that have stopped so.
 
         Raises:
           DivergedError: the training ends; what was finite is in its metrics.
         """
+        if not self.checked:
+            return state, evaluate(state)
+        state = self._check_updates(state)
+        measured = evaluate(state)
+        state = self._check_loss(state, measured.get("train_loss"))
+        return state, without(measured, self.diverged)
+
+    def _check_updates(self, state):
+        """Return the state, as the loss of every update and the networks allow it."""
         losses = self.made["loss"]
         networks = _finite(state.variables)
         bad = np.vstack([~np.isfinite(losses), ~np.asarray(networks)])
@@ -54,14 +73,8 @@ class Dispatch(NamedTuple):
             state, bad, [*told, ["network of member {} is not finite"] * len(bad.T)]
         )
 
-    def check_evaluation(
-        self, state: states.TrainState, loss: np.ndarray | None
-    ) -> states.TrainState:
-        """Check the training loss [M] after the last update.
-
-        Returns:
-          As `check_updates` does.
-        """
+    def _check_loss(self, state, loss):
+        """Return the state, as the training loss [M] after the last update allows it."""
         if loss is None:
             return state
         count = len(self.made["loss"])
@@ -70,13 +83,10 @@ class Dispatch(NamedTuple):
         return self._settle(state, bad, [told] * (count + 1))
 
     def _settle(self, state, bad, told):
-        """Stop the members that are bad [T + 1, M], of which each number is told.
-
-        Returns:
-          As `check_updates` does.
+        """Return the state, with members that are bad [T + 1, M] as they were before.
 
         Raises:
-          DivergedError: see there.
+          DivergedError: see `settle`.
         """
         bad = bad & self.active
         if not bad.any():

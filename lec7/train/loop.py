@@ -128,6 +128,7 @@ def fit(
     # A copy, because `advance` consumes its state and the caller may want theirs.
     copied = divergence.copy(carried.state)
     carried = carried._replace(state=steps.place(copied, devices))
+    checked = plan.on_divergence != "go on"
     alone = plan.on_divergence == "stop" and len(carried.active) > 1
 
     while carried.steps < plan.max_steps and carried.active.any():
@@ -138,14 +139,9 @@ def fit(
         state, made = advance(carried.state, data, slots, carried.active)
         made, active = jax.device_get(made), carried.active.copy()
         dispatch = divergence.Dispatch(
-            name, done, made, active, keeper.diverged, kept, log
+            name, done, made, active, keeper.diverged, kept, checked, log
         )
-        if plan.on_divergence != "go on":
-            state = dispatch.check_updates(state)
-        measured = evaluate(state)
-        if plan.on_divergence != "go on":
-            state = dispatch.check_evaluation(state, measured.get("train_loss"))
-        measured = divergence.without(measured, keeper.diverged)
+        state, measured = dispatch.settle(state, evaluate)
         log.append(done, made, carried.active, measured)
         if plan.snapshot_every and (done + count) % plan.snapshot_every == 0:
             snapshots.take(folder, name, state, done + count, identity=identity)
