@@ -74,7 +74,7 @@ class Dispatch(NamedTuple):
         )
 
     def _check_loss(self, state, loss):
-        """Return the state, as the training loss [M] after the last update allows it."""
+        """Return the state, as the training loss [M] after them allows it."""
         if loss is None:
             return state
         count = len(self.made["loss"])
