@@ -10,7 +10,7 @@ import numpy as np
 from flax import linen as nn
 
 from lec7 import arguments
-from lec7.train import feed
+from lec7.train import execution, feed
 from lec7.train import state as states
 from lec7.train import step as steps
 
@@ -79,10 +79,15 @@ def make_evaluate(
         return {name: total(values) for name, values in each.items()}
 
     def total(variables, images, labels, weights):
-        population = jax.vmap(member, in_axes=(0, None, None, None))
-        sums = jax.lax.map(
-            lambda part: population(variables, *part), (images, labels, weights)
-        )
+        def population(part):
+            def one(variables):
+                return member(variables, *part)
+
+            first = jax.tree.map(lambda leaf: leaf[0], variables)
+            flat = execution.is_flat(one, first, devices=devices)
+            return execution.over_members(one, flat=flat)(variables)
+
+        sums = jax.lax.map(population, (images, labels, weights))
         sums = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), sums)
         return jax.lax.psum(sums, steps.DEVICE_AXIS)
 

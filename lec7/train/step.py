@@ -6,7 +6,7 @@
       over devices   `jax.pmap`              gradients, statistics, metrics averaged
 
 The step is *given* a model, an update rule and a loss. This module is the only one that
-calls `pmap`.
+calls `pmap`. Where loops are slow, `execution` does without the first two.
 """
 
 import functools
@@ -23,8 +23,8 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from lec7 import arguments, losses, randomness
 from lec7.data.augment import transforms
+from lec7.train import execution, sub_batches
 from lec7.train import state as states
-from lec7.train import sub_batches
 
 DEVICE_AXIS = "devices"
 ACCURACY = types.MappingProxyType({"accuracy": losses.accuracy})
@@ -205,11 +205,6 @@ def _objective(model, loss, metrics, state):
     return objective
 
 
-def over_members(step: Step) -> Step:
-    """Return the step of a population: state, batch and metrics gain an axis [M]."""
-    return jax.vmap(step)
-
-
 def over_steps(
     step: Step, fetch: Callable[[Any, Any], Batch]
 ) -> Callable[[states.TrainState, Any, Any, jax.Array], tuple[Any, Metrics]]:
@@ -225,13 +220,18 @@ def over_steps(
             return step(state, fetch(data, slot))
 
         advanced, metrics = jax.lax.scan(body, state, slots)
-
-        def keep_stopped(new, old):
-            return jnp.where(active.reshape(-1, *[1] * (new.ndim - 1)), new, old)
-
-        return jax.tree.map(keep_stopped, advanced, state), metrics
+        return _where_active(active, advanced, state), metrics
 
     return steps
+
+
+def _where_active(active: jax.Array, new: Any, old: Any) -> Any:
+    """Return a population whose members that have stopped are as they were."""
+
+    def keep_stopped(new, old):
+        return jnp.where(active.reshape(-1, *[1] * (new.ndim - 1)), new, old)
+
+    return jax.tree.map(keep_stopped, new, old)
 
 
 def over_devices(
@@ -279,9 +279,34 @@ def make_advance(
       `advance(state, data, slots, active)` -> (state, metrics [T, M]); slots have
       leading axes [D, T]. The state given is consumed.
     """
-    return over_devices(
-        over_steps(over_members(step), fetch),
-        devices,
-        in_axes=(None, None, 0, None),
-        donate=(0,),
+    mapped = functools.partial(
+        over_devices, devices=devices, in_axes=(None, None, 0, None), donate=(0,)
     )
+
+    def update(state, data, slot, active):
+        members = execution.over_members(step, flat=True)
+        advanced, metrics = members(state, fetch(data, slot))
+        return _where_active(active, advanced, state), metrics
+
+    looped = mapped(over_steps(execution.over_members(step, flat=False), fetch))
+    flat = execution.dispatched(mapped(update))
+    chosen = None
+
+    def advance(state, data, slots, active):
+        nonlocal chosen
+        if chosen is None:
+            chosen = (
+                flat if _is_flat(step, fetch, devices, state, data, slots) else looped
+            )
+        return chosen(state, data, slots, active)
+
+    return advance
+
+
+def _is_flat(step, fetch, devices, state, data, slots) -> bool:
+    slot = jax.tree.map(lambda leaf: leaf[0, 0], slots)
+    batch = jax.eval_shape(fetch, data, slot)
+    member = jax.eval_shape(
+        lambda tree: jax.tree.map(lambda x: x[0], tree), (state, batch)
+    )
+    return execution.is_flat(step, *member, axis=DEVICE_AXIS, devices=devices)

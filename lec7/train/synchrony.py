@@ -29,7 +29,7 @@ def require_step(
     slot = jax.tree.map(lambda leaf: leaf[0, 0], slots)
     batch = jax.eval_shape(batches.fetch, batches.data, slot)
     axes = [(steps.DEVICE_AXIS, len(devices))]
-    program = jax.make_jaxpr(steps.over_members(step), axis_env=axes)(state, batch)
+    program = jax.make_jaxpr(jax.vmap(step), axis_env=axes)(state, batch)
     if f"'{steps.DEVICE_AXIS}'" not in str(program):
         raise ValueError(
             f"the step averages over no axis, and there are {len(devices)} devices; "

@@ -145,7 +145,7 @@ def test_a_member_that_has_stopped_keeps_its_state():
     step = train.make_step(model, rule, losses.cross_entropy)
     state = make_population(model, rule)
     batches = feed.from_arrays(*examples(), seeds=(0, 1), batch_size=8)
-    advance = jax.jit(steps.over_steps(steps.over_members(step), batches.fetch))
+    advance = jax.jit(steps.over_steps(jax.vmap(step), batches.fetch))
     active = np.array([True, False])
     after, _ = advance(state, batches.data, batches.slots(0, 2), active)
     first, second = (
