@@ -23,9 +23,9 @@ def adam(stack: contextlib.ExitStack) -> case.Case:
     gradients = jax.tree.map(lambda leaf: 0.01 * leaf + 0.001, params)
     rule = update_rules.adam(RATE)
     runs = {
-        case.OURS: _ours(rule, params, gradients),
-        "Optax": _ours(optax.adam(RATE), params, gradients),
-        "hand-written jit": _by_hand(params, gradients),
+        case.OURS: by_optax(rule, params, gradients),
+        "Optax": by_optax(optax.adam(RATE), params, gradients),
+        "hand-written jit": by_hand(params, gradients),
         "torch foreach": _torch(params, gradients, foreach=True),
         "torch fused": _torch(params, gradients, fused=True),
     }
@@ -41,12 +41,16 @@ def _repeated(update: Callable, state: Any, gradients: Any) -> Callable[[], Any]
         nonlocal state
         for _ in range(COUNT):
             state = update(state, gradients)
-        jax.block_until_ready(state)
+        return jax.block_until_ready(state)[0]
 
     return run
 
 
-def _ours(rule: optax.GradientTransformation, params: Any, gradients: Any):
+def by_optax(
+    rule: optax.GradientTransformation, params: Any, gradients: Any
+) -> Callable[[], Any]:
+    """Return a call of `COUNT` updates, which returns the parameters."""
+
     def update(state, gradients):
         params, slots = state
         steps, slots = rule.update(gradients, slots, params)
@@ -55,7 +59,9 @@ def _ours(rule: optax.GradientTransformation, params: Any, gradients: Any):
     return _repeated(update, (params, rule.init(params)), gradients)
 
 
-def _by_hand(params: Any, gradients: Any):
+def by_hand(params: Any, gradients: Any) -> Callable[[], Any]:
+    """Return the same of Adam as its formula stands."""
+
     def update(state, gradients):
         params, first, second, count = state
         count += 1
@@ -74,7 +80,7 @@ def _by_hand(params: Any, gradients: Any):
     return _repeated(update, state, gradients)
 
 
-def _torch(params: Any, gradients: Any, **form: bool):
+def _torch(params: Any, gradients: Any, **form: bool) -> Callable[[], Any]:
     import torch
 
     from benchmarks.peers import pytorch
@@ -87,5 +93,6 @@ def _torch(params: Any, gradients: Any, **form: bool):
     def run():
         for _ in range(COUNT):
             rule.step()
+        return leaves
 
     return run
