@@ -12,12 +12,14 @@ from lec7.curvature.operators import Operator
 from lec7.curvature.preconditioning import precondition, preconditioner
 from lec7.curvature.symmetry import verify
 from lec7.curvature.traces import trace
+from lec7.curvature.tracking import TopEigenvalue
 
 __all__ = [
     "Eigenpairs",
     "Estimate",
     "Operator",
     "SpectralDensity",
+    "TopEigenvalue",
     "block",
     "diagonal",
     "empirical_fisher",
