@@ -2,9 +2,9 @@
 
 JAX never rewrites an entry that it cannot read, and an entry with a flipped bit may
 abort the process or, where the entry's compression has no checksum, compute other
-numbers. So a run seals the cache when it ends, with the SHA-256 of every file, and the
-next run first removes what is not sealed or has changed: those programs are compiled
-anew. `JAX_COMPILATION_CACHE_DIR` names another cache, which is left to JAX alone.
+numbers. So a run seals every entry as it arrives, with a line that has its SHA-256, and
+the next run first removes what is not sealed or has changed: those programs are
+compiled anew. `JAX_COMPILATION_CACHE_DIR` names another cache, left to JAX alone.
 """
 
 import contextlib
@@ -14,9 +14,10 @@ import pathlib
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from lec7.runs import json_file, provenance
+from lec7.runs import provenance
 
-SEAL_FILE = "seal.json"
+SEAL_FILE = "seal.txt"
+_COMPILED = "/jax/core/compile/backend_compile_duration"
 
 
 @contextlib.contextmanager
@@ -35,7 +36,7 @@ def cached_compilation(
     try:
         folder = folder or _user_folder()
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _remove_unsealed(folder)
+        seal = _Seal(folder)
     except (OSError, RuntimeError):  # no home, or one that may not be written
         yield
         return
@@ -44,13 +45,15 @@ def cached_compilation(
         "jax_persistent_cache_min_compile_time_secs": 0.0,
         "jax_persistent_cache_min_entry_size_bytes": -1,
     }
+    import jax
+
     previous = _configure(settings)
+    jax.monitoring.register_event_duration_secs_listener(seal.compiled)
     try:
         yield
     finally:
+        jax.monitoring.unregister_event_duration_listener(seal.compiled)
         _configure(previous)
-        with contextlib.suppress(OSError):
-            json_file.write(folder / SEAL_FILE, _digests(folder))
 
 
 def _user_folder() -> pathlib.Path:
@@ -73,22 +76,40 @@ def _configure(settings: Mapping[str, Any]) -> dict[str, Any]:
     return previous
 
 
-def _remove_unsealed(folder: pathlib.Path) -> None:
-    try:
-        sealed = json_file.read(folder / SEAL_FILE)
-    except ValueError:
-        sealed = None
-    sealed = sealed if isinstance(sealed, dict) else {}
-    for name, digest in _digests(folder).items():
-        if sealed.get(name) != digest:
-            (folder / name).unlink(missing_ok=True)
+class _Seal:
+    """The SHA-256 of every entry; the last line of a name holds."""
 
+    def __init__(self, folder: pathlib.Path):
+        """Remove what is not sealed or has changed."""
+        self._folder = folder
+        try:
+            text = (folder / SEAL_FILE).read_text(errors="replace")
+        except OSError:
+            text = ""
+        rows = (line.split(" ", 1) for line in text.splitlines() if " " in line)
+        sealed = {name: digest for digest, name in rows}
+        self._known = set()
+        for name in self._entries():
+            if sealed.get(name) == self._digest(name):
+                self._known.add(name)
+            else:
+                (folder / name).unlink(missing_ok=True)
 
-def _digests(folder: pathlib.Path) -> dict[str, str]:
-    return {
-        path.relative_to(folder).as_posix(): hashlib.sha256(
-            path.read_bytes()
-        ).hexdigest()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file() and path.name != SEAL_FILE
-    }
+    def compiled(self, event: str, seconds: float, **about: Any) -> None:
+        """Seal what has come since, when JAX has compiled a program and written it."""
+        del seconds, about
+        if event != _COMPILED:
+            return
+        with contextlib.suppress(OSError):
+            new = self._entries() - self._known
+            lines = [f"{self._digest(name)} {name}\n" for name in new]
+            with (self._folder / SEAL_FILE).open("a") as file:
+                file.write("".join(lines))
+            self._known |= new
+
+    def _entries(self) -> set[str]:
+        with os.scandir(self._folder) as entries:
+            return {e.name for e in entries if e.is_file() and e.name != SEAL_FILE}
+
+    def _digest(self, name: str) -> str:
+        return hashlib.sha256((self._folder / name).read_bytes()).hexdigest()

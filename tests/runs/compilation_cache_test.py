@@ -113,16 +113,35 @@ def test_a_damaged_entry_is_compiled_anew_and_replaced(expected, warm, damage):
     assert HITS
 
 
-@pytest.mark.parametrize("seal", [None, "", '{"x": "y"}'])
+@pytest.mark.parametrize("seal", [None, "", "[1, 2]", "x y", "\\0 torn"])
 def test_entries_without_their_seal_are_compiled_anew(expected, warm, seal):
     before = entries(warm).keys()
-    (warm / "seal.json").unlink()
+    (warm / "seal.txt").unlink()
     if seal is not None:
-        (warm / "seal.json").write_text(seal)
+        (warm / "seal.txt").write_text(seal)
     (warm / "left-over-cache").write_bytes(b"of a killed process")
     assert cached(warm) == expected
     assert not HITS
     assert entries(warm).keys() == before
+
+
+def test_entries_of_a_process_that_was_killed_are_kept(expected, warm):
+    for path in warm.iterdir():
+        path.unlink()
+    killed = runs.cached_compilation(warm)
+    killed.__enter__()  # and never left
+    try:
+        assert trained() == expected
+        assert entries(warm)
+        left = shutil.copytree(warm, warm.with_name("left"))
+    finally:
+        killed.__exit__(None, None, None)
+    (left / "half-cache").write_bytes(b"which it was writing")
+    shutil.rmtree(warm)
+    left.rename(warm)
+    assert cached(warm) == expected
+    assert HITS
+    assert "half-cache" not in entries(warm)
 
 
 def test_a_cache_of_the_users_own_is_left_to_jax(tmp_path, monkeypatch):
