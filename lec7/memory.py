@@ -4,6 +4,7 @@ import pathlib
 import resource
 from typing import Any
 
+_SMALL = 1e8  # bytes about which nobody is asked
 _GROUP = pathlib.Path("/sys/fs/cgroup")
 
 
@@ -30,6 +31,14 @@ def require(size: float, what: str, device: Any) -> None:
             f"{what} need at least {size / 1e9:,.1f} GB; expected at most "
             f"{left / 1e9:,.1f} GB, which {device.device_kind} has left: choose less"
         )
+
+
+def require_host(size: float, what: str) -> None:
+    """Check that arrays of the host fit, as `require` does."""
+    if size > _SMALL:
+        import jax
+
+        require(size, what, jax.local_devices(backend="cpu")[0])
 
 
 def available(device: Any) -> float:

@@ -3,10 +3,12 @@
 import types
 
 import jax
+import jax.numpy as jnp
+import numpy as np
 import optax
 import pytest
 
-from lec7 import memory, models, runs, train
+from lec7 import landscape, memory, models, problems, runs, train
 
 
 def of_limit(limit, used):
@@ -37,3 +39,39 @@ def test_a_population_that_does_not_fit_is_refused(seeds, width):
             lambda key: models.initialise(model, key, (3, 3, 1)), optax.adam(0.1), seeds
         )
     assert runs.exit_code(e.value) == 2
+
+
+BIG = 10**6
+
+
+@pytest.mark.parametrize(
+    ("ask", "told"),
+    [
+        (
+            lambda: landscape.slice_2d(
+                lambda params, batch: jnp.sum(params * batch),
+                *[jnp.ones(2)] * 3,
+                [np.ones((1, 2))],
+                alphas=np.arange(BIG),
+                betas=np.arange(BIG),
+            ),
+            "1,000,000 x 1,000,000 points of a plane need at least 56,000.0 GB",
+        ),
+        (lambda: problems.SADDLE.grid(BIG), "1,000,000 x 1,000,000 points of a grid"),
+        (
+            lambda: train.from_arrays(
+                np.ones((9, 1)), np.ones(9), seeds=(0, 1), batch_size=8
+            ).slots(0, 10**9),
+            "batches of 1,000,000,000 updates of 2 members in one dispatch",
+        ),
+        (
+            lambda: train.from_stream(
+                lambda step: (np.ones((8, 100)), np.ones(8)), members=2
+            ).slots(0, 10**9),
+            "batches of 1,000,000,000 updates",
+        ),
+    ],
+)
+def test_what_the_host_cannot_hold_is_refused(ask, told):
+    with pytest.raises(memory.TooLargeError, match=told):
+        ask()

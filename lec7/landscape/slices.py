@@ -8,6 +8,7 @@ import chex
 import jax
 import numpy as np
 
+from lec7 import memory
 from lec7.landscape import grid
 
 
@@ -97,6 +98,7 @@ def slice_2d(
     Raises:
       ValueError: a direction does not fit the parameters, alphas or betas do not
         increase, the batches are empty, or the file is damaged or of another slice.
+      TooLargeError: the plane needs more memory than there is.
 
     Example:
       >>> def loss_fn(params, batch):
@@ -111,6 +113,10 @@ def slice_2d(
       Li et al. 2018, arXiv:1712.09913, section 4.
     """
     rows, columns = grid.axis("alphas", alphas), grid.axis("betas", betas)
+    memory.require_host(
+        8 * 7 * len(rows) * len(columns),  # two coordinates, twice, and three factors
+        f"{len(rows):,} x {len(columns):,} points of a plane",
+    )
     steps = np.stack(np.meshgrid(rows, columns, indexing="ij"), axis=-1)
     coefficients = np.insert(steps.reshape(-1, 2), 0, 1.0, axis=1)
     trees = {

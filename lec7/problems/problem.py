@@ -8,6 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lec7 import memory
 from lec7.problems import family
 
 Point = tuple[float, float]
@@ -52,6 +53,9 @@ class Problem(NamedTuple):
         Returns:
           x [A], y [A] and losses [A, A], whose first axis is that of x.
 
+        Raises:
+          TooLargeError: the grid needs more memory than there is.
+
         Example:
           >>> import lec7.problems
           >>> x, y, losses = lec7.problems.SADDLE.grid(3)
@@ -60,6 +64,9 @@ class Problem(NamedTuple):
                  [-2.25,  0.  , -2.25],
                  [ 0.  ,  2.25,  0.  ]])
         """
+        memory.require_host(
+            8 * 5 * resolution**2, f"{resolution:,} x {resolution:,} points of a grid"
+        )
         x, y = (np.linspace(*ends, resolution) for ends in (self.x_range, self.y_range))
         with jax.enable_x64():
             points = jnp.stack(jnp.meshgrid(x, y, indexing="ij"))

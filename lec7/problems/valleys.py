@@ -17,6 +17,7 @@ import jax
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lec7 import memory
 from lec7.problems import family
 
 HIMMELBLAU = (11.0, 7.0)
@@ -76,6 +77,10 @@ def grid(side: float, points: int) -> np.ndarray:
 
     Returns:
       [points^2, 2].
+
+    Raises:
+      TooLargeError: they need more memory than there is.
     """
+    memory.require_host(8 * 6 * points**2, f"{points:,} x {points:,} starts")
     axis = np.linspace(-side, side, points)
     return np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)

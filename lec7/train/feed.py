@@ -12,6 +12,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lec7 import memory
 from lec7.data import batches
 
 
@@ -50,11 +51,13 @@ def from_arrays(
             seed, step, count, batch_size=batch_size, num_examples=len(labels)
         )
 
+    def slots(step: int, count: int) -> np.ndarray:
+        _require_memory(8 * count * batch_size * len(seeds), count, len(seeds))
+        return np.stack([member(seed, step, count) for seed in seeds], axis=1)
+
     return Feed(
         data=(images, labels),
-        slots=lambda step, count: np.stack(
-            [member(seed, step, count) for seed in seeds], axis=1
-        ),
+        slots=slots,
         fetch=lambda data, slot: jax.tree.map(lambda leaf: leaf[slot], data),
     )
 
@@ -86,7 +89,11 @@ def from_stream(
     """
 
     def slots(step: int, count: int) -> tuple[np.ndarray, ...]:
-        found = zip(*(batch_at(step + i) for i in range(count)), strict=True)
+        first = batch_at(step)
+        size = sum(np.asarray(leaf).nbytes for leaf in first)
+        _require_memory(2 * size * count, count, 1)
+        rest = (batch_at(step + i) for i in range(1, count))
+        found = zip(*(first, *rest), strict=True)
         return tuple(np.stack(leaves)[:, None] for leaves in found)
 
     def fetch(data, slot):
@@ -96,6 +103,19 @@ def from_stream(
         )
 
     return Feed(data=(), slots=slots, fetch=fetch)
+
+
+def _require_memory(size: int, count: int, members: int) -> None:
+    """Refuse a dispatch whose batches, twice, are more than the host can hold.
+
+    Raises:
+      TooLargeError: it is.
+    """
+    memory.require_host(
+        size,
+        f"the batches of {count:,} updates of {members} members in one dispatch, which "
+        "ends with an evaluation,",
+    )
 
 
 def divide(slots: Any, devices: int) -> Any:
