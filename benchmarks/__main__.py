@@ -12,8 +12,10 @@ Everyone starts from the same weights, sees the same data and has the same numbe
 threads, one for each core of the process; all take turns, and a ratio is of two times
 of one round. A row is quoted if two threads do at least 1.8 times the work of one and
 others used at most 12 % of the machine in each round that counts. `--any-load` shows in
-brackets what may not be quoted. The JSON keeps rows of other runs on the same machine
-with the same versions.
+brackets what may not be quoted; torch's threads spin while they wait for each other, so
+that under other load its times grow out of all proportion, less so when the process is
+bound to one core. The JSON keeps rows of other runs on the same machine with the same
+versions. Out of scope: the minutes of all experiments, and GPUs.
 """
 
 import argparse
