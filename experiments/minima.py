@@ -237,8 +237,10 @@ def probe(
 ) -> Probe:
     """Return the probe of a configuration's network, on some of its examples.
 
-    They are the first ones to train and to test with unless splits are given.
+    They are the first ones to train and to test with unless splits are given. Surfaces
+    of an earlier attempt that are damaged are noticed here, before hours of measuring.
     """
+    landscape.require_whole(context.folder / "surfaces")
     if splits is None:
         first = slice(config.measured_examples)
         splits = {

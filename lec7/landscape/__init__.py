@@ -1,6 +1,7 @@
 """Pictures of a loss: slices through one point, and paths between two."""
 
 from lec7.landscape.bezier import BezierPath, bezier_losses, bezier_path
+from lec7.landscape.chunks import require_whole
 from lec7.landscape.directions import normalise, orthogonalise, random_direction
 from lec7.landscape.eigenvectors import HessianDirections, hessian_directions
 from lec7.landscape.lines import barrier, interpolate, rise_above_chord
@@ -37,6 +38,7 @@ __all__ = [
     "permute",
     "project",
     "random_direction",
+    "require_whole",
     "rise_above_chord",
     "slice_1d",
     "slice_2d",

@@ -59,6 +59,19 @@ def evaluate(
     return structure.unflatten(leaves)
 
 
+def require_whole(folder: pathlib.Path) -> None:
+    """Check the files of slices in a folder, before anything is computed for them.
+
+    Args:
+      folder: holds them and nothing else, and need not exist.
+
+    Raises:
+      DamagedError: one is damaged.
+    """
+    for path in sorted(folder.glob("[!.]*")):
+        _payload(path)
+
+
 def join(evaluate: Callable[[int, int], Any], count: int, size: int) -> Any:
     """Return what points evaluated in chunks have; the arguments as for `evaluate`."""
     parts = [
@@ -88,13 +101,7 @@ def _read(
 ) -> list[np.ndarray] | None:
     if not path.exists():
         return None
-    content = b"" if path.is_dir() else path.read_bytes()
-    payload = content[_CHECKSUM:]
-    if content[:_CHECKSUM] != hashlib.sha256(payload).digest():
-        raise files.DamagedError(
-            f"{path} is damaged, or no slice: delete it, and the slice starts anew"
-        )
-    with np.load(io.BytesIO(payload), allow_pickle=False) as file:
+    with np.load(io.BytesIO(_payload(path)), allow_pickle=False) as file:
         written, *found = (file[name] for name in file.files)
     alike = len(found) == leaves and all(len(leaf) <= count for leaf in found)
     if written != digest or not alike:
@@ -103,6 +110,16 @@ def _read(
             "examples: give another path, or delete it"
         )
     return found
+
+
+def _payload(path: pathlib.Path) -> bytes:
+    content = b"" if path.is_dir() else path.read_bytes()
+    payload = content[_CHECKSUM:]
+    if content[:_CHECKSUM] != hashlib.sha256(payload).digest():
+        raise files.DamagedError(
+            f"{path} is damaged, or no slice: delete it, and the slice starts anew"
+        )
+    return payload
 
 
 def _check_first(

@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from lec7 import landscape
+from lec7 import files, landscape
 
 ALPHAS, BETAS = np.linspace(-1, 1, 4), np.linspace(0, 1, 3)
 BATCHES = [np.linspace(-1, 1, 5)]
@@ -130,3 +130,12 @@ def test_what_is_no_slice_is_said_to_be_none(content, tmp_path):
     path.write_bytes(content)
     with pytest.raises(ValueError, match="plane is damaged, or no slice"):
         plane(path)
+    (tmp_path / ".plane.new").write_bytes(b"what a kill left, which nobody reads")
+    with pytest.raises(files.DamagedError, match="/plane is damaged, or no slice"):
+        landscape.require_whole(tmp_path)
+
+
+def test_whole_slices_are_found_to_be_whole(tmp_path):
+    landscape.require_whole(tmp_path / "none_yet")
+    plane(tmp_path / "plane")
+    landscape.require_whole(tmp_path)
