@@ -10,6 +10,7 @@ minutes before it gives up.
 from __future__ import annotations
 
 import contextlib
+import errno
 import fcntl
 import importlib.util
 import io
@@ -138,6 +139,9 @@ def _require_disk(path: pathlib.Path, error: BaseException) -> None:
             raise OSError(
                 cause.errno, cause.strerror, cause.filename or str(path)
             ) from error
+        for number in (errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EIO):
+            if os.strerror(number) in str(cause):  # ArrayRecord has only the words
+                raise OSError(number, os.strerror(number), str(path)) from error
         cause = cause.__cause__ or cause.__context__
 
 

@@ -222,13 +222,17 @@ def test_what_killed_processes_left_is_removed(tmp_path):
     assert other.exists()
 
 
-def test_a_full_disk_is_not_the_data(tmp_path, monkeypatch):
+@pytest.mark.parametrize(
+    ("cause", "told"),
+    [
+        (OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)), "TFDS says something else"),
+        (None, "Failed to finalize split: write() failed: No space left on device; at"),
+    ],
+)
+def test_a_full_disk_is_not_the_data(tmp_path, monkeypatch, cause, told):
     def fail(builder, **options):
         del builder, options
-        try:
-            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-        except OSError as error:
-            raise RuntimeError("TFDS says something else") from error
+        raise RuntimeError(told) from cause
 
     kind = type(preparation.builders.find("digits", tmp_path))
     monkeypatch.setattr(kind, "download_and_prepare", fail)
