@@ -3,6 +3,7 @@
 A traced value, as under `jax.vmap` over rates, has no number to check and passes.
 """
 
+import inspect
 import numbers
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -89,6 +90,24 @@ def require_decays(**values: Any) -> None:
       ValueError: one is not a number in [0, 1), or an array of them.
     """
     _require(lambda x: (x >= 0) & (x < 1), "a number in [0, 1)", values)
+
+
+def require_call(model: Any, *keywords: str) -> None:
+    """Check that a model is called with keywords.
+
+    Raises:
+      TypeError: it takes none of such a name.
+    """
+    taken = inspect.signature(type(model).__call__).parameters
+    if any(each.kind is each.VAR_KEYWORD for each in taken.values()):
+        return
+    for name in keywords:
+        if name not in taken:
+            raise TypeError(
+                f"{type(model).__name__}.__call__ takes {', '.join(taken)}; expected a "
+                f"keyword `{name}` among them, as in "
+                f"__call__(self, x, *, {', '.join(keywords)})"
+            )
 
 
 def offer(function: Callable[..., Any], *args: Any, **offered: Any) -> Any:

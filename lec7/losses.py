@@ -3,7 +3,7 @@
 Labels are classes, integers [B], or probabilities q [B, K], such as mixup makes. A
 class y is the probability q_k = [k = y]. Labels of another shape or type are refused,
 as [B, 1] would be broadcast. Of a class that is not one of the K, such as the -1 of
-unlabelled data, the loss is NaN.
+unlabelled data, loss and accuracy are NaN.
 """
 
 import jax
@@ -97,7 +97,8 @@ def accuracy(logits: jax.Array, labels: jax.Array) -> jax.Array:
     logits, labels = jnp.asarray(logits), jnp.asarray(labels)
     predicted = jnp.argmax(logits, axis=-1)
     if _are_classes(labels, logits):
-        return (predicted == labels).astype(jnp.float32)
+        known = (labels >= 0) & (labels < logits.shape[-1])
+        return jnp.where(known, (predicted == labels).astype(jnp.float32), jnp.nan)
     picked = jnp.take_along_axis(labels, predicted[..., None], axis=-1)
     return picked[..., 0].astype(jnp.float32)
 

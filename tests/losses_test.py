@@ -203,6 +203,8 @@ def test_labels_that_would_be_broadcast_or_cast_are_refused(loss, shape, labels)
 def test_a_class_that_there_is_not_has_no_loss(loss):
     found = jax.jit(loss)(jnp.ones((3, 2)), jnp.array([-1, 2, 0]))
     np.testing.assert_array_equal(np.isnan(found), [True, True, False])
+    hits = losses.accuracy(jnp.eye(3)[:, :2], jnp.array([-1, 2, 0]))
+    np.testing.assert_array_equal(hits, [np.nan, np.nan, 1])
 
 
 def test_labels_of_sequences_are_scored_by_position():

@@ -24,12 +24,14 @@ def find(name: str, folder: pathlib.Path) -> tfds.core.DatasetBuilder:
 
     Raises:
       DataError: the description beside the records cannot be read.
-      UnknownDatasetError: there is no such data set, config or version.
+      UnknownDatasetError: there is no such data set, config or version, or the name
+        is a path or of another collection than TFDS's own.
     """
     import tensorflow_datasets as tfds
     from google.protobuf import json_format
 
     own_builders()
+    _require_name(name)
     try:
         return tfds.builder(name, data_dir=folder)
     except (json_format.ParseError, RuntimeError) as error:
@@ -39,6 +41,25 @@ def find(name: str, folder: pathlib.Path) -> tfds.core.DatasetBuilder:
         raise errors.UnknownDatasetError(
             f"There is no data set {name!r}; the nearest match is {nearest(name)!r}"
         ) from error
+
+
+def _require_name(name: str) -> None:
+    """Check that a name is one of those that TFDS itself gives.
+
+    Raises:
+      UnknownDatasetError: it is none, a path, or of another collection.
+    """
+    plain = isinstance(name, str) and name.strip() and "\\" not in name
+    parts = name.partition(":")[2].split(".") if plain else []
+    version = parts == [] or all(part == "*" or part.isdecimal() for part in parts)
+    if plain and not name.startswith(("/", ".", "~")) and (":" not in name or version):
+        return
+    raise errors.UnknownDatasetError(
+        f"{name!r} is no name of a data set; expected one of TFDS's own, such as "
+        "'digits', 'cifar10' or 'mnist:3.*.*'. Those of Hugging Face and of other "
+        "collections are not supported: give train.train their arrays, (images, "
+        "labels), or prepare them by a TFDS builder of your own"
+    )
 
 
 def nearest(name: str) -> str:

@@ -7,6 +7,8 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import ArrayLike
 
+from lec7 import arguments
+
 
 class Split(NamedTuple):
     """N images and their labels; a pytree, so `jax.tree.map` indexes both at once."""
@@ -49,9 +51,17 @@ def standardise(
 
     Returns:
       A data set with new images and the same labels.
+
+    Raises:
+      ValueError: the moments are not of C channels, or a deviation is not above zero.
     """
     mean, std = moments or channel_moments(dataset.train.images)
     mean, std = np.float32(mean), np.float32(std)
+    channels = dataset.train.images.shape[-1:]
+    for name, moment in (("mean", mean), ("std", std)):
+        shape = moment.shape
+        arguments.require(shape == channels, f"the shape of {name}", shape, channels)
+    arguments.require_positive(std=std)
     return dataset.with_images(lambda images: (images - mean) / std)
 
 
@@ -64,10 +74,18 @@ def channel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     Returns:
       Both float32 [C]; the standard deviation of a constant channel is given as 1.
 
+    Raises:
+      ValueError: there is no image, or a pixel is not finite.
+
     Example:
       >>> channel_moments(np.array([[[[0.0, 0.5]], [[1.0, 0.5]]]]))
       (array([0.5, 0.5], dtype=float32), array([0.5, 1. ], dtype=float32))
     """
+    if not images.size or not np.isfinite(images).all():
+        raise ValueError(
+            f"images {list(images.shape)} are empty or not finite; expected moments of "
+            "finite numbers"
+        )
     axes = (0, 1, 2)
     mean = images.mean(axes, dtype=np.float64)
     std = images.std(axes, dtype=np.float64)
@@ -84,11 +102,20 @@ def chunks(split: Split, size: int) -> list[Split]:
     Returns:
       Batches that hold every example once.
 
+    Raises:
+      ValueError: the size is below 1, or there are not as many labels as images.
+
     Example:
       >>> split = Split(np.zeros((5, 1, 1, 1), np.float32), np.arange(5))
       >>> [batch.labels.tolist() for batch in chunks(split, 2)]
       [[0, 1], [2, 3], [4]]
     """
+    arguments.require_counts(size=size)
+    if len(split.images) != len(split.labels):
+        raise ValueError(
+            f"split has {len(split.images)} images and {len(split.labels)} labels; "
+            "expected as many of both"
+        )
     return [
         Split(split.images[start : start + size], split.labels[start : start + size])
         for start in range(0, len(split.labels), size)

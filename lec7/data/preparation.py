@@ -21,7 +21,7 @@ import threading
 import typing
 from collections.abc import Generator
 
-from lec7.data import builders, errors
+from lec7.data import builders, errors, records
 
 if typing.TYPE_CHECKING:
     import tensorflow_datasets as tfds
@@ -80,7 +80,30 @@ def prepared(
             f"{builder.info.file_format.value}; expected {FORMAT}: set LEC7_DATA_DIR "
             "to a folder that no other program fills"
         )
+    with records.read_errors(builder):
+        _require_lengths(builder)
     return builder
+
+
+def _require_lengths(builder: tfds.core.DatasetBuilder) -> None:
+    """Check that the records are as many as their description says.
+
+    Raises:
+      DataError: they are more or fewer.
+      RuntimeError: a file cannot be read.
+    """
+    from array_record.python import array_record_module
+
+    for split in builder.info.splits.values():
+        for path, told in zip(split.filepaths, split.shard_lengths, strict=True):
+            reader = array_record_module.ArrayRecordReader(str(path))
+            held = reader.num_records()
+            reader.close()
+            if held != told:
+                reason = (
+                    f"{path.name} has {held} records; dataset_info.json says {told}"
+                )
+                raise errors.DataError(errors.damage(builder.data_path, reason))
 
 
 @contextlib.contextmanager

@@ -58,7 +58,8 @@ def fields(builder: tfds.core.DatasetBuilder) -> Fields:
                 return Fields(image, label, classes.num_classes, pixels.shape)
     raise errors.DataError(
         f"The data set {builder.info.full_name!r} is not one for image classification: "
-        "expected one image of bytes and one class an example, got "
+        "expected supervised_keys that name an image of bytes and a ClassLabel, or one "
+        f"of each an example; got supervised_keys {builder.info.supervised_keys} and "
         f"{builder.info.features}"
     )
 
@@ -89,7 +90,7 @@ def divide(
       without: splits that count as missing.
 
     Raises:
-      DataError: there is no train split.
+      DataError: there is no train split, or too few examples in it.
     """
     whole = {
         name: Rows(name, range(split.num_examples))
@@ -103,7 +104,14 @@ def divide(
         )
     found = [[whole[n] for n in names if n in whole][:1] for names in ROLES.values()]
     given, train = sum(found, []), whole["train"]
-    for _ in range(2 - len(given)):
+    missing = 2 - len(given)
+    if len(train.numbers) <= missing:
+        raise errors.DataError(
+            f"The train split of {builder.info.full_name!r} has {len(train.numbers)} "
+            f"examples; expected more than {missing}, since {missing} splits are "
+            "missing and taken from it"
+        )
+    for _ in range(missing):
         train, held_out = _hold_out(train)
         given.append(held_out)
     test, validation = given

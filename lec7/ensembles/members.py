@@ -62,9 +62,11 @@ def train_members(
       The trained members, in their order.
 
     Raises:
-      ValueError: members of one network name different hyper-parameters, or two are
-        the same.
+      ValueError: there is no member, members of one network name different
+        hyper-parameters, or two are the same.
     """
+    if not members:
+        raise ValueError("members is empty; expected one or more")
     for index, member in enumerate(members):
         first = members.index(member)
         if first != index:

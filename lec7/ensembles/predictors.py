@@ -21,10 +21,15 @@ def deterministic(model: nn.Module, variables: Mapping[str, Any]) -> prediction.
       variables: `params` and, with BatchNorm, `batch_stats`.
 
     Returns:
-      Images [B, H, W, C] -> a prediction of variance zero.
+      Images [B, H, W, C], B >= 1, -> a prediction of variance zero.
+
+    Raises:
+      TypeError: the model is not called `(x, *, train)`.
     """
+    arguments.require_call(model, "train")
 
     def predict(images):
+        arguments.require(len(images) > 0, "images", images, "one example or more")
         mean = _test_pass(model, variables, images)
         return prediction.Prediction(mean, jnp.zeros_like(mean), passes=1)
 
@@ -56,6 +61,7 @@ def monte_carlo(
       Images [B, H, W, C] -> prediction. It may be mapped over `variables` and `key`.
 
     Raises:
+      TypeError: the model is not called `(x, *, train, sample)`.
       ValueError: `passes` is below 1.
 
     Example:
@@ -71,11 +77,13 @@ def monte_carlo(
       eq. 7, for dropout; Srivastava et al. 2014, JMLR 15, sec. 7.5.
     """
     arguments.require_counts(passes=passes)
+    arguments.require_call(model, "train", "sample")
     if getattr(model, "axis_name", None) is not None:
         # The batch of a pass is whole, where that of training was divided.
         model = model.clone(axis_name=None)
 
     def predict(images):
+        arguments.require(len(images) > 0, "images", images, "one example or more")
         moments = _noisy_passes(model, variables, images, key, passes)
         return prediction.Prediction(*moments, passes)
 

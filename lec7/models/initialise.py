@@ -14,7 +14,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from lec7 import parameter_paths
+from lec7 import arguments, parameter_paths
 
 # Standard deviation of a standard normal that is cut off at two of its own.
 TRUNCATED_STD = 0.87962566103423978
@@ -51,6 +51,7 @@ def initialise(
       The collections of `model.init`: `params` and, with BatchNorm, `batch_stats`.
 
     Raises:
+      TypeError: the model is not called `(x, *, train)`.
       ValueError: if a leaf has a name other than those above, or the fan_in of a kernel
         is not known.
 
@@ -63,6 +64,7 @@ def initialise(
     References:
       He et al. 2015, arXiv:1502.01852, eq. 10.
     """
+    arguments.require_call(model, "train")
     example = jax.ShapeDtypeStruct((1, *input_shape), jnp.float32)
     fans: dict[str, int] = {}
     with nn.intercept_methods(functools.partial(_noting_fans, fans)):

@@ -66,9 +66,11 @@ def make_evaluate(
       state -> {"NAME_loss": [M], "NAME_accuracy": [M] for each split}.
 
     Raises:
+      TypeError: the model is not called `(x, *, train)`.
       ValueError: a split has not as many labels as images, or none; when it is called,
         the loss or a metric is not a number for each example.
     """
+    arguments.require_call(model, "train")
     for name, examples in splits.items():
         feed.require_together(name, *examples)
     per_example = _per_example(model, loss, metrics)
@@ -115,6 +117,7 @@ def _per_example(
     functions = {"loss": loss, **metrics}
 
     def per_example(variables, images, labels):
+        arguments.require(len(images) > 0, "images", images, "one example or more")
         with jax.default_matmul_precision("highest"):
             logits = model.apply(variables, images, train=False)
             each = {
@@ -151,6 +154,24 @@ def check_labels(labels: np.ndarray, classes: int, name: str) -> None:
         raise ValueError(
             f"{name} labels[{first}] is {labels[first]}; expected a class from 0 to "
             f"{classes - 1}, since the model has {classes} outputs"
+        )
+
+
+def check_distributions(labels: np.ndarray, name: str) -> None:
+    """Check labels, if they are probabilities [N, K], to the precision of halves.
+
+    Raises:
+      ValueError: one is negative or no number, or those of an example are not of sum 1.
+    """
+    if labels.ndim < 2:
+        return
+    labels = labels.astype(np.float32)
+    good = (labels >= 0).all(axis=1) & (np.abs(labels.sum(axis=1) - 1) < 5e-3)
+    if not good.all():
+        first = int(good.argmin())
+        raise ValueError(
+            f"{name} labels[{first}] is {labels[first]}; expected probabilities >= 0 "
+            "of sum 1"
         )
 
 

@@ -1,7 +1,6 @@
 """What `train.train` is given, made alike and checked before anything is compiled."""
 
 import hashlib
-import inspect
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -10,7 +9,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from lec7 import losses
+from lec7 import arguments, losses
 from lec7.data import dataset as datasets
 from lec7.train import evaluate as evaluation
 from lec7.train import feed
@@ -59,8 +58,7 @@ def network(model: nn.Module | Pair, initialise: Initialise | None, inputs: Any)
             )
         make, apply = model
         return Function(apply), lambda key: {"params": make(key)}
-    if isinstance(model, nn.Module):
-        _require_train(model)
+    arguments.require_call(model, "train")
     if getattr(model, "axis_name", 0) is None:
         model = model.clone(axis_name=steps.DEVICE_AXIS)
     if initialise is None:
@@ -70,17 +68,6 @@ def network(model: nn.Module | Pair, initialise: Initialise | None, inputs: Any)
             return model.init(key, example, train=False)
 
     return model, initialise
-
-
-def _require_train(model: nn.Module) -> None:
-    taken = inspect.signature(type(model).__call__).parameters
-    if "train" not in taken and not any(
-        parameter.kind is parameter.VAR_KEYWORD for parameter in taken.values()
-    ):
-        raise TypeError(
-            f"{type(model).__name__}.__call__ takes {', '.join(taken)}; expected a "
-            "keyword `train` among them, as in __call__(self, x, *, train)"
-        )
 
 
 def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples:
@@ -131,6 +118,8 @@ def _pair(name: str, given: Any) -> tuple[np.ndarray, np.ndarray]:
     Raises:
       ValueError: they are not two arrays with an axis of examples.
     """
+    if any(np.ma.is_masked(part) for part in given):
+        raise ValueError(f"{name} has masked numbers; expected arrays without a mask")
     arrays = tuple(map(np.asarray, given))
     if len(arrays) != 2 or not all(array.ndim for array in arrays):
         raise ValueError(
@@ -138,7 +127,33 @@ def _pair(name: str, given: Any) -> tuple[np.ndarray, np.ndarray]:
             f"{[array.shape for array in arrays][:3]}; expected inputs [N, ...] and "
             "labels [N, ...]"
         )
+    for part, leaf in zip(("inputs", "labels"), arrays, strict=True):
+        _require_kept(f"{name} {part}", leaf, finite=part == "inputs")
     return arrays
+
+
+def _require_kept(name: str, leaf: np.ndarray, *, finite: bool) -> None:
+    """Check that JAX has the numbers, and that it does not change them.
+
+    Raises:
+      ValueError: they are no numbers, an integer is beyond the type that JAX casts it
+        to, or one should be finite and is not.
+    """
+    number = leaf.dtype == bool or jax.dtypes.issubdtype(leaf.dtype, np.number)
+    arguments.require(number, f"the type of {name}", str(leaf.dtype), "one of numbers")
+    kept = jax.dtypes.canonicalize_dtype(leaf.dtype)
+    if jax.dtypes.issubdtype(kept, np.integer):
+        wrong = leaf.astype(kept) != leaf
+    elif finite and jax.dtypes.issubdtype(kept, np.inexact):
+        with np.errstate(over="ignore"):
+            wrong = ~np.isfinite(leaf.astype(kept, copy=False))
+    else:
+        return
+    if wrong.any():
+        first = tuple(map(int, np.unravel_index(wrong.argmax(), wrong.shape)))
+        raise ValueError(
+            f"{name}{list(first)} is {leaf[first]}; expected finite numbers of {kept}"
+        )
 
 
 def _fed(
@@ -194,6 +209,8 @@ def check(
     ):
         for name, (_, y) in given.splits.items():
             evaluation.check_labels(y, outputs.shape[-1], name)
+            if losses.cross_entropy in functions.values():
+                evaluation.check_distributions(y, name)
     for name, function in functions.items():
         shape = jax.eval_shape(function, outputs, labels).shape
         if shape != inputs.shape[:1]:

@@ -7,24 +7,18 @@ killed at any time and started again ends in the same bytes as one that was not.
 """
 
 import dataclasses
+import functools
+import os
 import pathlib
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
 import numpy as np
 
 from lec7 import arguments, files, signals
-from lec7.train import (
-    checkpoint,
-    divergence,
-    events,
-    feed,
-    metrics,
-    snapshots,
-    synchrony,
-)
+from lec7.train import checkpoint, divergence, events, feed, metrics, snapshots
 from lec7.train import state as states
 from lec7.train import step as steps
 
@@ -71,7 +65,7 @@ def fit(
     evaluate: Callable[[states.TrainState], dict[str, np.ndarray]],
     plan: Plan,
     devices: Sequence[jax.Device],
-    folder: pathlib.Path,
+    folder: str | os.PathLike,
     name: str,
     identity: str = "",
     report: Report | None = None,
@@ -106,8 +100,9 @@ def fit(
       name -> [T', M] and `NAME_step` -> [T'].
 
     Raises:
-      ValueError: the name is not one plain component of a path, or there are several
-        devices and the step does not average over them.
+      ValueError: the name is not one plain component of a path, the state has no
+        members, there are several devices and the step does not average over them,
+        or `evaluate` does not return what it should.
       DivergedError: the loss of a member that has not stopped, or what an update has
         made of it, is not finite, and `plan.on_divergence` is "raise" or all members
         have diverged.
@@ -116,7 +111,9 @@ def fit(
       Signalled: a signal has arrived, and the state is saved.
     """
     files.require_name(name, "the training's name")
-    synchrony.require_step(step, state, batches, devices)
+    _require_population(state)
+    measure = functools.partial(_measured, evaluate, plan)
+    folder = pathlib.Path(folder)
     folder.mkdir(parents=True, exist_ok=True)
     start = _Carried(state, np.ones(len(state.step), bool), np.asarray(0))
     live = events.EventsLog(folder / "events" / name)
@@ -141,7 +138,7 @@ def fit(
         dispatch = divergence.Dispatch(
             name, done, made, active, keeper.diverged, kept, checked, log
         )
-        state, measured = dispatch.settle(state, evaluate)
+        state, measured = dispatch.settle(state, measure)
         log.append(done, made, carried.active, measured)
         if plan.snapshot_every and (done + count) % plan.snapshot_every == 0:
             snapshots.take(folder, name, state, done + count, identity=identity)
@@ -155,6 +152,42 @@ def fit(
             report(done + count, **{k: float(np.mean(v)) for k, v in shown.items()})
         signals.check()
     return jax.device_get(carried.state), log.finish()
+
+
+def _require_population(state: states.TrainState) -> None:
+    if np.ndim(state.step) != 1:
+        raise ValueError(
+            f"state.step has the shape {np.shape(state.step)}; expected [M], the state "
+            "of a population as `initial_population` returns it, also of one member"
+        )
+
+
+def _measured(
+    evaluate: Callable, plan: Plan, state: states.TrainState
+) -> dict[str, np.ndarray]:
+    """Return what an evaluation returns, having checked it.
+
+    Raises:
+      ValueError: it is not name -> [M], or the training loss that is to stop a member
+        is not among it.
+    """
+    measured, count = evaluate(state), len(state.step)
+    if not isinstance(measured, Mapping):
+        raise ValueError(
+            f"evaluate returned {measured!r}; expected name -> [{count}], a value for "
+            "each member"
+        )
+    for name, values in measured.items():
+        expected = f"[{count}], a value for each member"
+        arguments.require(
+            np.shape(values) == (count,), f"{name} of evaluate", values, expected
+        )
+    if plan.stop_loss is not None and "train_loss" not in measured:
+        raise ValueError(
+            f"evaluate returned {', '.join(measured) or 'nothing'}; expected "
+            f"train_loss among it, since stop_loss is {plan.stop_loss}"
+        )
+    return {name: np.asarray(values) for name, values in measured.items()}
 
 
 class _Carried(NamedTuple):

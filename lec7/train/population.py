@@ -1,6 +1,7 @@
 """Train one network with one update rule from several seeds, as one population."""
 
 import contextlib
+import os
 import pathlib
 import tempfile
 from collections.abc import Callable, Mapping, Sequence
@@ -84,7 +85,7 @@ def train(
     m: int | None = None,
     augment: transforms.Augment | None = None,
     devices: Sequence[jax.Device] | None = None,
-    folder: pathlib.Path | None = None,
+    folder: str | os.PathLike | None = None,
     name: str = "training",
     resume: bool = True,
     progress: loop.Report | None = None,
@@ -157,6 +158,7 @@ def train(
             f"batch_size is {batch_size}; expected a multiple of {len(devices)}, the "
             "number of devices"
         )
+    seeds = states.require_seeds(seeds)
     given = inputs.examples(dataset, seeds=seeds, batch_size=batch_size)
     model, initialise = inputs.network(model, initialise, given.batch[0])
     inputs.check(model, initialise, given, {"loss": loss, **metrics})
@@ -218,7 +220,7 @@ def train(
             evaluate=evaluate,
             plan=plan,
             devices=devices,
-            folder=pathlib.Path(folder),
+            folder=folder,
             name=name,
             identity=identity,
             report=progress,

@@ -6,10 +6,11 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from flax import struct
 
-from lec7 import memory
+from lec7 import arguments, memory
 
 
 class TrainState(struct.PyTreeNode):
@@ -75,8 +76,9 @@ def initial_population(
 
     Raises:
       TooLargeError: they need more memory than there is.
-      ValueError: `seeds` is empty or holds a seed twice, a hyper-parameter has not a
-        value for each seed, or the rule keeps none of its name or schedules it.
+      ValueError: `seeds` is empty, holds a seed twice or what is no integer >= 0, a
+        hyper-parameter has not a value for each seed, or the rule keeps none of its
+        name or schedules it.
 
     Example:
       >>> make_rule = optax.inject_hyperparams(optax.sgd)
@@ -90,6 +92,7 @@ def initial_population(
       {'learning_rate': Array([0.01, 0.1 ], dtype=float32)}
     """
     hyperparams = hyperparams or {}
+    seeds = require_seeds(seeds)
     if not seeds or (len(set(seeds)) < len(seeds) and not hyperparams):
         raise ValueError(f"seeds is {list(seeds)}; expected one or more different ones")
     make = jax.jit(jax.vmap(functools.partial(create, initialise, rule)))
@@ -102,6 +105,20 @@ def initial_population(
             )
     _require_memory(make.eval_shape(jnp.asarray(seeds), values), len(seeds))
     return make(jnp.asarray(seeds), values)
+
+
+def require_seeds(seeds: Any) -> tuple[int, ...]:
+    """Return seeds as integers of Python, which an array's are not.
+
+    Raises:
+      ValueError: they are no sequence of integers >= 0.
+    """
+    if np.ndim(seeds) != 1 or np.asarray(seeds).dtype.kind not in "iu" and len(seeds):
+        raise ValueError(f"seeds is {seeds!r}; expected a sequence of integers")
+    seeds = tuple(map(int, seeds))
+    for index, seed in enumerate(seeds):
+        arguments.require_counts(least=0, **{f"seeds[{index}]": seed})
+    return seeds
 
 
 def _require_memory(state: TrainState, members: int) -> None:

@@ -23,10 +23,10 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from lec7 import arguments, losses, randomness
 from lec7.data.augment import transforms
-from lec7.train import execution, sub_batches
+from lec7.train import execution, sub_batches, synchrony
 from lec7.train import state as states
 
-DEVICE_AXIS = "devices"
+DEVICE_AXIS = synchrony.DEVICE_AXIS
 ACCURACY = types.MappingProxyType({"accuracy": losses.accuracy})
 
 Batch = tuple[jax.Array, jax.Array]
@@ -78,9 +78,12 @@ def make_step(
       `gradient_norm`, each [].
 
     Raises:
+      TypeError: the model is not called `(x, *, train)`.
       ValueError: m is below 1 or the model has no `axis_name`; when the step is
-        traced, m does not divide the batch.
+        traced, m does not divide the batch, the model draws from a stream that there
+        is not, or has a layer that `synchrony.checked_layers` refuses.
     """
+    arguments.require_call(model, "train")
     rule = optax.with_extra_args_support(rule)
     parts = sub_batches.Whole() if m is None else sub_batches.Split(m)
     model = parts.synchronised(model, axis_name)
@@ -94,7 +97,7 @@ def make_step(
     shared = _shared(over_all_devices)
 
     def step(state, batch):
-        objective = _objective(model, loss, metrics, state)
+        objective = _objective(model, loss, metrics, state, axis_name)
         value_and_grad = jax.value_and_grad(objective, has_aux=True)
         examples = parts.split(batch)
 
@@ -183,19 +186,18 @@ def _shared(average):
     return shared
 
 
-def _objective(model, loss, metrics, state):
+def _objective(model, loss, metrics, state, axis_name):
     """Return (params, (images, labels)) -> mean loss, (metrics, statistics)."""
     noise = randomness.step_keys(state.key, state.step)
+    devices = 1 if axis_name is None else jax.lax.axis_size(axis_name)
 
     def objective(params, examples):
         images, labels = examples
-        logits, updated = model.apply(
-            {"params": params, "batch_stats": state.batch_stats},
-            images,
-            train=True,
-            rngs=noise,
-            mutable=["batch_stats"],
-        )
+        variables = {"params": params, "batch_stats": state.batch_stats}
+        with synchrony.checked_layers(model, devices):
+            logits, updated = model.apply(
+                variables, images, train=True, rngs=noise, mutable=["batch_stats"]
+            )
         measured = {
             name: jnp.mean(metric(logits, labels)) for name, metric in metrics.items()
         }
@@ -277,7 +279,8 @@ def make_advance(
 
     Returns:
       `advance(state, data, slots, active)` -> (state, metrics [T, M]); slots have
-      leading axes [D, T]. The state given is consumed.
+      leading axes [D, T]. The state given is consumed. Raises ValueError where there
+      are several devices, and the step does not average over them.
     """
     mapped = functools.partial(
         over_devices, devices=devices, in_axes=(None, None, 0, None), donate=(0,)
@@ -295,6 +298,7 @@ def make_advance(
     def advance(state, data, slots, active):
         nonlocal chosen
         if chosen is None:
+            synchrony.require_axis(step, fetch, len(devices), state, data, slots)
             chosen = (
                 flat if _is_flat(step, fetch, devices, state, data, slots) else looped
             )

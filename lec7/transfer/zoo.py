@@ -136,13 +136,33 @@ def load_network(name: str) -> Network:
                 f"{folder / file} is damaged: its SHA-256 is not the one in {SUMS}. "
                 f"{_REMEDY}"
             )
+    card = _card(folder / CARD, content[CARD])
+    return Network(serialization.msgpack_restore(content[WEIGHTS]), card)
+
+
+def _card(path: pathlib.Path, content: bytes) -> Card:
+    """Return a card of this version; what another one says might change the network.
+
+    Raises:
+      CheckpointError: it has other fields.
+    """
     try:
-        card = Card(**json.loads(content[CARD]))
+        fields = dict(json.loads(content))
     except (TypeError, ValueError) as error:
         raise checkpoint.CheckpointError(
-            f"{folder / CARD} is of another version of lec7 ({error}). {_REMEDY}"
+            f"{path} is damaged ({error}). {_REMEDY}"
         ) from error
-    return Network(serialization.msgpack_restore(content[WEIGHTS]), card)
+    known = {field.name for field in dataclasses.fields(Card)}
+    if fields.keys() != known:
+        more = ", ".join(sorted(fields.keys() - known)) or "nothing"
+        less = ", ".join(sorted(known - fields.keys())) or "nothing"
+        raise checkpoint.CheckpointError(
+            f"{path} is of another version of lec7: it has {more} besides, and lacks "
+            f"{less}. Read it by the version that wrote it, commit "
+            f"{fields.get('commit', 'unknown')}, or train the "
+            "network anew: python launch.py --experiment=pretrain"
+        )
+    return Card(**fields)
 
 
 def _require_finite(name: str, variables: Mapping[str, Any], card: Card) -> None:

@@ -1,5 +1,6 @@
 import jax
 import numpy as np
+import pytest
 
 from lec7 import data
 
@@ -54,3 +55,19 @@ def test_images_are_standardised_by_the_moments_of_other_data():
     found = data.standardise(before, (mean, std)).test.images
     expected = (before.test.images - np.float32(mean)) / np.float32(std)
     np.testing.assert_array_equal(found, expected)
+
+
+def test_what_would_be_lost_or_spread_is_refused():
+    images, labels = np.ones((4, 2, 2, 3), np.float32), np.zeros(3, np.int32)
+    with pytest.raises(ValueError, match="split has 4 images and 3 labels"):
+        data.chunks(data.Split(images, labels), 2)
+    with pytest.raises(ValueError, match="size is 0"):
+        data.chunks(data.Split(images, labels), 0)
+    for wrong in (images[:0], images * np.nan):
+        with pytest.raises(ValueError, match="are empty or not finite"):
+            data.channel_moments(wrong)
+    whole = data.Dataset("mine", 2, data.Split(images[:3], labels))
+    with pytest.raises(ValueError, match=r"the shape of mean is \(1,\); expected \(3,"):
+        data.standardise(whole, ([0.5], [1.0, 1.0, 1.0]))
+    with pytest.raises(ValueError, match="std is .* expected a number > 0"):
+        data.standardise(whole, ([0.5] * 3, [1.0, 0.0, 1.0]))

@@ -238,3 +238,28 @@ def test_a_full_disk_is_not_the_data(tmp_path, monkeypatch, cause, told):
     monkeypatch.setattr(kind, "download_and_prepare", fail)
     with pytest.raises(OSError, match=f"No space left on device: .*{tmp_path}"):
         preparation.prepared("digits", data_dir=tmp_path)
+
+
+@pytest.mark.parametrize(
+    "name", ["huggingface:mnist", "hf://mnist", "kubric:x", "", " ", "/tmp/x", None]
+)
+def test_names_of_other_collections_are_not_supported_and_said(name, tmp_path):
+    with pytest.raises(data.UnknownDatasetError, match="is no name .* not supported: "):
+        data.load(name, data_dir=tmp_path)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("change", [-24, 24])
+def test_records_are_as_many_as_their_description_says(folder, tmp_path, change):
+    shutil.copytree(folder / "digits", tmp_path / "digits")
+    info = tmp_path / "digits" / "1.0.0" / INFO
+    told = str(1024 + change)
+    info.write_text(info.read_text().replace('"1024"', f'"{told}"'))
+    for read in (
+        lambda: data.load("digits", data_dir=tmp_path),
+        lambda: data.stream(
+            "digits", "test", batch_size=8, seed=None, data_dir=tmp_path
+        ),
+    ):
+        with pytest.raises(data.DataError, match=f"has 1024 records; .* says {told}"):
+            read()

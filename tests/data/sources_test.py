@@ -192,3 +192,27 @@ def test_importing_the_package_imports_nothing_heavy():
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
     assert done.stdout == "[]\n"
+
+
+@pytest.mark.parametrize("sizes", [{"train": 1}, {"train": 2}, {"train": 1, "test": 5}])
+def test_too_few_examples_to_hold_some_out_are_refused(sizes):
+    with pytest.raises(data.DataError, match=r"has \d examples; expected more than"):
+        records.divide(with_splits(**sizes))
+
+
+@pytest.mark.parametrize("keys", [None, ("image", "fine")])
+def test_what_names_no_pair_says_what_it_names(keys):
+    import tensorflow_datasets as tfds
+
+    image = tfds.features.Tensor(shape=(4, 4, 1), dtype=np.uint8)
+    label = tfds.features.ClassLabel(num_classes=3)
+    features = {"image": image, "coarse": label, "fine": label}
+    info = types.SimpleNamespace(
+        supervised_keys=keys, features=features, full_name="some/1.0.0"
+    )
+    builder = types.SimpleNamespace(info=info)
+    if keys:
+        assert records.fields(builder)[:3] == ("image", "fine", 3)
+    else:
+        with pytest.raises(data.DataError, match="got supervised_keys None and "):
+            records.fields(builder)

@@ -80,3 +80,8 @@ def test_the_same_member_twice_is_named(groups):
     with pytest.raises(ValueError, match="members 0 and 2 are the same, of seed 5"):
         train_members(members)
     assert not groups
+
+
+def test_no_member_is_refused():
+    with pytest.raises(ValueError, match="members is empty"):
+        ensembles.train_members([], None, None, initialise=None)

@@ -107,3 +107,22 @@ def test_a_network_of_several_devices_predicts_on_one():
 def test_no_pass_is_refused():
     with pytest.raises(ValueError, match="passes is 0; expected an integer >= 1"):
         ensembles.monte_carlo(MODEL, VARIABLES, passes=0, key=KEY)
+
+
+class Plain(nn.Module):
+    @nn.compact
+    def __call__(self, x, *, train):
+        return nn.Dense(2)(x)
+
+
+def test_a_model_that_is_not_called_with_a_sample_is_refused():
+    with pytest.raises(TypeError, match="Plain.__call__ .* a keyword `sample`"):
+        ensembles.monte_carlo(Plain(), {}, passes=2, key=jax.random.key(0))
+    with pytest.raises(TypeError, match="Dense.__call__ .* expected a keyword `train`"):
+        ensembles.deterministic(nn.Dense(2), {})
+
+
+def test_no_example_has_no_prediction():
+    predict = ensembles.deterministic(Plain(), {})
+    with pytest.raises(ValueError, match="images is .* expected one example or more"):
+        predict(jnp.ones((0, 3)))

@@ -210,3 +210,72 @@ def test_a_data_set_of_ours_may_have_no_other_split_than_train():
 def test_what_is_not_inputs_and_labels_is_refused(dataset):
     with pytest.raises(ValueError, match="parts with the shapes .* expected inputs"):
         train_it(dataset=dataset)
+
+
+@pytest.mark.parametrize(
+    ("dataset", "message"),
+    [
+        ((X.astype(object), Y), "the type of train inputs is 'object'; expected one"),
+        ((X, np.where(Y, "a", "b")), "the type of train labels is '<U1'; expected"),
+        ((np.where(X[5, 1] == X, np.nan, X), Y), r"train inputs\[5, 1\] is nan; expec"),
+        ((X.astype(float) * 1e300, Y), r"train inputs\[0, 0\] is .*; expected finite"),
+        (
+            {"train": (X, Y), "test": (np.full_like(X, np.nan), Y)},
+            r"test inputs\[0, 0\] is nan; expected finite numbers of float32",
+        ),
+        ((X, Y + 2**40), r"train labels\[0\] is 10995.*; expected .* of int32"),
+        ((X, np.eye(3, dtype=np.float32)[Y] * 2), r"labels\[0\] is .* of sum 1"),
+        ((X, np.tile(np.float32([-1, 1, 1]), (24, 1))), "probabilities >= 0 of sum"),
+        ((X, np.full((24, 3), np.nan)), "expected probabilities >= 0 of sum 1"),
+        ((X, np.eye(3, dtype=int)[Y]), r"labels are int64\[24, 3\]; expected integers"),
+        ((X, Y == 0), r"labels are bool\[24\]; expected integers"),
+        ((np.ma.masked_greater(X, 1), Y), "train has masked numbers"),
+        ([(np.full_like(X[:8], np.nan), Y[:8])], r"batch inputs\[0, 0\] is nan"),
+    ],
+)
+def test_numbers_that_would_be_cast_or_spread_are_refused(dataset, message):
+    with pytest.raises(ValueError, match=message):
+        train_it(dataset=dataset)
+
+
+@pytest.mark.parametrize("dtype", [np.float16, jnp.bfloat16, np.float64, bool, np.int8])
+def test_inputs_may_be_of_any_numbers(dtype):
+    model = (zeros, lambda kernel, x: x.astype(float) @ kernel)
+    trained = train_it(model, (X.astype(dtype), Y.astype(np.uint8)), steps=1)
+    assert np.isfinite(trained.final["train_loss"]).all()
+
+
+@pytest.mark.parametrize("seeds", [np.arange(2), jnp.arange(2), range(2), [0, 1]])
+def test_seeds_are_a_sequence_of_any_library(seeds, tmp_path):
+    trained = train_it(LINEAR, seeds=seeds, folder=str(tmp_path))
+    expected = train_it(LINEAR, seeds=(0, 1))
+    chex.assert_trees_all_equal(trained.variables, expected.variables)
+
+
+@pytest.mark.parametrize(
+    ("seeds", "message"),
+    [
+        (3, "seeds is 3; expected a sequence of integers"),
+        ([0.5], r"seeds is \[0.5\]; expected a sequence of integers"),
+        (np.array([True]), "expected a sequence of integers"),
+        ([0, -1], r"seeds\[1\] is -1; expected an integer >= 0"),
+        ([2**40], r"seeds\[0\] is 1099511627776; expected an integer"),
+        (np.array([1, 1]), r"seeds is \[1, 1\]; expected one or more different"),
+        (np.arange(0), r"seeds is \[\]; expected one or more"),
+    ],
+)
+def test_seeds_that_are_none_are_refused(seeds, message):
+    with pytest.raises(ValueError, match=message):
+        train_it(LINEAR, seeds=seeds)
+
+
+def test_a_stream_of_noise_that_there_is_not_is_told_from_those_that_there_are():
+    class Noisy(nn.Module):
+        @nn.compact
+        def __call__(self, x, *, train):
+            if train:
+                x = x + jax.random.normal(self.make_rng("noise"), x.shape)
+            return nn.Dense(3)(x)
+
+    with pytest.raises(ValueError, match='PRNG for "noise".* expected .*of dropout, '):
+        train_it(Noisy())

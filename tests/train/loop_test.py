@@ -308,3 +308,26 @@ def test_a_plan_needs_counts_of_one_or_more(field):
     fields = {"max_steps": 1, "evaluate_every": 1, "checkpoint_every": 1} | {field: 0}
     with pytest.raises(ValueError, match=f"{field} is 0; expected an integer >= 1"):
         train.Plan(**fields)
+
+
+def test_the_folder_may_be_a_string(setting, tmp_path):
+    plan = train.Plan(max_steps=2, evaluate_every=2)
+    fit(setting, str(tmp_path), plan)
+    assert (tmp_path / "metrics.jsonl").exists()
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"evaluate": lambda state: 1.0}, r"evaluate returned 1.0; expected name -> "),
+        ({"evaluate": lambda state: {"x": np.ones(3)}}, r"x of evaluate .* \[2\], a "),
+        ({"evaluate": lambda state: {"x": np.ones(2)}}, "returned x; expected train_l"),
+        ({"state": None}, r"state.step has the shape \(\); expected \[M\]"),
+    ],
+)
+def test_what_fit_cannot_use_is_refused(setting, tmp_path, change, message):
+    if "state" in change:
+        change = {"state": jax.tree.map(lambda leaf: leaf[0], setting.state)}
+    plan = train.Plan(max_steps=2, evaluate_every=2, stop_loss=0.1)
+    with pytest.raises(ValueError, match=message):
+        fit(dataclasses.replace(setting, **change), tmp_path, plan)

@@ -10,6 +10,8 @@ import pytest
 from flax import linen as nn
 
 from lec7 import losses, models, train
+from lec7.train import feed
+from lec7.train import step as steps
 
 X = np.random.default_rng(0).normal(size=(32, 4, 4, 1)).astype(np.float32)
 Y = (X.sum((1, 2, 3)) > 0).astype(np.int32)
@@ -82,3 +84,52 @@ def test_a_step_without_its_axis_is_refused_on_several_devices(tmp_path):
             folder=tmp_path,
             name="x",
         )
+
+
+def advanced(model, axis_name=train.DEVICE_AXIS, count=2):
+    rule, devices = optax.sgd(0.1), jax.devices()[:count]
+    batches = train.from_arrays(X, Y, seeds=(0,), batch_size=16)
+    state = train.initial_population(
+        lambda key: model.init(key, X[:1], train=False), rule, (0,)
+    )
+    step = train.make_step(model, rule, losses.cross_entropy, axis_name=axis_name)
+    state, data = (steps.place(tree, devices) for tree in (state, batches.data))
+    slots = feed.divide(batches.slots(0, 2), count)
+    advance = train.make_advance(step, batches.fetch, devices)
+    return advance(state, data, slots, np.ones(1, bool))[0].params
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ((Own("none"), None), "the step averages over no axis"),
+        ((Own("norm"),), "BatchNorm_0 is a BatchNorm without axis_name"),
+        ((Own("drop"),), "Dropout_0 is a Dropout of Flax"),
+    ],
+    ids=["axis", "norm", "drop"],
+)
+def test_updates_of_several_devices_are_those_of_one_or_refused(given, message):
+    with pytest.raises(ValueError, match=message):
+        advanced(*given)
+    advanced(*given, count=1)
+
+
+def test_updates_of_two_devices_are_those_of_one():
+    one, two = (advanced(Own("norm", train.DEVICE_AXIS), count=n) for n in (1, 2))
+    for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+@pytest.mark.parametrize(
+    ("model", "size"),
+    [
+        (models.MLP(num_classes=2, widths=(4,), batch_norm=True), 1),
+        (models.MLP(num_classes=2, widths=(4,), batch_norm=True, ghost_size=1), 16),
+        (Own("norm"), 1),
+    ],
+    ids=["ours", "ghost", "own"],
+)
+def test_batch_norm_of_one_value_a_channel_is_refused(model, size):
+    # pytorch/pytorch#4534: the value less itself is zero, whatever the input.
+    with pytest.raises(ValueError, match="BatchNorm_0 is .* with one value a channel"):
+        train.train(model, optax.sgd(0.1), (X, Y), steps=1, batch_size=size)

@@ -15,6 +15,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
+from lec7 import arguments
+
 Transform = Callable[[jax.Array, jax.Array], jax.Array]
 """Key and image [H, W, C] -> image."""
 
@@ -101,11 +103,20 @@ def on_pixels(transform: Transform, *, mean: ArrayLike, std: ArrayLike) -> Trans
 
     Returns:
       The transform of images from which the mean was taken, divided by std.
+
+    Raises:
+      ValueError: a deviation is not above zero; when it is called, images are of
+        integers or of another number of channels.
     """
+    arguments.require_positive(std=std)
     shift, scale = (jnp.asarray(value)[None, None] for value in (mean, std))
 
     def standardised(key, image):
         require_floating(image)
+        for name, moment in (("mean", shift), ("std", scale)):
+            holds = moment.shape == (1, 1, image.shape[-1])
+            expected = f"({image.shape[-1]},), a value for each channel"
+            arguments.require(holds, f"the shape of {name}", moment.shape[2:], expected)
         return (transform(key, image * scale + shift) - shift) / scale
 
     return standardised

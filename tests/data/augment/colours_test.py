@@ -163,3 +163,14 @@ def test_bytes_are_not_calculated_with(transform):
 def test_the_components_of_bytes_are_refused():
     with pytest.raises(ValueError, match="images are uint8; expected floating-point"):
         augment.fit_colour_pca(np.uint8(255 * pixels(1, 2, 2, 3)))
+
+
+def test_a_scale_of_pixels_has_a_value_for_each_channel():
+    image, flip = np.ones((2, 2, 3), np.float32), augment.horizontal_flip()
+    scaled = augment.on_pixels(flip, mean=(0.4, 0.5, 0.6), std=(0.2, 0.2, 0.2))
+    assert scaled(jax.random.key(0), image).shape == (2, 2, 3)
+    with pytest.raises(ValueError, match="std is .* expected a number > 0"):
+        augment.on_pixels(flip, mean=(0.4, 0.5, 0.6), std=(0.2, 0.0, 0.2))
+    with pytest.raises(ValueError, match=r"the shape of mean is \(1,\); expected \(3,"):
+        wrong = augment.on_pixels(flip, mean=(0.4,), std=(0.2, 0.2, 0.2))
+        wrong(jax.random.key(0), image)
