@@ -95,8 +95,8 @@ class Work:
         self.options["seeds"] = tuple(range(members))
 
     def initialise(self, key: jax.Array) -> Mapping[str, Any]:
-        """Return the variables of a network, by the initialisation that Flax has."""
-        return self.model.init(key, self.examples[0][:1], train=False)
+        """Return the variables of a network."""
+        return models.initialise(self.model, key, self.examples[0].shape[1:])
 
     def variables(self) -> list[dict[str, Any]]:
         """Return those of every member before the first update."""
