@@ -85,8 +85,8 @@ ROWS = {
     "start": case.Row(
         "the first command from its start to its first updates on disk, warm",
         processes.start,
-        "whole process",
-        "process",
+        "the whole process; no peer",
+        "start",
     ),
     "pmap": case.Row("MLP, one update a dispatch, pmap on one device", processes.pmap),
 }
