@@ -44,7 +44,7 @@ def _first_update() -> int:
                     process.kill()
                     raise RuntimeError(f"{' '.join(command)} made no update")
                 time.sleep(0.005)
-            process.kill()  # at once: its end is not timed, and it keeps what it compiled
+            process.kill()  # since its end is not timed; what it compiled stays
     return process.returncode
 
 
