@@ -2,10 +2,14 @@
 
 import warnings
 
+import jax.numpy as jnp
+import numpy as np
+import optax
 import pytest
 from tensorboardX.proto import event_pb2
 from tensorboardX.record_writer import RecordWriter
 
+from lec7 import train
 from lec7.train import events
 
 
@@ -16,7 +20,9 @@ def read(folder):
     for record in records(path.read_bytes()):
         event = event_pb2.Event.FromString(record)
         for value in event.summary.value:
-            found.setdefault(value.tag, {})[event.step] = value.simple_value
+            steps = found.setdefault(value.tag, {})
+            assert event.step not in steps
+            steps[event.step] = value.simple_value
     return found
 
 
@@ -66,3 +72,40 @@ def test_events_that_cannot_be_written_take_no_run_down(tmp_path):
         log.append(ROWS, ())
     with warnings.catch_warnings(action="error"):
         log.append(ROWS, ())
+
+
+class KilledError(Exception):
+    """Stands for a signal."""
+
+
+@pytest.mark.parametrize("moment", [2, 6, 10])
+def test_a_training_that_was_killed_has_every_update_once(tmp_path, moment):
+    x = np.linspace(-1, 1, 16, dtype=np.float32)[:, None]
+
+    def fit(progress):
+        return train.train(
+            (lambda key: jnp.zeros((1, 2)), lambda kernel, x: x @ kernel),
+            optax.sgd(0.1),
+            (x, (x[:, 0] > 0).astype(int)),
+            steps=10,
+            batch_size=8,
+            evaluate_every=2,
+            checkpoint_every=2,
+            folder=tmp_path,
+            progress=progress,
+        )
+
+    def kill(done, **_):
+        if done == moment:
+            raise KilledError
+
+    with pytest.raises(KilledError):
+        fit(kill)
+    assert max(read(tmp_path / "events" / "training")["loss"]) == moment
+    history = fit(None).history
+    shown = read(tmp_path / "events" / "training")
+    assert sorted(shown["loss"]) == list(range(1, 11))
+    assert sorted(shown["train_loss"]) == [2, 4, 6, 8, 10]
+    np.testing.assert_array_equal(
+        [shown["loss"][step] for step in range(1, 11)], history["loss"][:, 0]
+    )
