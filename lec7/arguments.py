@@ -53,7 +53,9 @@ def require_counts(*, least: int = 1, **counts: Any) -> None:
     for name, count in counts.items():
         integer = isinstance(count, numbers.Integral) and not isinstance(count, bool)
         holds = integer and least <= count < COUNT_LIMIT
-        require(holds, name, count, f"an integer >= {least}")
+        # An array is what optax.inject_hyperparams makes of a number.
+        static = " of Python: name it in static_args" if hasattr(count, "aval") else ""
+        require(holds, name, count, f"an integer >= {least}{static}")
 
 
 def require_positive(**values: Any) -> None:

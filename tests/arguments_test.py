@@ -63,3 +63,8 @@ def test_a_word_is_one_of_those_that_are_known():
     arguments.require_one_of({"l2": 1, "linf": 2}, norm="l2")
     with pytest.raises(ValueError, match="^norm is 'l1'; expected one of l2, linf$"):
         arguments.require_one_of({"l2": 1, "linf": 2}, norm="l1")
+
+
+def test_an_array_as_injection_makes_it_names_the_remedy():
+    with pytest.raises(ValueError, match="of Python: name it in static_args$"):
+        arguments.require_counts(steps=jnp.array(2))

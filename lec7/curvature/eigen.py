@@ -61,7 +61,8 @@ def top_eigenpairs(
       The pairs, with residuals computed from k more products.
 
     Raises:
-      ValueError: k or `which` is out of range, or a product is not finite.
+      ValueError: k or `which` is out of range, a product is not finite, or the call is
+        inside `jax.jit`, `vmap` or `grad`: the search is driven from the host.
 
     Example:
       >>> import jax

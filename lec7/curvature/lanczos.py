@@ -78,7 +78,7 @@ def search(
       The wanted pairs.
 
     Raises:
-      ValueError: a product is not finite.
+      ValueError: a product is not finite, or the call is traced.
 
     References:
       Wu and Simon 2000, Thick-restart Lanczos method for large symmetric eigenvalue
@@ -123,7 +123,7 @@ def tridiagonalise(
       n = order, or less where the space ends.
 
     Raises:
-      ValueError: a product is not finite.
+      ValueError: a product is not finite, or the call is traced.
     """
     bases = jnp.zeros((len(starts), order + 1, op.size), starts.dtype)
     bases, newest, *_ = _append_all(bases, 0, starts)
@@ -132,6 +132,7 @@ def tridiagonalise(
     while len(measured) < order and open_.any():
         row = len(measured) + 1
         bases, newest, *found = _append_all(bases, row, operators.products(op, newest))
+        _require_host(bases)
         column, coupling, power = (np.asarray(leaf, np.float64) for leaf in found)
         _require_finite(coupling[open_])
         measured.append(power[:, None] * column)
@@ -169,6 +170,7 @@ def _grow(
         basis, newest, *measured = _multiply(space.basis, row, op, space.newest)
     else:
         basis, newest, *measured = _append(space.basis, row, op(space.newest))
+    _require_host(basis)
     column, coupling, power = map(np.float64, jax.device_get(measured))
     _require_finite(coupling)
     if coupling == 0:
@@ -177,6 +179,20 @@ def _grow(
     projected = np.pad(space.projected, (0, 1))
     projected[active] = projected[:, active] = power * column[fixed:row]
     return Krylov(basis, projected, newest, float(power * coupling))
+
+
+def _require_host(basis: jax.Array) -> None:
+    """Check that the process runs on the host, which looks at every product.
+
+    Raises:
+      ValueError: it is traced.
+    """
+    if isinstance(basis, jax.core.Tracer):
+        raise ValueError(
+            "the Lanczos process is traced, and it is driven from the host, which "
+            "looks at every product; expected a call outside of jax.jit, vmap and "
+            "grad, where each product is compiled in any case"
+        )
 
 
 def _require_finite(couplings: np.ndarray | float) -> None:

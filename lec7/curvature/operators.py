@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import optax
 from jax.flatten_util import ravel_pytree
 
+from lec7 import arguments
 from lec7.curvature import batch_means, floating, placement, symmetry
 
 DENSE_LIMIT = 4096  # parameters; the matrix is then 64 MiB in float32
@@ -61,9 +62,14 @@ class Operator:
           A pytree like params.
 
         Raises:
-          ValueError: v is not like them.
+          ValueError: v is not like them, or not of real numbers.
         """
         require_like(v, self.params, "v")
+        for leaf in jax.tree.leaves(v):
+            dtype = jnp.result_type(leaf)
+            kinds = (jnp.floating, jnp.integer, jnp.bool_)
+            is_real = any(jnp.issubdtype(dtype, kind) for kind in kinds)
+            arguments.require(is_real, "the dtype of v", str(dtype), "real numbers")
         v = jax.tree.map(lambda x, p: jnp.asarray(x, p.dtype), v, self.params)
         return batch_means.mean(self.product, self.batches, self.params, v)
 

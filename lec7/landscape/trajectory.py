@@ -1,6 +1,6 @@
 """The path of a training, seen on a plane."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import chex
@@ -13,6 +13,7 @@ from lec7.curvature import floating
 from lec7.landscape import grid
 
 CENTRES = ("last", "mean")
+_BLOCK = 2**16  # entries of each tree that are held in float64 at once
 
 
 class Projection(NamedTuple):
@@ -69,20 +70,31 @@ def pca_directions(
       Li et al. 2018, arXiv:1712.09913, section 7.
     """
     arguments.require_one_of(CENTRES, centre=centre)
-    points = _matrix({f"snapshot {t}": tree for t, tree in enumerate(snapshots)})
-    origin = points[-1] if centre == "last" else points.mean(axis=0)
-    _, lengths, rows = np.linalg.svd(points - origin, full_matrices=False)
-    spanned = int(np.sum(lengths > lengths[0] * np.finfo(np.float64).eps * len(points)))
+    named = {f"snapshot {t}": tree for t, tree in enumerate(snapshots)}
+    _check(named)
+    weights = np.full(len(named), 1 / len(named))
+    if centre == "last":
+        weights = np.arange(1, len(named) + 1) == len(named)
+    # With moved^T = Q R, moved = U S V^T has U and S in common with R^T.
+    reach, lengths, _ = np.linalg.svd(
+        _triangle(_blocks(named, weights)).T, full_matrices=False
+    )
+    spanned = int(np.sum(lengths > lengths[0] * np.finfo(np.float64).eps * len(named)))
     arguments.require(
         1 <= k <= spanned,
         "k",
         k,
-        f"1 to {spanned}, the directions that {len(points)} snapshots span",
+        f"1 to {spanned}, the directions that {len(named)} snapshots span",
     )
-    reach = (points - origin) @ rows[:k].T
-    signs = np.sign(reach[np.argmax(np.abs(reach), axis=0), np.arange(k)])
+    reach = reach[:, :k] * np.sign(reach[np.argmax(abs(reach), axis=0)[:k], range(k)])
+    rows = np.concatenate([block.T @ reach for block in _blocks(named, weights)])
+    rows, triangle = np.linalg.qr(rows)
     origin, *directions = (
-        _unflatten(row, snapshots[0]) for row in (origin, *(signs[:, None] * rows[:k]))
+        _unflatten(row, snapshots[0])
+        for row in (
+            np.concatenate([weights @ block for block in _blocks(named)]),
+            *(rows * np.sign(np.diag(triangle))).T,
+        )
     )
     return PrincipalDirections(
         origin,
@@ -124,9 +136,13 @@ def project(
         **{f"direction {i}": tree for i, tree in enumerate(directions)},
         **{f"snapshot {t}": tree for t, tree in enumerate(snapshots)},
     }
-    centre, *rows = _matrix(named)
-    basis = np.transpose(rows[: len(directions)])
-    moved = np.transpose(rows[len(directions) :] - centre)
+    _check(named)
+    count = len(directions)
+    triangle = _triangle(
+        np.concatenate([block[1 : count + 1], block[count + 1 :] - block[0]])
+        for block in _blocks(named)
+    )
+    basis, moved = triangle[:, :count], triangle[:, count:]
     coordinates = np.linalg.lstsq(basis, moved)[0]
     rest = np.linalg.norm(moved - basis @ coordinates, axis=0)
     return Projection(coordinates.T, rest)
@@ -175,23 +191,42 @@ def off_plane_losses(
     )
 
 
-def _matrix(trees: dict[str, chex.ArrayTree]) -> np.ndarray:
-    """Return one row a tree, float64.
+def _check(trees: dict[str, chex.ArrayTree]) -> None:
+    """Refuse what cannot be seen on a plane, by the names of messages.
 
     Raises:
       ValueError: a tree does not fit the first, or is not finite.
     """
     grid.check_alike(trees)
-    rows = [
-        [np.ravel(np.asarray(leaf, np.float64)) for leaf in jax.tree.leaves(tree)]
-        for tree in trees.values()
-    ]
-    matrix = np.stack([np.concatenate(row) for row in rows])
-    for name, row in zip(trees, matrix, strict=True):
-        bad = int(np.sum(~np.isfinite(row)))
+    for name, tree in trees.items():
+        leaves = (np.asarray(leaf) for leaf in jax.tree.leaves(tree))
+        bad = sum(int(np.sum(~np.isfinite(leaf))) for leaf in leaves)
         if bad:
             raise ValueError(f"{name} has {bad} entries that are not finite numbers")
-    return matrix
+
+
+def _blocks(
+    trees: dict[str, chex.ArrayTree], centre: np.ndarray | None = None
+) -> Iterator[np.ndarray]:
+    """Yield the matrix of one row a tree, float64, some columns at a time.
+
+    Less `centre` times all rows, weights of sum 1, if given.
+    """
+    for leaves in zip(*map(jax.tree.leaves, trees.values()), strict=True):
+        rows = [np.ravel(np.asarray(leaf)) for leaf in leaves]
+        for start in range(0, rows[0].size, _BLOCK):
+            parts = [row[start : start + _BLOCK] for row in rows]
+            block = np.stack([np.asarray(part, np.float64) for part in parts])
+            yield block if centre is None else block - centre @ block
+
+
+def _triangle(blocks: Iterable[np.ndarray]) -> np.ndarray:
+    """Return R, with Q R the transpose of the matrix that the blocks make up."""
+    found = None
+    for block in blocks:
+        rows = block.T if found is None else np.concatenate([found, block.T])
+        found = np.linalg.qr(rows, mode="r")
+    return found
 
 
 def _unflatten(row: np.ndarray, like: chex.ArrayTree) -> chex.ArrayTree:

@@ -20,7 +20,7 @@ from lec7 import files
 from lec7.runs import exits, findings, folder, json_file, provenance
 
 OUTPUTS = ("claims.json", "report.html")
-_RECORDS = (folder.CONFIG_FILE, folder.RECORD_FILE, findings.FILE)
+_RECORDS = (folder.CONFIG_FILE, folder.RECORD_FILE)
 
 
 @contextlib.contextmanager
@@ -92,7 +92,7 @@ def last_attempt(path: pathlib.Path) -> dict[str, Any]:
 
 
 def seal(path: pathlib.Path, *, told: bool) -> None:
-    """Record the SHA-256 of the files that a run has told, or of all that it trained.
+    """Record the SHA-256 of what a run has found and told, or of all that it trained.
 
     Neither has what may change: the records of the run, events, and what was set aside.
     """
@@ -158,7 +158,7 @@ def earlier(path: pathlib.Path) -> dict[str, str]:
 
 
 def _is_told(name: str) -> bool:
-    return name in OUTPUTS or name.startswith("figures/")
+    return name in (*OUTPUTS, findings.FILE) or name.startswith("figures/")
 
 
 def _may_change(name: str) -> bool:

@@ -14,9 +14,12 @@ import numpy as np
 from flax import linen as nn
 from flax import traverse_util
 
+from lec7 import arguments
+
 Examples = tuple[jax.typing.ArrayLike, jax.typing.ArrayLike]
 Statistics = dict[str, jax.typing.ArrayLike]
 Path = tuple[str, ...]
+_SEEN = "entering_batch_norm"  # a collection of ours, which nn.remat carries
 
 
 def refit_batch_stats(
@@ -55,7 +58,8 @@ def refit_batch_stats(
       `variables` with new `batch_stats`; without BatchNorm as they were.
 
     Raises:
-      ValueError: there is no batch, or a BatchNorm layer is called twice.
+      ValueError: there is no batch, one is not (images, labels), or a BatchNorm layer
+        is called twice or lies in `nn.scan` or `nn.vmap`.
 
     References:
       Izmailov et al. 2018, arXiv:1803.05407, sec. 3.2, for the need; Chan, Golub and
@@ -79,11 +83,15 @@ def _refit_once(
     """Return the statistics of what enters each layer while those given are in use.
 
     Raises:
-      ValueError: there is no batch.
+      ValueError: there is no batch, or one is not (images, labels).
     """
-    measured = [
-        jax.device_get(_measure(model, variables, images)) for images, _ in batches
-    ]
+    measured = []
+    for index, batch in enumerate(batches):
+        is_pair = isinstance(batch, tuple | list) and len(batch) == 2
+        shapes = jax.tree.map(jnp.shape, batch)
+        name = f"batch {index} of the shapes"
+        arguments.require(is_pair, name, shapes, "a pair (images, labels)")
+        measured.append(jax.device_get(_measure(model, variables, batch[0])))
     if not measured:
         raise ValueError(
             "batches is empty: give a sequence of (images, labels), which can be "
@@ -104,31 +112,49 @@ def _measure(
     """Return count, mean and variance of what enters each layer, over one batch.
 
     Raises:
-      ValueError: a BatchNorm layer is called twice.
+      ValueError: a BatchNorm layer is called twice, or its statistics are stacked.
     """
-    found: dict[Path, Statistics] = {}
+    inside: list[Path] = []  # a subclass may call the `__call__` that it overrides
 
-    def observe(call, arguments, keywords, context):
+    def observe(call, given, keywords, context):
         layer = context.module
-        if isinstance(layer, nn.BatchNorm) and context.method_name == "__call__":
-            if layer.path in found:
-                raise ValueError(
-                    f"the BatchNorm layer {'/'.join(layer.path)} is called twice: its "
-                    "statistics are those of one input; give each call its own layer"
-                )
-            x = arguments[0]
-            x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
-            others = tuple(np.delete(np.arange(x.ndim), layer.axis))
-            found[layer.path] = {
-                "count": jnp.asarray(x.size // x.shape[layer.axis]),
-                "mean": jnp.mean(x, axis=others),
-                "var": jnp.var(x, axis=others),
-            }
-        return call(*arguments, **keywords)
+        is_call = isinstance(layer, nn.BatchNorm) and context.method_name == "__call__"
+        if not is_call or layer.path in inside:
+            return call(*given, **keywords)
+        x = given[0]
+        x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        others = tuple(np.delete(np.arange(x.ndim), layer.axis))
+        moments = {
+            "count": jnp.asarray(x.size // x.shape[layer.axis]),
+            "mean": jnp.mean(x, axis=others),
+            "var": jnp.var(x, axis=others),
+        }
+        if not layer.sow(_SEEN, "moments", moments):
+            raise ValueError(
+                f"the BatchNorm layer {'/'.join(layer.path)} lies in nn.scan or "
+                "nn.vmap, where its statistics are stacked and cannot be measured; "
+                "expected layers in a Python loop"
+            )
+        inside.append(layer.path)
+        result = call(*given, **keywords)
+        inside.remove(layer.path)
+        return result
 
     with nn.intercept_methods(observe):
-        model.apply(variables, images, train=False)
-    return found
+        seen = model.apply(variables, images, train=False, mutable=[_SEEN])[1]
+    found = traverse_util.flatten_dict(seen.get(_SEEN, {}), is_leaf=_is_sown)
+    for path, calls in found.items():
+        if len(calls) > 1:
+            raise ValueError(
+                f"the BatchNorm layer {'/'.join(path[:-1])} is called twice: its "
+                "statistics are those of one input; give each call its own layer"
+            )
+    return {path[:-1]: calls[0] for path, calls in found.items()}
+
+
+def _is_sown(path: Path, value: Any) -> bool:
+    del path
+    return isinstance(value, tuple)
 
 
 def _merge(batches: list[Statistics]) -> Statistics:

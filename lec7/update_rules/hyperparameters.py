@@ -30,6 +30,14 @@ def scale_by_learning_rate(
 ) -> optax.GradientTransformation:
     """Return g -> -a g; the rate a is checked unless it is a schedule."""
     if not callable(learning_rate):
+        negative = isinstance(learning_rate, int | float) and learning_rate < 0
+        arguments.require(
+            not negative,
+            "learning_rate",
+            learning_rate,
+            "a finite number >= 0; to maximise, put optax.scale(-1.0) before the rule "
+            "in optax.chain",
+        )
         learning_rate = non_negative("learning_rate", learning_rate)
     return optax.scale_by_learning_rate(learning_rate)
 

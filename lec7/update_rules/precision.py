@@ -16,6 +16,12 @@ def at_least_float32(tree: optax.Updates) -> optax.Updates:
     """Return leaves of half precision as float32, all of them strongly typed."""
 
     def widen(x):
+        if getattr(x, "dtype", None) == jax.dtypes.float0:
+            raise ValueError(
+                "a gradient has the type float0, that of an integer parameter, which "
+                "no rule moves; expected gradients of floating-point parameters alone: "
+                "put the rule into optax.masked, or keep integers out of params"
+            )
         x = jnp.asarray(x)
         return x.astype(jnp.promote_types(x.dtype, jnp.float32))
 

@@ -191,3 +191,17 @@ def test_arguments_out_of_range_are_refused(k, which, message):
 def test_a_loss_that_is_not_finite_is_refused():
     with pytest.raises(ValueError, match="not finite: are the loss"):
         curvature.top_eigenpairs(network(jnp.nan), 1, key=KEY)
+
+
+@pytest.mark.parametrize("transform", [jax.jit, jax.grad])
+def test_a_search_that_is_traced_says_that_the_host_drives(transform):
+    def largest(scale):
+        op = curvature.hessian(
+            lambda p, batch: jnp.mean(batch) * jnp.sum(p**4),
+            scale * jnp.arange(1.0, 4.0),
+            [jnp.ones(2)],
+        )
+        return curvature.top_eigenpairs(op, 1, key=KEY).values[0]
+
+    with pytest.raises(ValueError, match="driven from the host.*outside of jax.jit"):
+        transform(largest)(jnp.asarray(1.0))

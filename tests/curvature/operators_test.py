@@ -291,3 +291,18 @@ def test_a_large_matrix_is_refused_with_the_remedy():
     op = curvature.hessian(mean_square, jnp.ones(4097), [jnp.ones(1)])
     with pytest.raises(ValueError, match="P = 4097: use top_eigenpairs or trace"):
         op.to_dense()
+
+
+def test_a_vector_is_cast_if_it_is_of_real_numbers():
+    op = curvature.hessian(
+        lambda p, b: jnp.mean(b) * p @ p / 2, jnp.ones(2), [jnp.ones(2)]
+    )
+    for dtype in (bool, int, jnp.bfloat16, float):
+        np.testing.assert_array_equal(op(jnp.array([1, 0], dtype)), [1, 0])
+    with pytest.raises(ValueError, match="the dtype of v is 'complex64'; expected rea"):
+        op(jnp.ones(2, complex))
+
+
+def test_what_is_no_sequence_of_batches_is_refused_at_once():
+    with pytest.raises(ValueError, match="^batches is 5; expected a sequence"):
+        curvature.hessian(lambda p, b: p, jnp.ones(()), 5)

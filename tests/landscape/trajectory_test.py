@@ -3,6 +3,7 @@ import numpy as np
 import pytest
 
 from lec7 import landscape
+from lec7.landscape import trajectory
 
 
 def as_tree(row, dtype="float64"):
@@ -120,3 +121,21 @@ def test_a_plane_needs_two_directions_and_a_known_centre():
         landscape.pca_directions(still, centre="first")
     with pytest.raises(ValueError, match="snapshot 1 has shape .*; expected"):
         landscape.pca_directions([np.zeros(3), np.zeros(2)])
+
+
+def test_a_long_trajectory_of_a_large_network_is_never_a_matrix(monkeypatch):
+    rng = np.random.default_rng(3)
+    path = np.cumsum(rng.normal(size=(5, 40)), axis=0).astype(np.float32)
+    trees = [{"a": row[:30].reshape(5, 6), "b": row[30:]} for row in path]
+    whole = landscape.pca_directions(trees, 3, centre="mean")
+    monkeypatch.setattr(trajectory, "_BLOCK", 7)
+    parts = landscape.pca_directions(trees, 3, centre="mean")
+    moved = np.float64(path) - np.float64(path).mean(axis=0)
+    left, lengths, _ = np.linalg.svd(moved, full_matrices=False)
+    for found in (whole, parts):
+        coordinates = found.projection.coordinates
+        signs = np.sign(left[np.argmax(abs(left[:, :3]), axis=0), range(3)])
+        expected = left[:, :3] * lengths[:3] * signs
+        np.testing.assert_allclose(coordinates, expected, rtol=1e-5, atol=1e-5)
+        shares = lengths[:3] ** 2 / np.sum(lengths**2)
+        np.testing.assert_allclose(found.explained, shares, rtol=1e-12)

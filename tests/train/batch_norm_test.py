@@ -1,6 +1,7 @@
 """Refitted BatchNorm statistics are those of the whole training set at once."""
 
 import functools
+from collections.abc import Callable
 
 import chex
 import flax.linen as nn
@@ -247,3 +248,58 @@ def test_a_layer_with_two_inputs_is_refused():
     variables = model.init(jax.random.key(0), images, train=False)
     with pytest.raises(ValueError, match="BatchNorm_0 is called twice"):
         train.refit_batch_stats(model, variables, [(images, labels)])
+
+
+class Wrapped(nn.Module):
+    """Two blocks, wrapped by one of Flax's transformations."""
+
+    wrap: Callable
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        for index in range(2):
+            x = self.wrap(Block)(train, name=f"block_{index}")(x)
+        return x
+
+
+class Block(nn.Module):
+    train: bool
+
+    @nn.compact
+    def __call__(self, x):
+        norm = models.BatchNorm(use_running_average=not self.train)
+        return nn.relu(norm(nn.Dense(3)(x)))
+
+
+def stacked(block):
+    axes = {"params": 0, "batch_stats": 0}
+    split = {"params": True}
+    return nn.vmap(block, axes, split, in_axes=None, axis_size=2)
+
+
+def wrapped(wrap):
+    x = jax.random.normal(jax.random.key(1), (6, 3))
+    model = Wrapped(wrap)
+    return model, model.init(jax.random.key(0), x, train=False), [(x, None)]
+
+
+@pytest.mark.parametrize("wrap", [nn.remat, nn.jit])
+def test_layers_that_are_rematerialised_or_compiled_are_measured(wrap):
+    model, *given = wrapped(wrap)
+    found, plain = (
+        train.refit_batch_stats(model, *given)["batch_stats"]
+        for model in (model, Wrapped(lambda block: block))
+    )
+    chex.assert_trees_all_close(found, plain, rtol=1e-5, atol=1e-7)
+
+
+def test_statistics_that_are_stacked_are_refused_as_such():
+    model, variables, batches = wrapped(stacked)
+    with pytest.raises(ValueError, match="BatchNorm_0 lies in nn.scan or nn.vmap"):
+        train.refit_batch_stats(model, variables, batches)
+
+
+def test_batches_without_labels_are_named():
+    model, variables, [(x, _)] = wrapped(nn.remat)
+    with pytest.raises(ValueError, match=r"batch 0 .*\(6, 3\).* a pair \(images, labe"):
+        train.refit_batch_stats(model, variables, [x])

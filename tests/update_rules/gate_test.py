@@ -168,3 +168,21 @@ def test_a_wrong_hyperparameter_is_named_when_the_rule_is_built(name, key, value
     factory, hyperparameters = RULES[name]
     with pytest.raises(ValueError, match=f"^{key} is .*; expected a .*number "):
         factory(**{"learning_rate": RATE, **hyperparameters, key: value})
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_a_rate_that_climbs_is_refused_with_the_way_to_climb(name):
+    factory, hyperparameters = RULES[name]
+    with pytest.raises(ValueError, match=r"-0.1; .*to maximise, put optax.scale\(-1"):
+        factory(-0.1, **hyperparameters)
+
+
+@pytest.mark.parametrize("name", RULES)
+def test_the_gradient_of_an_integer_is_refused_by_what_it_is(name):
+    params = {"weights": jnp.ones(2), "count": jnp.array(3)}
+    gradients = jax.grad(lambda p: p["weights"] @ p["weights"], allow_int=True)(params)
+    factory, hyperparameters = RULES[name]
+    rule = factory(RATE, **hyperparameters)
+    state = rule.init(jax.tree.map(jnp.float32, params))
+    with pytest.raises(ValueError, match="float0, that of an integer parameter"):
+        rule.update(gradients, state, params)

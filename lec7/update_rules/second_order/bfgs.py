@@ -3,7 +3,11 @@
 import jax.numpy as jnp
 import optax
 
-from lec7.update_rules.second_order import line_search, quasi_newton
+from lec7.update_rules.second_order import (
+    line_search,
+    parameter_vector,
+    quasi_newton,
+)
 
 
 def scale_by_bfgs(
@@ -81,8 +85,10 @@ def _multiply(inverse, pairs, gradient):
 
 
 def _remember(inverse, pairs, step, change):
-    product, square = jnp.vdot(change, step), jnp.vdot(change, change)
-    inverse = jnp.where(pairs == 0, product / square, 1) * inverse
+    scaled, unit = parameter_vector.normalise(change)
+    first = jnp.vdot(scaled, step) / jnp.vdot(scaled, scaled) / unit
+    inverse = jnp.where(pairs == 0, first, 1) * inverse
+    product = jnp.vdot(change, step)
     seen = _multiply(inverse, pairs, change)
     mixed = jnp.outer(step, seen)
     grown = (1 + jnp.vdot(change, seen) / product) * jnp.outer(step, step)

@@ -8,7 +8,11 @@ import jax.numpy as jnp
 import optax
 
 from lec7 import arguments
-from lec7.update_rules.second_order import line_search, quasi_newton
+from lec7.update_rules.second_order import (
+    line_search,
+    parameter_vector,
+    quasi_newton,
+)
 
 
 class Pairs(NamedTuple):
@@ -128,10 +132,10 @@ def _multiply(memory, pairs, gradient):
 
 def _remember(memory, pairs, step, change):
     slot = pairs % memory.weights.size
-    product = jnp.vdot(change, step)
+    scaled, unit = parameter_vector.normalise(change)
     return Pairs(
         steps=memory.steps.at[slot].set(step),
         changes=memory.changes.at[slot].set(change),
-        weights=memory.weights.at[slot].set(1 / product),
-        scale=product / jnp.vdot(change, change),
+        weights=memory.weights.at[slot].set(1 / jnp.vdot(change, step)),
+        scale=jnp.vdot(scaled, step) / jnp.vdot(scaled, scaled) / unit,
     )

@@ -35,7 +35,8 @@ def scale_by_newton(
         x, to_params = parameter_vector.flatten(params)
         gradient, to_updates = parameter_vector.flatten(updates)
         # Reverse over reverse, which a loss with a custom gradient has too.
-        hessian = jax.jacrev(jax.grad(lambda x: loss(to_params(x))))(x)
+        with jax.default_matmul_precision("highest"):
+            hessian = jax.jacrev(jax.grad(lambda x: loss(to_params(x))))(x)
         return to_updates(_solve(hessian, damping, gradient)), state
 
     return precision.keep_dtypes(
@@ -85,7 +86,10 @@ def _solve(hessian, damping, gradient):
     """Return (H + damping I)^+ g."""
     with jax.default_matmul_precision("highest"):
         values, vectors = jnp.linalg.eigh(hessian)
-        residuals = jnp.linalg.norm(hessian @ vectors - vectors * values[None], axis=0)
+        missed, unit = parameter_vector.normalise(
+            hessian @ vectors - vectors * values[None]
+        )
+        residuals = unit * jnp.linalg.norm(missed, axis=0)
         largest = jnp.max(jnp.abs(values), initial=0)
         rounding = jnp.maximum(2 * residuals, jnp.finfo(values.dtype).eps / 2 * largest)
         is_flat = jnp.abs(values) <= rounding

@@ -48,7 +48,8 @@ def scale_by_newton_cg(
         x, to_params = parameter_vector.flatten(params)
         gradient, to_updates = parameter_vector.flatten(updates)
         # Reverse over reverse, which a loss with a custom gradient has too.
-        _, pull_back = jax.vjp(jax.grad(lambda x: loss(to_params(x))), x)
+        with jax.default_matmul_precision("highest"):
+            _, pull_back = jax.vjp(jax.grad(lambda x: loss(to_params(x))), x)
 
         def product(v):
             return (pull_back(v)[0] + damping * v).astype(v.dtype)
@@ -128,8 +129,9 @@ def _solve(
 ) -> jax.Array:
     """Return p with H p = g as exactly as asked for, or as far as H is convex."""
     eps = jnp.finfo(gradient.dtype).eps
+    gradient, unit = parameter_vector.normalise(gradient)
     norm = jnp.linalg.norm(gradient)
-    enough = jnp.minimum(0.5, jnp.sqrt(norm)) * norm
+    enough = jnp.minimum(0.5, jnp.sqrt(unit * norm)) * norm
 
     def goes_on(now):
         is_solved = jnp.linalg.norm(now.residual) <= enough
@@ -137,8 +139,9 @@ def _solve(
 
     def advance(now):
         image = product(now.direction)
-        curvature = jnp.vdot(now.direction, image)
-        most = jnp.linalg.norm(now.direction) * jnp.linalg.norm(image)
+        scaled, power = parameter_vector.normalise(image)
+        curvature = power * jnp.vdot(now.direction, scaled)
+        most = power * (jnp.linalg.norm(now.direction) * jnp.linalg.norm(scaled))
         is_convex = curvature > eps * most
         # No curvature at all counts as one.
         most = jnp.where(most > 0, most, jnp.vdot(now.direction, now.direction))
@@ -162,4 +165,4 @@ def _solve(
         is_convex=jnp.array(True),
     )
     with jax.default_matmul_precision("highest"):
-        return jax.lax.while_loop(goes_on, advance, first).solution
+        return unit * jax.lax.while_loop(goes_on, advance, first).solution

@@ -32,3 +32,14 @@ def flatten(
         return jax.tree.map(join, wide, unravel(other.astype(vector.dtype)))
 
     return vector, unflatten
+
+
+def normalise(x: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Return an array over the power of two by which entries are 1 at most, and that.
+
+    In float32 squares vanish below 1e-19 and are infinite above 1e19.
+    """
+    top = jax.lax.stop_gradient(jnp.max(jnp.abs(x), initial=0))
+    lowest = jnp.finfo(top.dtype).minexp
+    power = jnp.ldexp(1, jnp.clip(jnp.frexp(top)[1], lowest, -lowest)).astype(x.dtype)
+    return x / power, power

@@ -47,9 +47,10 @@ def scale_by_quasi_newton(
     A pair is kept if the loss is finite at both its ends and y.s is positive beyond
     rounding, which keeps H positive definite; otherwise the memory stays as it was.
     Without a pair, or should rounding turn -H g uphill, the direction is -g, of length
-    1 at the most. A step that is not finite, as of one bad batch, is not taken. The
-    state of the search has the `value` and the `grad` at the end of the step; `update`
-    takes `value`, `grad` and `value_fn`.
+    1 at the most, and of length 1 where no search along -g moves the parameters, as of
+    a loss in small units. A step that is not finite, as of one bad batch, is not taken.
+    The state of the search has the `value` and the `grad` at the end of the step;
+    `update` takes `value`, `grad` and `value_fn`.
     """
     search = optax.with_extra_args_support(search)
 
@@ -81,7 +82,8 @@ def scale_by_quasi_newton(
         uphill, unflatten = parameter_vector.flatten(updates)
         with jax.default_matmul_precision("highest"):
             proposed = memory.multiply(state.memory, state.pairs, uphill)
-            direction = -_uphill(proposed, uphill, state.pairs)
+            point, _ = parameter_vector.flatten(params)
+            direction = -_uphill(proposed, uphill, state.pairs, point)
         updates, found = search.update(
             unflatten(direction),
             state.search,
@@ -111,11 +113,20 @@ def scale_by_quasi_newton(
     )
 
 
-def _uphill(proposed: jax.Array, gradient: jax.Array, pairs: jax.Array) -> jax.Array:
+def _uphill(
+    proposed: jax.Array, gradient: jax.Array, pairs: jax.Array, point: jax.Array
+) -> jax.Array:
     """Return the proposed direction, or the gradient if there is reason to."""
-    is_uphill = (pairs > 0) & (jnp.vdot(proposed, gradient) > 0)
-    shorten = jnp.minimum(1, 1 / jnp.linalg.norm(gradient))
-    return jnp.where(is_uphill, proposed, shorten * gradient)
+    scaled, unit = parameter_vector.normalise(gradient)
+    is_uphill = (pairs > 0) & (jnp.vdot(proposed, scaled) > 0)
+    norm = jnp.linalg.norm(scaled)
+    length = unit * norm
+    # 20 doublings of such a length are lost beside the parameters.
+    lost = 8 * jnp.finfo(point.dtype).eps ** 2 * jnp.linalg.norm(point)
+    whole = scaled / jnp.where(norm > 0, norm, 1)
+    shorter = jnp.where(length > lost, gradient, whole)
+    alternative = jnp.where(length > 1, gradient * (1 / length), shorter)
+    return jnp.where(is_uphill, proposed, alternative)
 
 
 def _difference(new: optax.Params, old: optax.Params) -> jax.Array:
@@ -123,9 +134,10 @@ def _difference(new: optax.Params, old: optax.Params) -> jax.Array:
 
 
 def _bends_up(step: jax.Array, change: jax.Array) -> jax.Array:
-    """Return whether y.s > 0 beyond rounding, and it and y.y are in range."""
+    """Return whether y.s > 0 beyond rounding, and is in range."""
     limits = jnp.finfo(step.dtype)
-    product, square = jnp.vdot(change, step), jnp.vdot(change, change)
-    rounding = limits.eps * jnp.linalg.norm(step) * jnp.sqrt(square)
-    is_normal = jnp.isfinite(product) & (jnp.minimum(product, square) > limits.tiny)
-    return is_normal & (product > rounding)
+    product = jnp.vdot(change, step)
+    scaled, unit = parameter_vector.normalise(change)
+    rounding = limits.eps * jnp.linalg.norm(step) * jnp.linalg.norm(scaled)
+    is_normal = jnp.isfinite(product) & (product > limits.tiny)
+    return is_normal & (jnp.vdot(scaled, step) > rounding)
