@@ -2,9 +2,11 @@
 
 A line holds `training` (its name), `step` and, for each metric, a list over the
 members, null where a member has stopped or a number is not finite. Evaluations stand in
-the line of the step after which they were made. There are no clock times, so that equal
-runs write equal bytes. A checkpoint has the SHA-256 of its training's lines, by which
-damage, and the lines of another run, are noticed.
+the line of the step after which they were made; of more than `MANY` members only these
+lines have more than the loss. A number has the fewest digits that tell its float32; the
+metrics that float32 does not hold are named in `float64`. There are no clock times, so
+that equal runs write equal bytes. A checkpoint has the SHA-256 of its training's lines,
+by which damage, and the lines of another run, are noticed.
 """
 
 import hashlib
@@ -19,6 +21,9 @@ import numpy as np
 
 from lec7 import files
 from lec7.train import checkpoint, events
+
+MANY = 16  # members of which most lines have the loss alone
+LOSS, WIDE = "loss", "float64"
 
 
 class MetricsLog:
@@ -102,7 +107,8 @@ class MetricsLog:
                 yield line, _parse(line)
 
     def _rows(self) -> Iterator[dict | None]:
-        return (row for _, row in self._lines())
+        for _, row in self._lines():
+            yield row and {name: row[name] for name in row if name != WIDE}
 
     def _is_ours(self, row: dict | None) -> bool:
         return row is not None and row["training"] == self._training
@@ -136,17 +142,16 @@ class MetricsLog:
         count = len(next(iter(metrics.values())))
         rows = []
         for i in range(count):
-            row = {"training": self._training, "step": first_step + i}
+            last, row = i == count - 1, {}
             for name, values in metrics.items():
-                row[name] = _values(values[i], active)
-            if i == count - 1:
+                if last or name == LOSS or active.size <= MANY:
+                    row[name] = _values(values[i], active)
+            if last:
                 row |= {name: _values(v, v == v) for name, v in measured.items()}
-            rows.append(row)
+            rows.append({"training": self._training, "step": first_step + i} | row)
         if self._also is not None:
             self._also.append(rows, filter(self._is_ours, self._rows()))
-        content = b"".join(
-            f"{json.dumps(row, allow_nan=False)}\n".encode() for row in rows
-        )
+        content = b"".join(map(_line, rows))
         with files.naming(self._path, len(content)), self._path.open("ab") as file:
             file.write(content)
         self._sum.update(content)
@@ -169,10 +174,11 @@ class MetricsLog:
             if not self._is_ours(row):
                 continue
             del row["training"]
-            step = row.pop("step")
+            step, wide = row.pop("step"), row.pop(WIDE, ())
             for name, values in row.items():
+                numbers = [math.nan if v is None else v for v in values]
                 found.setdefault(name, []).append(
-                    [math.nan if v is None else v for v in values]
+                    numbers if name in wide else np.float32(numbers).astype(float)
                 )
                 found.setdefault(f"{name}_step", []).append(step)
         return {name: np.asarray(values) for name, values in found.items()}
@@ -191,3 +197,23 @@ def _parse(line: bytes) -> dict | None:
 def _values(values: np.ndarray, shown: np.ndarray) -> list[float | None]:
     finite = np.isfinite(values) & shown
     return [float(v) if ok else None for v, ok in zip(values, finite, strict=True)]
+
+
+def _line(row: Mapping[str, Any]) -> bytes:
+    """Return a row as its line."""
+    head = {name: row[name] for name in ("training", "step")}
+    texts, wide = [], []
+    for name in filter(lambda name: name not in head, row):
+        known = [v for v in row[name] if v is not None]
+        with np.errstate(over="ignore"):
+            narrow = np.asarray(known, np.float32)
+        if narrow.tolist() == known:
+            digits = map(str, narrow)
+        else:
+            wide.append(name)
+            digits = map(repr, known)
+        shown = ("null" if v is None else next(digits) for v in row[name])
+        texts.append(f", {json.dumps(name)}: [{','.join(shown)}]")
+    head |= {WIDE: wide} if wide else {}
+    start = json.dumps(head)[:-1]
+    return f"{start}{''.join(texts)}}}\n".encode()

@@ -69,3 +69,30 @@ def test_rewinding_to_the_start_leaves_the_other_training_whole(tmp_path):
     assert large.rewind(0) == 0
     assert small.rewind(3) == 3
     assert steps_of(path) == [("small", step) for step in range(3)]
+
+
+def test_numbers_come_back_to_the_bit_in_few_digits(tmp_path):
+    path = tmp_path / "metrics.jsonl"
+    log = train.MetricsLog(path, "small")
+    loss = np.array([[0.1, 1 / 3]], np.float32)
+    wide = np.array([0.1, 2.0**24 + 1])
+    ones = np.array([1e-45, 3e38], np.float32)
+    log.append(0, {"loss": loss}, BOTH, {"wide": wide, "extreme": ones})
+    assert path.read_text().startswith(
+        '{"training": "small", "step": 0, "float64": ["wide"], '
+        '"loss": [0.1,0.33333334], '
+    )
+    found = log.read()
+    np.testing.assert_array_equal(found["loss"], loss)
+    np.testing.assert_array_equal(found["wide"], wide[None])
+    np.testing.assert_array_equal(found["extreme"], ones[None])
+
+
+@pytest.mark.parametrize("members, lines", [(16, [0, 1, 2]), (17, [2])])
+def test_most_lines_of_many_members_have_the_loss_alone(tmp_path, members, lines):
+    log = train.MetricsLog(tmp_path / "metrics.jsonl", "large")
+    made = {name: np.ones((3, members), np.float32) for name in ("loss", "accuracy")}
+    log.append(0, made, np.ones(members, bool), {"train_loss": made["loss"][0]})
+    found = log.read()
+    assert found["accuracy_step"].tolist() == lines
+    assert found["loss_step"].tolist() == [0, 1, 2]
