@@ -104,6 +104,10 @@ def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples
     if isinstance(batches, feed.Feed):
         return _fed(batches, splits)
     train = splits["train"]
+    for name, split in splits.items():
+        shape, expected = (given[0].shape[1:] for given in (split, train))
+        told = f"the shape of {name} inputs"
+        arguments.require(shape == expected, told, shape, f"{expected}, as in train")
     shapes = tuple(
         jax.ShapeDtypeStruct((batch_size, *leaf.shape[1:]), jnp.asarray(leaf[:1]).dtype)
         for leaf in train

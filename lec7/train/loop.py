@@ -40,9 +40,11 @@ class Plan:
         """Check the counts.
 
         Raises:
-          ValueError: a count is below one, a snapshot is due between evaluations, or
-            there is no such way to take a divergence.
+          ValueError: a count is below one, a snapshot is due between evaluations, the
+            loss to stop at is no number, or there is no such way to take a divergence.
         """
+        stop = self.stop_loss
+        arguments.require(stop is None or stop == stop, "stop_loss", stop, "a number")
         arguments.require_one_of(divergence.WAYS, on_divergence=self.on_divergence)
         arguments.require_counts(
             max_steps=self.max_steps,

@@ -13,7 +13,7 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from lec7 import losses
+from lec7 import arguments, losses
 from lec7.data.augment import transforms
 from lec7.train import divergence, identities, inputs, loop, snapshots, synchrony
 from lec7.train import evaluate as evaluation
@@ -153,6 +153,7 @@ def train(
       array([100.], dtype=float32)
     """
     devices = jax.devices()[:1] if devices is None else devices
+    arguments.require(bool(len(devices)), "devices", devices, "one or more")
     if batch_size < 1 or batch_size % len(devices):
         raise ValueError(
             f"batch_size is {batch_size}; expected a multiple of {len(devices)}, the "
@@ -189,13 +190,14 @@ def train(
     )
     plan = loop.Plan(
         max_steps=steps,
-        evaluate_every=evaluate_every or steps,
+        evaluate_every=steps if evaluate_every is None else evaluate_every,
         checkpoint_every=checkpoint_every,
         stop_loss=stop_loss,
         snapshot_every=snapshot_every,
         on_divergence=on_divergence if ceiling is None else "go on",
     )
     if ceiling is not None:
+        arguments.require_positive(ceiling=ceiling)
         step = _bounded(step, ceiling)
     population = states.initial_population(initialise, rule, seeds, hyperparams)
     population = population if start is None else start(population)

@@ -5,6 +5,7 @@ alone. After damage it does so too, or it refuses with an exit code of its own a
 message. Anything else is wrong: other bytes, a traceback, a signal that is not heard.
 """
 
+import collections
 import functools
 import itertools
 import os
@@ -18,8 +19,6 @@ import time
 from collections.abc import Callable, Iterator
 from concurrent import futures
 from typing import NamedTuple
-
-import numpy as np
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 COMMAND = (
@@ -73,9 +72,14 @@ class Bench:
 
     def rows(self, kills: int, signals: int, *, damage: int | None, jobs: int = 1):
         """Yield what comes of kills, signals and damages; None stands for every one."""
+        waiting = collections.deque()
         with futures.ThreadPoolExecutor(jobs) as pool:
-            faults = self._faults(kills, signals, damage)
-            yield from pool.map(lambda fault: fault(), faults)
+            for fault in self._faults(kills, signals, damage):
+                waiting.append(pool.submit(fault))
+                if len(waiting) > jobs:
+                    yield waiting.popleft().result()
+            while waiting:
+                yield waiting.popleft().result()
 
     def _faults(
         self, kills: int, signals: int, damage: int | None
@@ -148,16 +152,16 @@ class Bench:
         return self._moments.uniform(0.1, 1.0) * self.seconds
 
     def _cut(self, state: str) -> pathlib.Path:
-        """Return a run that was killed in a state."""
-        for share in np.arange(0.2, 0.95, 0.05):
-            folder = self._new()
-            process = self._start(folder)
-            if not _ends_before(process, share * self.seconds):
-                process.kill()
-            process.communicate()
-            if STATES[state](folder):
-                return folder
-        raise AssertionError(f"no kill found a run that was {state}")
+        """Return a run that was killed as soon as it was in a state."""
+        folder = self._new()
+        process = self._start(folder)
+        while not STATES[state](folder):
+            if not _ends_before(process, 0.01):
+                continue
+            raise AssertionError(f"a run ended, and never was {state}")
+        process.kill()
+        process.communicate()
+        return folder
 
     def _new(self) -> pathlib.Path:
         return self._folder / f"run_{next(self._made)}"

@@ -279,3 +279,26 @@ def test_a_stream_of_noise_that_there_is_not_is_told_from_those_that_there_are()
 
     with pytest.raises(ValueError, match='PRNG for "noise".* expected .*of dropout, '):
         train_it(Noisy())
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"evaluate_every": 0}, "evaluate_every is 0; expected an integer >= 1"),
+        ({"devices": []}, r"devices is \[\]; expected one or more"),
+        (
+            {"stop_loss": np.nan, "evaluate_every": 1},
+            "stop_loss is nan; expected a num",
+        ),
+        ({"ceiling": 0.0}, "ceiling is 0.0; expected a number > 0"),
+    ],
+)
+def test_what_would_be_without_effect_is_refused(options, message):
+    with pytest.raises(ValueError, match=message):
+        train_it(**options)
+
+
+def test_splits_of_other_inputs_are_refused():
+    dataset = {"train": (X, Y), "test": (X[:, :1], Y)}
+    with pytest.raises(ValueError, match=r"the shape of test inputs is \(1,\); exp"):
+        train_it(dataset=dataset)
