@@ -85,8 +85,7 @@ def _multiply(inverse, pairs, gradient):
 
 
 def _remember(inverse, pairs, step, change):
-    scaled, unit = parameter_vector.normalise(change)
-    first = jnp.vdot(scaled, step) / jnp.vdot(scaled, scaled) / unit
+    first = parameter_vector.secant_scale(step, change)
     inverse = jnp.where(pairs == 0, first, 1) * inverse
     product = jnp.vdot(change, step)
     seen = _multiply(inverse, pairs, change)

@@ -132,10 +132,9 @@ def _multiply(memory, pairs, gradient):
 
 def _remember(memory, pairs, step, change):
     slot = pairs % memory.weights.size
-    scaled, unit = parameter_vector.normalise(change)
     return Pairs(
         steps=memory.steps.at[slot].set(step),
         changes=memory.changes.at[slot].set(change),
         weights=memory.weights.at[slot].set(1 / jnp.vdot(change, step)),
-        scale=jnp.vdot(scaled, step) / jnp.vdot(scaled, scaled) / unit,
+        scale=parameter_vector.secant_scale(step, change),
     )

@@ -43,3 +43,13 @@ def normalise(x: jax.Array) -> tuple[jax.Array, jax.Array]:
     lowest = jnp.finfo(top.dtype).minexp
     power = jnp.ldexp(1, jnp.clip(jnp.frexp(top)[1], lowest, -lowest)).astype(x.dtype)
     return x / power, power
+
+
+def secant_scale(step: jax.Array, change: jax.Array) -> jax.Array:
+    """Return y.s / y.y of a pair, also where y.y is beyond the range of its numbers."""
+    limits = jnp.finfo(change.dtype)
+    square = jnp.vdot(change, change)
+    is_normal = (square > limits.tiny) & (square < limits.max)
+    scaled, unit = normalise(change)
+    ratio = jnp.vdot(scaled, step) / jnp.vdot(scaled, scaled) / unit
+    return jnp.where(is_normal, jnp.vdot(change, step) / square, ratio)

@@ -47,8 +47,8 @@ def scale_by_quasi_newton(
     A pair is kept if the loss is finite at both its ends and y.s is positive beyond
     rounding, which keeps H positive definite; otherwise the memory stays as it was.
     Without a pair, or should rounding turn -H g uphill, the direction is -g, of length
-    1 at the most, and of length 1 where no search along -g moves the parameters, as of
-    a loss in small units. A step that is not finite, as of one bad batch, is not taken.
+    1 at the most, and without a pair of length 1 where that moves no parameter, as of a
+    loss in small units. A step that is not finite, as of one bad batch, is not taken.
     The state of the search has the `value` and the `grad` at the end of the step;
     `update` takes `value`, `grad` and `value_fn`.
     """
@@ -117,15 +117,13 @@ def _uphill(
     proposed: jax.Array, gradient: jax.Array, pairs: jax.Array, point: jax.Array
 ) -> jax.Array:
     """Return the proposed direction, or the gradient if there is reason to."""
-    scaled, unit = parameter_vector.normalise(gradient)
+    scaled, _ = parameter_vector.normalise(gradient)
     is_uphill = (pairs > 0) & (jnp.vdot(proposed, scaled) > 0)
-    norm = jnp.linalg.norm(scaled)
-    length = unit * norm
-    # 20 doublings of such a length are lost beside the parameters.
-    lost = 8 * jnp.finfo(point.dtype).eps ** 2 * jnp.linalg.norm(point)
-    whole = scaled / jnp.where(norm > 0, norm, 1)
-    shorter = jnp.where(length > lost, gradient, whole)
-    alternative = jnp.where(length > 1, gradient * (1 / length), shorter)
+    whole = scaled / jnp.maximum(jnp.linalg.norm(scaled), 0.5)
+    norm = jnp.linalg.norm(gradient)
+    is_lost = (pairs == 0) & jnp.all(point - gradient == point)
+    short = jnp.minimum(1, 1 / norm) * gradient
+    alternative = jnp.where(is_lost | jnp.isinf(norm), whole, short)
     return jnp.where(is_uphill, proposed, alternative)
 
 

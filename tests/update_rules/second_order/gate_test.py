@@ -230,3 +230,31 @@ def test_no_parameters_have_no_step(name, empty):
 
     updates, _ = step(step(rule.init(empty))[1])
     chex.assert_trees_all_equal(updates, empty)
+
+
+@every_rule
+@pytest.mark.parametrize("unit", [1e-22, 1e-15, 1e-10, 1.0, 1e22])
+def test_the_unit_of_the_loss_does_not_matter(name, unit):
+    def scaled(x):
+        return unit * jnp.sum(jnp.array([1.0, 3.0]) * x**2)
+
+    rule, x = RULES[name](), jnp.array([2.0, 1.0])
+    state, step = rule.init(x), jax.jit(make_step(rule, scaled))
+    for _ in range(12):
+        updates, state = step(x, state)
+        x = optax.apply_updates(x, updates)
+    np.testing.assert_allclose(x, 0, atol=1e-5)
+
+
+@pytest.mark.parametrize("name", ["newton", "newton_cg"])
+def test_second_derivatives_are_taken_at_the_highest_precision(name):
+    def loss(x):
+        return jnp.sum((jnp.ones((3, 2)) @ x) ** 2)
+
+    def direction(x):
+        rule = getattr(update_rules, f"scale_by_{name}")()
+        return rule.update(jnp.ones(2), rule.init(x), x, value_fn=loss)[0]
+
+    program = str(jax.make_jaxpr(direction)(jnp.ones(2)))
+    products = program.count("dot_general[")
+    assert program.count("precision=(Precision.HIGHEST, Pre") == products > 2
