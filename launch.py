@@ -151,7 +151,7 @@ def _run(
     if record.get("status") == "finished" and not changed:
         print(_outcome(folder))
         return
-    from lec7 import report
+    from lec7 import report, train
 
     devices = runs.select_devices(options.devices)
     environment = runs.environment(devices, HERE) | {
@@ -179,6 +179,7 @@ def _run(
         told = Run(folder, name, experiment, config, identity).told()
         report.write_report(folder, told, _provenance(folder, name, config))
         runs.seal(folder, told=True)
+        train.keep_networks(folder)
     print(_outcome(folder))
 
 

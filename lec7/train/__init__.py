@@ -6,6 +6,7 @@ from lec7.train.checkpoint import CheckpointError, restore_latest, save
 from lec7.train.divergence import DivergedError
 from lec7.train.evaluate import batch_metrics, make_evaluate
 from lec7.train.feed import Feed, from_arrays, from_stream
+from lec7.train.finished import keep_networks
 from lec7.train.loop import Plan, fit
 from lec7.train.metrics import MetricsLog
 from lec7.train.population import Population, train
@@ -33,6 +34,7 @@ __all__ = [
     "from_arrays",
     "from_stream",
     "initial_population",
+    "keep_networks",
     "learning_rate_range",
     "make_advance",
     "make_evaluate",

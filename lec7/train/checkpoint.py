@@ -28,6 +28,9 @@ from lec7 import arguments, files
 STATE_FILE = "state.msgpack"
 MANIFEST_FILE = "manifest.json"
 _FILES = (STATE_FILE, MANIFEST_FILE)
+_SUMS = ("step", "bytes", "sha256")  # of a manifest
+_REDUCED = "networks alone"  # in a manifest: `reduce` has taken the rest away
+_NETWORKS = ("params", "batch_stats", "step")
 
 
 class CheckpointError(Exception):
@@ -121,6 +124,7 @@ def restore_told(folder: pathlib.Path, like: Any) -> tuple[Any | None, dict[str,
     for path in _steps(folder):
         verified = _verified(path)
         if verified is not None:
+            _require_whole(path, verified[1])
             _set_aside(damaged)
             return _restored(verified[0], like, path), verified[1]
         damaged.append(path)
@@ -154,8 +158,17 @@ def restore(
             "its manifest's: restore it from a copy, or delete the run's folder to "
             "start anew"
         )
+    _require_whole(path, verified[1])
     require_training(path, verified[1], training)
     return _restored(verified[0], like, path)
+
+
+def _require_whole(path: pathlib.Path, manifest: Mapping[str, Any]) -> None:
+    if manifest.get(_REDUCED):
+        raise CheckpointError(
+            f"{path} has the networks of a finished run alone; expected the state of "
+            "the update rule too: read it by lec7.models.load_pretrained"
+        )
 
 
 def require_training(
@@ -179,6 +192,37 @@ def remove(folder: pathlib.Path, *, step: int) -> None:
     """Remove one checkpoint, if it is there."""
     with contextlib.suppress(files.NotOursError):
         files.remove_folder(folder / f"{step:08d}", _FILES)
+
+
+def remove_all(folder: pathlib.Path) -> None:
+    """Remove every checkpoint of a folder."""
+    for path in _steps(folder):
+        remove(folder, step=int(path.name))
+
+
+def reduce(folder: pathlib.Path) -> None:
+    """Leave of the checkpoints of a training the networks of the last, if it is whole.
+
+    Raises:
+      OSError: the folder may not be written.
+    """
+    verified = _verified(_steps(folder)[0]) if _steps(folder) else None
+    if verified is None:
+        return
+    payload, manifest = verified
+    state = serialization.msgpack_restore(payload).get("state", {})
+    if not manifest.get(_REDUCED) and "params" in state:
+        kept = {name: state[name] for name in _NETWORKS if name in state}
+        about = {k: v for k, v in manifest.items() if k not in _SUMS} | {_REDUCED: True}
+        save(folder, {"state": kept}, step=manifest["step"], keep=1, about=about)
+
+
+def drop_reduced(folder: pathlib.Path) -> None:
+    """Remove what `reduce` has left, from which no training goes on."""
+    for path in _steps(folder):
+        verified = _verified(path)
+        if verified is not None and verified[1].get(_REDUCED):
+            remove(folder, step=int(path.name))
 
 
 def _steps(folder: pathlib.Path) -> list[pathlib.Path]:

@@ -228,6 +228,7 @@ class _Keeper:
 
     def resume(self, start: _Carried) -> _Carried:
         """Return what the newest checkpoint has, or the start."""
+        checkpoint.drop_reduced(self.folder)
         restored, manifest = checkpoint.restore_told(self.folder, start)
         checkpoint.require_training(self.folder, manifest, self.identity)
         carried = start if restored is None else restored
