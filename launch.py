@@ -171,11 +171,13 @@ def _run(
         add_seconds = functools.partial(runs.add_seconds, folder)
         about = {"experiment": name, "config": identity}
         context = runs.Context(folder, devices, progress, about, add_seconds)
-        if not (folder / runs.findings.FILE).exists():
+        path = folder / runs.findings.FILE
+        if not path.exists():
             found = experiment.run(config, context)
-            path = folder / runs.findings.FILE
-            runs.seal(folder, told=False)
             runs.findings.save(path, found, experiment.Findings, **about)
+        if not runs.is_sealed(folder):
+            train.keep_networks(folder)
+            runs.seal(folder, told=False)
         told = Run(folder, name, experiment, config, identity).told()
         report.write_report(folder, told, _provenance(folder, name, config))
         runs.seal(folder, told=True)

@@ -20,6 +20,7 @@ from lec7 import files
 from lec7.runs import exits, findings, folder, json_file, provenance
 
 OUTPUTS = ("claims.json", "report.html")
+_FILES = "files"  # of the record: what `seal` has seen
 _RECORDS = (folder.CONFIG_FILE, folder.RECORD_FILE)
 
 
@@ -48,7 +49,8 @@ def attempt(
       UsageError: see `folder.examine`.
       OSError: the folder may not be written.
     """
-    earlier = folder.examine(path, experiment, config).get("attempts", [])
+    held = folder.examine(path, experiment, config)
+    earlier = held.get("attempts", [])
     attempts = [
         *earlier,
         {"start": _now(), "end": None, "exit": None, "error": None}
@@ -56,6 +58,8 @@ def attempt(
         | {"seconds": {}},
     ]
     record = {"experiment": experiment, "status": "running", "attempts": attempts}
+    if _FILES in held and (path / findings.FILE).exists():
+        record[_FILES] = held[_FILES]
     json_file.write(path / folder.CONFIG_FILE, json.loads(config))
     json_file.write(path / folder.RECORD_FILE, record)
     try:
@@ -97,13 +101,18 @@ def seal(path: pathlib.Path, *, told: bool) -> None:
     Neither has what may change: the records of the run, events, and what was set aside.
     """
     record = json_file.read(path / folder.RECORD_FILE)
-    sums = {k: v for k, v in record.get("files", {}).items() if _is_told(k) != told}
+    sums = {k: v for k, v in record.get(_FILES, {}).items() if _is_told(k) != told}
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
         if file.is_file() and _is_told(name) == told and not _may_change(name):
             sums[name] = _sum(file)
-    record["files"] = sums
+    record[_FILES] = sums
     json_file.write(path / folder.RECORD_FILE, record)
+
+
+def is_sealed(path: pathlib.Path) -> bool:
+    """Return whether `seal` has recorded what this run has trained."""
+    return _FILES in json_file.read(path / folder.RECORD_FILE)
 
 
 def changed(path: pathlib.Path, record: Mapping[str, Any]) -> list[str]:
@@ -119,7 +128,7 @@ def changed(path: pathlib.Path, record: Mapping[str, Any]) -> list[str]:
     finished = record.get("status") == "finished"
     if not (path / findings.FILE).exists():
         return [findings.FILE] if finished else []
-    sums = record.get("files", {})
+    sums = record.get(_FILES, {})
     differing = [name for name, known in sums.items() if _sum(path / name) != known]
     lost = [name for name in differing if not _is_told(name)]
     if lost:

@@ -374,3 +374,12 @@ def test_a_signal_that_nobody_reads_decides_the_exit_code(number):
     )
     done = subprocess.run([sys.executable, "-c", code], check=False)
     assert done.returncode == 128 + number
+
+
+def test_a_run_that_is_told_again_still_knows_what_it_has_trained(launch, capsys):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    pathlib.Path("run/report.html").unlink()
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    pathlib.Path("run/trained").write_text("other")
+    assert launch("--experiment=fake", "--workdir=run") == 4
+    assert "run/trained is not what the run wrote" in capsys.readouterr().err
