@@ -151,7 +151,7 @@ def _run(
     if record.get("status") == "finished" and not changed:
         print(_outcome(folder))
         return
-    from lec7 import report, train
+    from lec7 import report
 
     devices = runs.select_devices(options.devices)
     environment = runs.environment(devices, HERE) | {
@@ -171,18 +171,27 @@ def _run(
         add_seconds = functools.partial(runs.add_seconds, folder)
         about = {"experiment": name, "config": identity}
         context = runs.Context(folder, devices, progress, about, add_seconds)
-        path = folder / runs.findings.FILE
-        if not path.exists():
-            found = experiment.run(config, context)
-            runs.findings.save(path, found, experiment.Findings, **about)
-        if not runs.is_sealed(folder):
-            train.keep_networks(folder)
-            runs.seal(folder, told=False)
+        if not (folder / runs.findings.FILE).exists():
+            _measure(experiment, config, context)
         told = Run(folder, name, experiment, config, identity).told()
         report.write_report(folder, told, _provenance(folder, name, config))
         runs.seal(folder, told=True)
         train.keep_networks(folder)
     print(_outcome(folder))
+
+
+def _measure(experiment: types.ModuleType, config: Any, context: runs.Context) -> None:
+    """Write the findings, which are there when what they do not need is gone."""
+    from lec7 import train
+
+    path = context.folder / runs.findings.FILE
+    pending = path.with_name(f".{path.name}")
+    if not pending.exists():
+        found = experiment.run(config, context)
+        runs.findings.save(pending, found, experiment.Findings, **context.identity)
+    train.keep_networks(context.folder)
+    runs.seal(context.folder, told=False)
+    pending.replace(path)
 
 
 class Run(NamedTuple):

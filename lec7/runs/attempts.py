@@ -110,11 +110,6 @@ def seal(path: pathlib.Path, *, told: bool) -> None:
     json_file.write(path / folder.RECORD_FILE, record)
 
 
-def is_sealed(path: pathlib.Path) -> bool:
-    """Return whether `seal` has recorded what this run has trained."""
-    return _FILES in json_file.read(path / folder.RECORD_FILE)
-
-
 def changed(path: pathlib.Path, record: Mapping[str, Any]) -> list[str]:
     """Return which files of a finished run are not as it left them and can be again.
 

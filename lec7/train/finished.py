@@ -16,7 +16,7 @@ def keep_networks(folder: pathlib.Path) -> None:
     ends in the same bytes.
 
     Args:
-      folder: of a run whose findings are on the disk.
+      folder: of a run that has measured all.
 
     Raises:
       OSError: the folder may not be written.

@@ -196,6 +196,16 @@ def test_a_kill_between_findings_and_page_measures_nothing_again(launch):
     assert pathlib.Path("run/trained").read_text() == "trained"
 
 
+def test_a_kill_before_the_run_is_tidied_measures_nothing_again(launch):
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    whole, found = told(), pathlib.Path("run/findings.npz")
+    found.rename("run/.findings.npz")
+    set_status("running")
+    assert launch("--experiment=fake", "--workdir=run") == 0
+    assert told() == whole and not pathlib.Path("run/.findings.npz").exists()
+    assert pathlib.Path("run/trained").read_text() == "trained"
+
+
 def test_a_kill_inside_the_page_measures_nothing_again(launch):
     process = start_and_wait_for("drawing", "--config.end=page")
     process.kill()
