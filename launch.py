@@ -176,7 +176,6 @@ def _run(
         told = Run(folder, name, experiment, config, identity).told()
         report.write_report(folder, told, _provenance(folder, name, config))
         runs.seal(folder, told=True)
-        train.keep_networks(folder)
     print(_outcome(folder))
 
 
