@@ -22,6 +22,7 @@ class Eigenpairs(NamedTuple):
     values: jax.Array  # [k], descending; by absolute value for "LM"
     vectors: chex.ArrayTree  # like op.params, leaves [k, ...]; orthonormal
     residuals: jax.Array  # [k], |H v - value v| / scale
+    products: int = 0  # with the operator that were spent
 
 
 def top_eigenpairs(
@@ -100,7 +101,8 @@ def top_eigenpairs(
         found = _best(found, extra, k, prefer)
         if gain <= tol * lanczos.scale(found.values, found.largest):
             break
-    return _certify(op, found, np.abs if which == "LM" else np.positive)
+    pairs = _certify(op, found, np.abs if which == "LM" else np.positive)
+    return pairs._replace(products=found.matvecs + k)
 
 
 @jax.jit

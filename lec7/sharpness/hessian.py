@@ -50,14 +50,14 @@ def hessian_max(
       >>> round(top.value, 4)
       3.0
     """
-    op = _Counted(_hessian(loss_fn, params, batches))
+    op = _hessian(loss_fn, params, batches)
     pairs = curvature.top_eigenpairs(op, 1, key=key, tol=tol, max_matvecs=max_matvecs)
     return measure.Measure(
         value=float(pairs.values[0]),
         standard_error=0.0 if pairs.residuals[0] <= tol else float("nan"),
         settings={"tol": tol, "max_matvecs": max_matvecs}
         | measure.provenance(key, params, measure.examples(op.batches)),
-        cost=measure.PRODUCT * op.products,
+        cost=measure.PRODUCT * pairs.products,
     )
 
 
@@ -154,18 +154,3 @@ def _estimated(
         | measure.provenance(key, params, examples),
         cost=measure.PRODUCT * probes,
     )
-
-
-class _Counted:
-    """An operator that counts its products."""
-
-    def __init__(self, op: curvature.Operator):
-        self.op = op
-        self.products = 0
-
-    def __call__(self, v: chex.ArrayTree) -> chex.ArrayTree:
-        self.products += 1
-        return self.op(v)
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self.op, name)

@@ -205,3 +205,9 @@ def test_a_search_that_is_traced_says_that_the_host_drives(transform):
 
     with pytest.raises(ValueError, match="driven from the host.*outside of jax.jit"):
         transform(largest)(jnp.asarray(1.0))
+
+
+def test_the_products_that_are_spent_are_told(quadratic):
+    # The space of three dimensions is full after three, and one certifies the pair.
+    pairs = curvature.top_eigenpairs(quadratic(np.diag([1.0, 2.0, 4.0])), 1, key=KEY)
+    assert pairs.products == 4
