@@ -163,11 +163,8 @@ def _run(
         runs.attempt(folder, name, identity, environment=environment) as attempt,
     ):
         progress = report.Progress()
-        if attempt > 1:
-            state = f"changed ({', '.join(changed)})" if changed else "unfinished"
-            progress.say(f"{folder} is {state}: resuming, attempt {attempt}")
-        for change in runs.changes(record, environment):
-            progress.say(f"attempt {attempt - 1} ran otherwise: {change}")
+        for line in _resumption(folder, attempt, changed, record, environment):
+            progress.say(line)
         add_seconds = functools.partial(runs.add_seconds, folder)
         about = {"experiment": name, "config": identity}
         context = runs.Context(folder, devices, progress, about, add_seconds)
@@ -177,6 +174,21 @@ def _run(
         report.write_report(folder, told, _provenance(folder, name, config))
         runs.seal(folder, told=True)
     print(_outcome(folder))
+
+
+def _resumption(
+    folder: pathlib.Path,
+    attempt: int,
+    changed: Sequence[str],
+    record: Mapping[str, Any],
+    environment: Mapping[str, Any],
+) -> Iterable[str]:
+    """Yield what is to be said of earlier attempts."""
+    if attempt > 1:
+        state = f"changed ({', '.join(changed)})" if changed else "unfinished"
+        yield f"{folder} is {state}: resuming, attempt {attempt}"
+    for change in runs.changes(record, environment):
+        yield f"attempt {attempt - 1} ran otherwise: {change}"
 
 
 def _measure(experiment: types.ModuleType, config: Any, context: runs.Context) -> None:

@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 GROUND = {
     "arguments",
     "files",
+    "loops",
     "losses",
     "memory",
     "parameter_paths",

@@ -50,7 +50,9 @@ class Operator:
         """Whether many products are fast in a loop, within one program a batch."""
         if isinstance(self.batches, placement.Stream):
             return False
-        return placement.loops(self.product, self.params, self.params, self.batches[0])
+        return placement.is_fast_in_loop(
+            self.product, self.params, self.params, self.batches[0]
+        )
 
     def __call__(self, v: chex.ArrayTree) -> chex.ArrayTree:
         """Multiply a vector.

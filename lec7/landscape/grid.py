@@ -47,7 +47,7 @@ def losses(
     loss, ends = batch_means.scalar(fn), tuple(trees.values())
     first = combine(ends, coefficients[0])
     together = chunk > 1 and prepare is None
-    together = together and placement.loops(loss, first, frozen[0])
+    together = together and placement.is_fast_in_loop(loss, first, frozen[0])
 
     def at(row: np.ndarray) -> Any:
         point = combine(ends, row)

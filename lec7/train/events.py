@@ -12,8 +12,6 @@ import warnings
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-_MASK = 0xFFFFFFFF
-
 Rows = Iterable[Mapping[str, Any]]
 
 
@@ -78,16 +76,11 @@ class EventsLog:
 
 def _record(**event: Any) -> bytes:
     """Return an event as TensorFlow's record: length, checksum, data, checksum."""
-    from tensorboardX.proto import event_pb2  # takes half a second to import
+    # They take half a second to import.
+    from tensorboardX.proto import event_pb2
+    from tensorboardX.record_writer import masked_crc32c
 
     data = event_pb2.Event(wall_time=time.time(), **event).SerializeToString()
     length = struct.pack("<Q", len(data))
-    return length + _checksum(length) + data + _checksum(data)
-
-
-def _checksum(data: bytes) -> bytes:
-    from tensorboardX import crc32c
-
-    crc = crc32c.crc32c(data)
-    rotated = (crc >> 15 | crc << 17) & _MASK
-    return struct.pack("<I", (rotated + 0xA282EAD8) & _MASK)
+    sums = (struct.pack("<I", masked_crc32c(part)) for part in (length, data))
+    return length + next(sums) + data + next(sums)

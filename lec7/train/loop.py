@@ -11,7 +11,7 @@ import functools
 import os
 import pathlib
 import warnings
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 import jax
@@ -57,6 +57,11 @@ class Plan:
                 f"snapshot_every is {every}; expected a multiple of evaluate_every, "
                 f"which is {self.evaluate_every}"
             )
+
+    @property
+    def is_checked(self) -> bool:
+        """Whether it is looked at if members are finite."""
+        return self.on_divergence != "go on"
 
 
 def fit(
@@ -127,7 +132,6 @@ def fit(
     # A copy, because `advance` consumes its state and the caller may want theirs.
     copied = divergence.copy(carried.state)
     carried = carried._replace(state=steps.place(copied, devices))
-    checked = plan.on_divergence != "go on"
     alone = plan.on_divergence == "stop" and len(carried.active) > 1
 
     while carried.steps < plan.max_steps and carried.active.any():
@@ -138,7 +142,7 @@ def fit(
         state, made = advance(carried.state, data, slots, carried.active)
         made, active = jax.device_get(made), carried.active.copy()
         dispatch = divergence.Dispatch(
-            name, done, made, active, keeper.diverged, kept, checked, log
+            name, done, made, active, keeper.diverged, kept, plan.is_checked, log
         )
         state, measured = dispatch.settle(state, measure)
         log.append(done, made, carried.active, measured)
@@ -150,10 +154,17 @@ def fit(
         carried = _Carried(state, active, np.asarray(done + count))
         keeper.save(carried)
         if report is not None:
-            shown = {k: np.delete(v, [*keeper.diverged]) for k, v in measured.items()}
-            report(done + count, **{k: float(np.mean(v)) for k, v in shown.items()})
+            report(done + count, **_means(measured, keeper.diverged))
         signals.check()
     return jax.device_get(carried.state), log.finish()
+
+
+def _means(
+    measured: Mapping[str, np.ndarray], diverged: Collection[int]
+) -> dict[str, float]:
+    """Return the means over members that have not diverged."""
+    kept = {name: np.delete(values, [*diverged]) for name, values in measured.items()}
+    return {name: float(np.mean(values)) for name, values in kept.items()}
 
 
 def _require_population(state: states.TrainState) -> None:

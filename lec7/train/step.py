@@ -21,7 +21,7 @@ import optax
 from flax import linen as nn
 from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
-from lec7 import arguments, losses, randomness
+from lec7 import arguments, loops, losses, randomness
 from lec7.data.augment import transforms
 from lec7.train import execution, sub_batches, synchrony
 from lec7.train import state as states
@@ -313,4 +313,5 @@ def _is_flat(step, fetch, devices, state, data, slots) -> bool:
     member = jax.eval_shape(
         lambda tree: jax.tree.map(lambda x: x[0], tree), (state, batch)
     )
-    return execution.is_flat(step, *member, axis=DEVICE_AXIS, devices=devices)
+    axes = ((DEVICE_AXIS, len(devices)),)
+    return loops.are_slow(step, *member, platform=devices[0].platform, axes=axes)

@@ -13,7 +13,11 @@ import optax
 
 
 def at_least_float32(tree: optax.Updates) -> optax.Updates:
-    """Return leaves of half precision as float32, all of them strongly typed."""
+    """Return leaves of half precision as float32, all of them strongly typed.
+
+    Raises:
+      ValueError: a gradient is of an integer parameter.
+    """
 
     def widen(x):
         if getattr(x, "dtype", None) == jax.dtypes.float0:
