@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 import chex
 import jax
 import numpy as np
-from scipy import optimize
+import scipy
 
 from lec7 import parameter_paths
 from lec7.landscape import grid
@@ -126,7 +126,7 @@ def match_permutations(
         for index in jax.random.permutation(jax.random.fold_in(key, sweep), len(names)):
             name = names[index]
             overlap = _overlap(wanted, given, axes, orders, name)
-            _, order = optimize.linear_sum_assignment(overlap, maximize=True)
+            _, order = scipy.optimize.linear_sum_assignment(overlap, maximize=True)
             rows = np.arange(len(order))
             gain += np.sum(overlap[rows, order] - overlap[rows, orders[name]])
             orders[name] = order

@@ -13,6 +13,7 @@ import math
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
 
 CONFIDENCE = 0.95
@@ -43,8 +44,6 @@ def mean_interval(
     References:
       Student 1908, The probable error of a mean, Biometrika 6.
     """
-    from scipy.special import stdtrit
-
     values = np.asarray(values, dtype=np.float64)
     if values.ndim != 1:
         raise ValueError(f"values has shape {values.shape}; expected one value a seed")
@@ -52,7 +51,7 @@ def mean_interval(
         raise ValueError(f"confidence is {confidence}; expected one between 0 and 1")
     if values.size < 2 or not np.all(np.isfinite(values)) or _is_constant(values):
         return None
-    quantile = stdtrit(values.size - 1, (1 + confidence) / 2)
+    quantile = scipy.special.stdtrit(values.size - 1, (1 + confidence) / 2)
     centre = values.mean()
     half = float(quantile) * values.std(ddof=1) / math.sqrt(values.size)
     return float(centre - half), float(centre + half)
@@ -95,11 +94,13 @@ def share_interval(hits: int, trials: int) -> tuple[float, float]:
     References:
       Clopper and Pearson 1934, The use of confidence or fiducial limits, Biometrika 26.
     """
-    from scipy.special import betaincinv
-
     tail = (1 - CONFIDENCE) / 2
-    low = betaincinv(hits, trials - hits + 1, tail) if hits else 0.0
-    high = betaincinv(hits + 1, trials - hits, 1 - tail) if hits < trials else 1.0
+    low = scipy.special.betaincinv(hits, trials - hits + 1, tail) if hits else 0.0
+    high = (
+        scipy.special.betaincinv(hits + 1, trials - hits, 1 - tail)
+        if hits < trials
+        else 1.0
+    )
     return float(low), float(high)
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
 
 
@@ -23,14 +24,12 @@ def paired_p_value(differences: ArrayLike) -> float:
     References:
       Student 1908, The probable error of a mean, Biometrika 6.
     """
-    from scipy.special import stdtr
-
     values = np.asarray(differences, np.float64)
     mean, count = values.mean(), values.size
     error = values.std(ddof=1) / np.sqrt(count)
     if error == 0:
         return float(mean == 0)
-    return float(2 * stdtr(count - 1, -abs(mean) / error))
+    return float(2 * scipy.special.stdtr(count - 1, -abs(mean) / error))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:

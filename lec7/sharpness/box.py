@@ -1,5 +1,7 @@
 """The worst loss in a box around the parameters."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -7,8 +9,8 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
+import scipy
 from jax.flatten_util import ravel_pytree
-from scipy import optimize, sparse
 
 from lec7 import arguments
 from lec7.curvature import batch_means, floating
@@ -131,9 +133,9 @@ def _check(
 
 def _basis(
     key: jax.Array, size: int, subspace: int | None
-) -> np.ndarray | sparse.sparray:
+) -> np.ndarray | scipy.sparse.sparray:
     if subspace is None:
-        return sparse.eye_array(size)
+        return scipy.sparse.eye_array(size)
     noise = jax.random.normal(jax.random.fold_in(key, 0), (size, subspace))
     return np.linalg.qr(np.asarray(noise, np.float64)).Q
 
@@ -157,12 +159,12 @@ def _search(
         losses.append(loss)
         return -STEEPNESS * loss, -STEEPNESS * gradient
 
-    optimize.minimize(
+    scipy.optimize.minimize(
         descend,
         start,
         jac=True,
         method="L-BFGS-B",
-        bounds=optimize.Bounds(-radius, radius),
+        bounds=scipy.optimize.Bounds(-radius, radius),
         options={"maxiter": iterations, "gtol": 0, "ftol": 0},
     )
     return losses

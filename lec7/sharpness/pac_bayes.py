@@ -8,7 +8,7 @@ import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
-from scipy import optimize
+import scipy
 
 from lec7 import arguments
 from lec7.curvature import batch_means, floating
@@ -121,7 +121,7 @@ def _crossing(share: Callable[[float], float], tolerance: float) -> float:
             return exponent
         exponent += step
     ends = sorted((exponent - step, exponent))
-    return optimize.brentq(excess, *ends, xtol=tolerance)
+    return scipy.optimize.brentq(excess, *ends, xtol=tolerance)
 
 
 def _error(rises: Callable[[float], np.ndarray], sigma: float) -> float:
