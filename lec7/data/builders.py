@@ -14,9 +14,9 @@ if typing.TYPE_CHECKING:
 
 def own_builders() -> tuple[type[tfds.core.DatasetBuilder], ...]:
     """Return the builders that need no network; TFDS knows them from now on."""
-    from lec7.data import digits, glyphs
+    from lec7.data import digits, glyphs, mnist1d, mnist5k
 
-    return digits.Digits, glyphs.Glyphs
+    return digits.Digits, glyphs.Glyphs, mnist1d.Mnist1d, mnist5k.Mnist5k
 
 
 def find(name: str, folder: pathlib.Path) -> tfds.core.DatasetBuilder:

@@ -38,18 +38,19 @@ def check_labels(labels: np.ndarray, num_classes: int, *, name: str = "labels") 
 
 
 def check_images(images: np.ndarray, *, name: str = "images") -> None:
-    """Check that images are finite float32 [N, H, W, C].
+    """Check that images, or other inputs, are finite float32 [N, ..., C].
 
     Args:
-      images: a batch or a split.
+      images: a batch or a split: [N, H, W, C], [N, L, C], [N, D].
       name: what the message calls the array.
 
     Raises:
       DataError: if the rank, the type or a value is another one.
     """
-    if images.ndim != 4:
+    if images.ndim < 2:
         raise errors.DataError(
-            f"{name} have shape {list(images.shape)}; expected [N, H, W, C]"
+            f"{name} have shape {list(images.shape)}; expected [N, ..., C], such as "
+            "[N, H, W, C] of images"
         )
     if images.dtype != np.float32:
         raise errors.DataError(

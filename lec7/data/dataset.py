@@ -14,7 +14,7 @@ class Split(NamedTuple):
     """N images and their labels; a pytree, so `jax.tree.map` indexes both at once."""
 
     images: np.ndarray
-    """float32 [N, H, W, C]."""
+    """float32: images [N, H, W, C], sequences [N, L, C], vectors [N, D]."""
     labels: np.ndarray
     """int32 [N], classes from 0 to K - 1."""
 
@@ -30,7 +30,7 @@ class Dataset:
     test: Split | None = None
 
     def with_images(self, change: Callable[[np.ndarray], np.ndarray]) -> "Dataset":
-        """Return the data set with the images [N, H, W, C] of each split changed."""
+        """Return the data set with the images [N, ..., C] of each split changed."""
         changed = {
             name: split._replace(images=change(split.images))
             for name, split in vars(self).items()
@@ -66,10 +66,10 @@ def standardise(
 
 
 def channel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Return mean and standard deviation of each channel over all pixels.
+    """Return mean and standard deviation of each channel over all other axes.
 
     Args:
-      images: [N, H, W, C].
+      images: [N, ..., C].
 
     Returns:
       Both float32 [C]; the standard deviation of a constant channel is given as 1.
@@ -86,7 +86,7 @@ def channel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             f"images {list(images.shape)} are empty or not finite; expected moments of "
             "finite numbers"
         )
-    axes = (0, 1, 2)
+    axes = tuple(range(images.ndim - 1))
     mean = images.mean(axes, dtype=np.float64)
     std = images.std(axes, dtype=np.float64)
     return np.float32(mean), np.float32(np.where(std > 0, std, 1))

@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow_datasets as tfds
 
+from lec7.data import packaged
+
 SIZES = {"train": 1024, "validation": 256, "test": 517}
 
 
@@ -19,19 +21,11 @@ class Digits(tfds.core.GeneratorBasedBuilder):
     VERSION = tfds.core.Version("1.0.0")
 
     def _info(self) -> tfds.core.DatasetInfo:
-        return tfds.core.DatasetInfo(
-            builder=self,
+        return packaged.info(
+            self,
+            (8, 8, 1),
+            np.uint8,
             description=__doc__,
-            features=tfds.features.FeaturesDict(
-                {
-                    "image": tfds.features.Tensor(
-                        shape=(8, 8, 1), dtype=np.uint8, encoding="bytes"
-                    ),
-                    "label": tfds.features.ClassLabel(num_classes=10),
-                    "row": tfds.features.Scalar(dtype=np.int32),
-                }
-            ),
-            supervised_keys=("image", "label"),
             homepage="https://archive.ics.uci.edu/dataset/80",
             citation=(
                 "Alpaydin, E. and Kaynak, C. (1998). Optical Recognition of "
@@ -46,29 +40,11 @@ class Digits(tfds.core.GeneratorBasedBuilder):
         del dl_manager
         source = datasets.load_digits()
         images = np.rint(source.images * 255 / 16).astype(np.uint8)[..., None]
-        rows = split_rows(source.target)
+        rows = packaged.stratified(source.target, SIZES)
         return {
             name: self._generate_examples(images, source.target, rows[name])
             for name in SIZES
         }
 
-    def _generate_examples(
-        self, images: np.ndarray, labels: np.ndarray, rows: np.ndarray
-    ) -> Iterator[tuple[int, dict]]:
-        for row in rows.tolist():
-            yield row, {"image": images[row], "label": labels[row], "row": row}
-
-
-def split_rows(labels: np.ndarray) -> dict[str, np.ndarray]:
-    """Return the rows of each split, each class in proportion, of labels [1797].
-
-    The rows are permuted, then sorted by class, and dealt in a pattern that spreads the
-    places of each split evenly: its k-th place, of n, lies at (k + 1/2) / n.
-    """
-    # RandomState, because NumPy keeps its shuffles as they are for ever.
-    order = np.random.RandomState(0).permutation(len(labels))
-    order = order[np.argsort(labels[order], kind="stable")]
-    places = np.concatenate([(np.arange(n) + 0.5) / n for n in SIZES.values()])
-    owners = np.repeat(list(SIZES), list(SIZES.values()))
-    owners = owners[np.argsort(places, kind="stable")]
-    return {name: order[owners == name] for name in SIZES}
+    def _generate_examples(self, *arrays: np.ndarray) -> Iterator[tuple[int, dict]]:
+        return packaged.examples(*arrays)

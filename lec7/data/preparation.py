@@ -2,7 +2,7 @@
 
 Records are prepared once, by TFDS, in a folder of our own, since one folder cannot
 hold a data set in two formats; ours is ArrayRecord, which needs no TensorFlow to be
-read. `digits` and `glyphs` need nothing else. TFDS's own data sets need TensorFlow
+read. Our own builders need nothing else. TFDS's own data sets need TensorFlow
 and the network, once; both are looked for first, because TFDS would try again for
 minutes before it gives up.
 """
@@ -194,5 +194,5 @@ def _unavailable(builder: tfds.core.DatasetBuilder, reason: str) -> errors.DataE
     return errors.DataError(
         f"The data set {builder.name!r} is not in {builder.data_path}. {reason}; or "
         f"copy there what another machine prepared in the format {FORMAT}; or use "
-        "'digits' or 'glyphs', which need no network"
+        "'digits', 'glyphs', 'mnist1d' or 'mnist5k', which need no network"
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 import typing
 import warnings
-from collections.abc import Collection, Generator, Sequence
+from collections.abc import Collection, Generator, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -17,13 +17,15 @@ if typing.TYPE_CHECKING:
 
 
 class Fields(NamedTuple):
-    """Where a record keeps its image and its label."""
+    """Where a record keeps its image, or another input, and its label."""
 
     image: str
     label: str
     num_classes: int
-    shape: tuple[int | None, int | None, int]
-    """(H, W, C); None where images differ."""
+    shape: tuple[int | None, ...]
+    """(H, W, C), (L, C), (D,); None where images differ."""
+    divisor: int = 255
+    """Of the values: 255 of bytes, 1 of numbers."""
 
 
 class Rows(NamedTuple):
@@ -37,39 +39,48 @@ NO_LABEL = -1
 """What TFDS gives for the class of an example whose class is not published."""
 ROLES = {"test": ("test",), "validation": ("validation", "val", "valid", "dev")}
 """Role -> names of the splits that have it."""
+SPLITS = ("train", *(name for names in ROLES.values() for name in names))
 
 
 def fields(builder: tfds.core.DatasetBuilder) -> Fields:
     """Return how a data set for image classification names its fields.
 
     Raises:
-      DataError: it does not have one image of bytes and one class an example.
+      DataError: it does not have one input, an image of bytes or an array of float32,
+        and one class an example.
     """
     from tensorflow_datasets import features
 
     match builder.info.supervised_keys or _only_pair(builder):
         case (str(image), str(label)):
             pixels, classes = (builder.info.features[key] for key in (image, label))
-            if (
-                isinstance(classes, features.ClassLabel)
-                and len(pixels.shape) == 3
-                and pixels.np_dtype == np.uint8
-            ):
-                return Fields(image, label, classes.num_classes, pixels.shape)
+            divisor = _divisor(pixels)
+            if isinstance(classes, features.ClassLabel) and divisor:
+                shape = tuple(pixels.shape)
+                return Fields(image, label, classes.num_classes, shape, divisor)
     raise errors.DataError(
         f"The data set {builder.info.full_name!r} is not one for image classification: "
-        "expected supervised_keys that name an image of bytes and a ClassLabel, or one "
-        f"of each an example; got supervised_keys {builder.info.supervised_keys} and "
-        f"{builder.info.features}"
+        "expected supervised_keys that name an image of bytes, or an array of float32 "
+        "of one shape, and a ClassLabel, or one of each an example; got "
+        f"supervised_keys {builder.info.supervised_keys} and {builder.info.features}"
     )
 
 
+def _divisor(feature: tfds.features.FeatureConnector) -> int:
+    """Return what an input's values are divided by; 0 if it is no input of ours."""
+    shape = feature.shape or ()
+    if feature.np_dtype == np.uint8 and len(shape) == 3:
+        return 255
+    return int(feature.np_dtype == np.float32 and len(shape) > 0 and None not in shape)
+
+
 def _only_pair(builder: tfds.core.DatasetBuilder) -> tuple[str, ...]:
-    """Return the only image and the only class of a set that names no pair."""
+    """Return the only input and the only class of a set that names no pair."""
     from tensorflow_datasets import features
 
     known = dict(builder.info.features)
     images = [key for key in known if len(known[key].shape) == 3]
+    images = images or [key for key in known if _divisor(known[key])]
     labels = [key for key in known if isinstance(known[key], features.ClassLabel)]
     return (*images, *labels)
 
@@ -92,24 +103,33 @@ def divide(
     Raises:
       DataError: there is no train split, or too few examples in it.
     """
-    whole = {
-        name: Rows(name, range(split.num_examples))
+    sizes = {
+        name: split.num_examples
         for name, split in builder.info.splits.items()
-        if split.num_examples and name not in without
+        if name not in without
     }
+    return deal(sizes, builder.info.full_name)
+
+
+def deal(sizes: Mapping[str, int], name: str) -> dict[str, Rows]:
+    """Return what `divide` does, of numbers of examples by the names of splits.
+
+    Raises:
+      DataError: as `divide`.
+    """
+    whole = {split: Rows(split, range(size)) for split, size in sizes.items() if size}
     if "train" not in whole:
         raise errors.DataError(
-            f"The data set {builder.info.full_name!r} has the splits {sorted(whole)}; "
-            "expected 'train' among them"
+            f"The data set {name!r} has the splits {sorted(whole)}; expected 'train' "
+            "among them"
         )
     found = [[whole[n] for n in names if n in whole][:1] for names in ROLES.values()]
     given, train = sum(found, []), whole["train"]
     missing = 2 - len(given)
     if len(train.numbers) <= missing:
         raise errors.DataError(
-            f"The train split of {builder.info.full_name!r} has {len(train.numbers)} "
-            f"examples; expected more than {missing}, since {missing} splits are "
-            "missing and taken from it"
+            f"The train split of {name!r} has {len(train.numbers)} examples; expected "
+            f"more than {missing}, since {missing} splits are missing and taken from it"
         )
     for _ in range(missing):
         train, held_out = _hold_out(train)

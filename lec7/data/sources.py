@@ -22,11 +22,11 @@ def load(
 ) -> datasets.Dataset:
     """Return a data set as checked arrays in memory.
 
-    `digits` and `glyphs` (see `glyphs.py` for its configs) need no network. Any other
-    name is TFDS's and needs TensorFlow and the network once, to be prepared. Bytes
-    become float32 in [0, 1]. `records.divide` says which examples are train,
-    validation and test; a split without labels, whose classes are all -1, counts as
-    missing, with a warning.
+    `digits`, `glyphs` (see `glyphs.py` for its configs), `mnist1d` and `mnist5k` need
+    no network. Any other name is TFDS's and needs TensorFlow and the network once, to
+    be prepared. Bytes become float32 in [0, 1]. `records.divide` says which examples
+    are train, validation and test; a split without labels, whose classes are all -1,
+    counts as missing, with a warning.
 
     Args:
       name: such as `digits`, `glyphs/colour32`, `cifar10`, `mnist:3.*.*`.
@@ -36,7 +36,8 @@ def load(
       memory_limit: bytes that the images may take; known before any is read.
 
     Returns:
-      Images float32 [N, H, W, C] and labels int32 [N] of three splits.
+      Images float32 [N, H, W, C], or other inputs [N, ..., C], and labels int32 [N] of
+      three splits.
 
     Raises:
       DataError: if the data set cannot be fetched, is damaged or not one for image
@@ -87,5 +88,5 @@ def _read(builder, fields: records.Fields, rows: records.Rows) -> datasets.Split
             part = slice(start, start + CHUNK)
             images[part] = [example[fields.image] for example in chunk]
             labels[part] = [example[fields.label] for example in chunk]
-    images /= 255
+    images /= fields.divisor
     return datasets.Split(images, labels)

@@ -64,6 +64,8 @@ def stream(
     if image_size is not None:
         pair = isinstance(image_size, tuple | list) and len(image_size) == 2
         arguments.require(pair, "image_size", image_size, "a pair (H, W)")
+        pixels = fields.divisor == 255
+        arguments.require(pixels, "image_size", image_size, "None: these are no images")
     if image_size is None and None in fields.shape:
         raise ValueError(
             f"image_size is None; expected (H, W), since images of {name!r} differ"
@@ -84,7 +86,9 @@ def stream(
         pixels = record[fields.image]
         if image_size is not None:
             pixels = _cover(pixels, image_size)
-        return datasets.Split(np.float32(pixels) / 255, np.int32(record[fields.label]))
+        return datasets.Split(
+            np.float32(pixels) / fields.divisor, np.int32(record[fields.label])
+        )
 
     def checked(batch: datasets.Split) -> datasets.Split:
         checks.check_labels(batch.labels, fields.num_classes, name=f"{name} labels")

@@ -47,7 +47,10 @@ def test_wrong_labels_are_named(labels, message):
             IMAGES.astype(np.uint8),
             "x are uint8; expected float32, bytes being divided by 255",
         ),
-        (IMAGES[..., 0], "x have shape [4, 2, 3]; expected [N, H, W, C]"),
+        (
+            IMAGES[:, 0, 0, 0],
+            "x have shape [4]; expected [N, ..., C], such as [N, H, W, C] of images",
+        ),
     ],
 )
 def test_wrong_images_are_named(images, message):

@@ -71,3 +71,12 @@ def test_what_would_be_lost_or_spread_is_refused():
         data.standardise(whole, ([0.5], [1.0, 1.0, 1.0]))
     with pytest.raises(ValueError, match="std is .* expected a number > 0"):
         data.standardise(whole, ([0.5] * 3, [1.0, 0.0, 1.0]))
+
+
+@pytest.mark.parametrize("shape", [(40, 7), (40, 6, 7), (40, 5, 6, 7)])
+def test_moments_are_over_all_axes_but_the_last(shape):
+    values = np.random.default_rng(1).normal(3, 2, shape).astype(np.float32)
+    mean, std = data.channel_moments(values)
+    rows = values.reshape(-1, 7).astype(np.float64)
+    np.testing.assert_allclose(mean, rows.mean(0), rtol=1e-6)
+    np.testing.assert_allclose(std, rows.std(0), rtol=1e-6)

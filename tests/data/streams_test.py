@@ -141,3 +141,14 @@ def test_damage_is_found_when_it_is_read(mnist):
     with pytest.raises(data.DataError, match="delete that folder and run again"):
         for step in range(4):
             batches[step]
+
+
+def test_the_stream_of_signals_is_that_of_the_arrays_and_has_no_size(folder):
+    dataset = data.load("mnist1d", data_dir=folder)
+    given = {"batch_size": 32, "seed": 3, "data_dir": folder}
+    batch = data.stream("mnist1d", "train", **given)[5]
+    images, labels = batches_of(dataset, 5, batch_size=32)
+    np.testing.assert_array_equal(batch.images, images)
+    np.testing.assert_array_equal(batch.labels, labels)
+    with pytest.raises(ValueError, match="expected None: these are no images"):
+        data.stream("mnist1d", "train", image_size=(8, 8), **given)
