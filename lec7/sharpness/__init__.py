@@ -5,7 +5,7 @@ from lec7.sharpness.adaptive import adaptive_average_case, adaptive_worst_case
 from lec7.sharpness.ball import sam_sharpness
 from lec7.sharpness.box import keskar
 from lec7.sharpness.card import MEASURES, TITLES, Row, report_card
-from lec7.sharpness.critical import critical_sharpness
+from lec7.sharpness.critical_step import critical_sharpness
 from lec7.sharpness.fisher_rao import fisher_rao
 from lec7.sharpness.gaussian import average_case, local_entropy, low_pass
 from lec7.sharpness.gradient_noise_scale import gradient_noise_scale
