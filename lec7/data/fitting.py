@@ -1,4 +1,4 @@
-"""Images made to fit a network that was trained on others."""
+"""Images and sequences made to fit a network that was trained on others."""
 
 from collections.abc import Sequence
 
@@ -13,20 +13,26 @@ def fit_images(dataset: datasets.Dataset, shape: Sequence[int]) -> datasets.Data
 
     Images are scaled by bilinear interpolation, which on the way down first removes
     what the smaller image cannot hold. Grey becomes colour by repetition, and colour
-    becomes grey by the mean of the channels.
+    becomes grey by the mean of the channels. Sequences are scaled likewise.
 
     Args:
       dataset: left as it is.
-      shape: (H, W, C).
+      shape: (H, W, C), or (L, C) of sequences.
 
     Returns:
       A data set with new images and the same labels.
 
     Raises:
-      DataError: the channels differ, and are one in neither.
+      DataError: the channels differ, and are one in neither; or one shape is that of
+        images and the other that of sequences.
     """
     *size, channels = shape
-    own = dataset.train.images.shape[-1]
+    *sides, own = dataset.train.images.shape[1:]
+    if len(sides) != len(size):
+        raise errors.DataError(
+            f"examples of {dataset.name} have shape {[*sides, own]}; expected one like "
+            f"{[*shape]}, of as many axes"
+        )
     if channels != own and 1 not in (channels, own):
         raise errors.DataError(
             f"images of {dataset.name} have {own} channels; expected 1 or {channels}"
@@ -35,7 +41,7 @@ def fit_images(dataset: datasets.Dataset, shape: Sequence[int]) -> datasets.Data
     def fit(images: np.ndarray) -> np.ndarray:
         if channels < own:
             images = images.mean(axis=-1, keepdims=True)
-        if images.shape[1:3] != tuple(size):
+        if sides != size:
             import jax  # which takes its time, and is not needed to read data
 
             whole = (len(images), *size, images.shape[-1])

@@ -1,6 +1,6 @@
 """Networks, one architecture a file, their layers, and their initial values."""
 
-from lec7.models.architectures import ARCHITECTURES, make
+from lec7.models.architectures import ARCHITECTURES, fields_of, make
 from lec7.models.convnet import ConvNet
 from lec7.models.convolution import Conv, max_pool
 from lec7.models.initialise import initialise
@@ -43,6 +43,7 @@ __all__ = [
     "StochasticDepth",
     "WeightsError",
     "WordVectors",
+    "fields_of",
     "initialise",
     "linear_decay",
     "load_pretrained",

@@ -47,15 +47,28 @@ def make(name: str, dataset: Classified | None = None, **fields: Any) -> nn.Modu
       >>> make("resnet56", digits).blocks
       (9, 9, 9)
     """
-    _require("name of an architecture", name, ARCHITECTURES)
-    builder = ARCHITECTURES[name]
-    network = builder.func if isinstance(builder, functools.partial) else builder
-    known = [field.name for field in dataclasses.fields(network)]
+    known = fields_of(name)
     for field in fields:
         _require(f"field of {name}", field, known)
     if dataset is not None:
         fields = {"num_classes": dataset.num_classes, **fields}
-    return builder(**fields)
+    return ARCHITECTURES[name](**fields)
+
+
+def fields_of(name: str) -> tuple[str, ...]:
+    """Return the names of the fields that the network of a name has.
+
+    Raises:
+      ValueError: there is no such architecture.
+
+    Example:
+      >>> fields_of("mlp")[:3]
+      ('num_classes', 'widths', 'activation')
+    """
+    _require("name of an architecture", name, ARCHITECTURES)
+    builder = ARCHITECTURES[name]
+    network = builder.func if isinstance(builder, functools.partial) else builder
+    return tuple(field.name for field in dataclasses.fields(network))
 
 
 def _require(what: str, word: str, known: Iterable[str]) -> None:

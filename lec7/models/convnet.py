@@ -12,7 +12,8 @@ from lec7.models import convolution, layers, mlp
 class ConvNet(nn.Module):
     """Stages of [3x3 convolution, BatchNorm, ReLU, pooling, dropout], and an MLP.
 
-    Each stage halves the side of the image, unless pooling is fractional. The shape,
+    Each stage halves the side of the image, unless pooling is fractional. Sequences are
+    convolved and pooled along their one axis. The shape,
     though not the size, is that of network C1 of Keskar et al. 2017, arXiv:1609.04836.
     """
 
@@ -33,7 +34,7 @@ class ConvNet(nn.Module):
     drop_connect: float = 0.0
     """Probability of dropping a weight of a hidden layer of the MLP; no BatchNorm."""
     pool_ratio: float | None = None
-    """By which fractional max pooling shrinks a side; None is 2x2 max pooling."""
+    """By which fractional max pooling shrinks a side; None is max pooling by 2."""
     pool_regions: str = "random"
     """Regions of fractional max pooling: `random`, `pseudorandom` or `fixed`."""
     axis_name: str | tuple[str, ...] | None = None
@@ -46,10 +47,15 @@ class ConvNet(nn.Module):
         """Return the logits [B, K].
 
         Args:
-          x: images [B, H, W, C].
+          x: images [B, H, W, C] of any size, or sequences [B, L, C].
           train: whether BatchNorm uses the batch's statistics and noise is drawn.
           sample: whether noise is drawn, if other than `train`; see `layers.Dropout`.
+
+        Raises:
+          ValueError: examples are vectors, or too small to be halved at every stage.
         """
+        if self.pool_ratio is None:
+            convolution.require_sides(x, 2 ** len(self.channels))
         norm = layers.batch_norm(self.ghost_size, train, self.axis_name)
         for channels in self.channels:
             x = convolution.Conv(channels, use_bias=not self.batch_norm)(x)

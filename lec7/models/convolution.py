@@ -14,20 +14,25 @@ from flax import linen as nn
 from flax.linen import dtypes
 from jax import lax
 
-Padding = str | Sequence[tuple[int, int]]
+Padding = str | int | Sequence[tuple[int, int]]
+LAYOUTS = {1: ("NWC", "WIO", "NWC"), 2: ("NHWC", "HWIO", "NHWC")}
 
 
 class Conv(nn.Module):
-    """Convolution with the parameters of `nn.Conv`: `kernel` HWIO and `bias`."""
+    """Convolution along one axis or two, with the parameters of `nn.Conv`.
+
+    They are `kernel`, [I, C, O] for sequences and [I, J, C, O] for images, and `bias`.
+    """
 
     features: int
     """Channels of the output."""
-    kernel_size: tuple[int, int] = (3, 3)
-    """Height and width of the window, in pixels."""
-    strides: tuple[int, int] = (1, 1)
-    """Distance between windows, in pixels."""
+    kernel_size: int | Sequence[int] = 3
+    """Sides of the window, in pixels; a number is that of every side."""
+    strides: int | Sequence[int] = 1
+    """Distance between windows along each axis, in pixels, or along every axis."""
     padding: Padding = "SAME"
-    """Zeros around the image: `SAME`, `VALID` or ((top, bottom), (left, right)).
+    """Zeros around: `SAME`, `VALID`, as many everywhere, or ((top, bottom), (left,
+    right)).
 
     With stride 2, `SAME` pads an image of even side by less on the left than on the
     right, where torch pads both sides alike.
@@ -35,31 +40,49 @@ class Conv(nn.Module):
     use_bias: bool = True
     """Whether to add a bias; idle before BatchNorm."""
     dtype: jax.typing.DTypeLike | None = None
-    """Of the arithmetic and the output; by default that of image and kernel."""
+    """Of the arithmetic and the output; by default that of input and kernel."""
+    kernel_init: nn.initializers.Initializer = nn.initializers.lecun_normal()
+    """Initial values of the kernel."""
 
     @nn.compact
     def __call__(self, x: jax.Array) -> jax.Array:
-        """Return the convolved images.
+        """Return the convolved examples.
 
         Args:
-          x: images [B, H, W, C].
+          x: sequences [B, L, C] or images [B, H, W, C].
 
         Returns:
-          [B, H', W', features], with H' = ceil(H / stride) for `SAME`.
+          [B, L', features] or [B, H', W', features], with H' = ceil(H / stride) for
+          `SAME`.
+
+        Raises:
+          ValueError: the examples are neither.
         """
-        shape = (*self.kernel_size, x.shape[-1], self.features)
-        kernel = self.param("kernel", nn.initializers.lecun_normal(), shape)
+        count = x.ndim - 2
+        if count not in LAYOUTS:
+            raise ValueError(
+                f"examples of shape {list(x.shape[1:])} in a convolution; expected "
+                "sequences [B, L, C] or images [B, H, W, C]; use mlp"
+            )
+        window, strides, padding = (
+            (value,) * count if isinstance(value, int) else value
+            for value in (self.kernel_size, self.strides, self.padding)
+        )
+        if isinstance(self.padding, int):
+            padding = tuple(zip(padding, padding, strict=True))
+        shape = (*window, x.shape[-1], self.features)
+        kernel = self.param("kernel", self.kernel_init, shape)
         zeros = nn.initializers.zeros
         bias = self.param("bias", zeros, shape[-1:]) if self.use_bias else None
         x, kernel, bias = dtypes.promote_dtype(x, kernel, bias, dtype=self.dtype)
-        y = convolve(x, kernel, strides=self.strides, padding=self.padding)
-        return y if bias is None else y + bias[None, None, None]
+        y = convolve(x, kernel, strides=strides, padding=padding)
+        return y if bias is None else y + jnp.expand_dims(bias, range(y.ndim - 1))
 
 
 def convolve(
     x: jax.Array, kernel: jax.Array, *, strides: Sequence[int], padding: Padding
 ) -> jax.Array:
-    """Return the cross-correlation of images with a kernel.
+    """Return the cross-correlation of sequences or images with a kernel.
 
     y[b, h, w, o] = sum_{i, j, c} x[b, s h + i, s w + j, c] kernel[i, j, c, o]
 
@@ -68,31 +91,30 @@ def convolve(
     position in the window, and differentiates in every mode and to every order.
 
     Args:
-      x: images [B, H, W, C].
-      kernel: [I, J, C, O].
-      strides: s, vertical and horizontal.
-      padding: `SAME`, `VALID` or the zeros as ((top, bottom), (left, right)).
+      x: [B, L, C] or [B, H, W, C].
+      kernel: [I, C, O] or [I, J, C, O].
+      strides: s of each axis.
+      padding: `SAME`, `VALID` or the zeros before and after each axis.
 
     Returns:
-      [B, H', W', O].
+      [B, L', O] or [B, H', W', O].
     """
+    window = kernel.shape[:-2]
     if jax.default_backend() != "cpu":
         return lax.conv_general_dilated(
-            x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+            x, kernel, strides, padding, dimension_numbers=LAYOUTS[len(window)]
         )
-    window = kernel.shape[:2]
     pads = padding
     if isinstance(padding, str):
-        pads = lax.padtype_to_pads(x.shape[1:3], window, strides, padding)
-    padded = jnp.pad(x, ((0, 0), *pads, (0, 0)))
-    patches = jnp.concatenate(
-        [
-            column
-            for row in _shifts(padded, window[0], strides[0], axis=1)
-            for column in _shifts(row, window[1], strides[1], axis=2)
-        ],
-        axis=-1,
-    )
+        pads = lax.padtype_to_pads(x.shape[1:-1], window, strides, padding)
+    columns = [jnp.pad(x, ((0, 0), *pads, (0, 0)))]
+    for axis, (side, stride) in enumerate(zip(window, strides, strict=True), start=1):
+        columns = [
+            shifted
+            for column in columns
+            for shifted in _shifts(column, side, stride, axis=axis)
+        ]
+    patches = jnp.concatenate(columns, axis=-1)
     # Two-dimensional, since XLA transposes a contraction over three axes by hand.
     flat = patches.reshape(-1, patches.shape[-1]) @ kernel.reshape(-1, kernel.shape[-1])
     return flat.reshape(*patches.shape[:-1], kernel.shape[-1])
@@ -101,33 +123,45 @@ def convolve(
 def max_pool(
     x: jax.Array, *, window: int = 2, stride: int = 2, padding: int = 0
 ) -> jax.Array:
-    """Return the maxima of the square windows that lie within the padded images.
+    """Return the maxima of the windows that lie within the padded examples.
 
     Equal maxima share the gradient, where `nn.max_pool` gives it to the first.
 
     Args:
-      x: images [B, H, W, C].
+      x: sequences [B, L, C] or images [B, H, W, C].
       window: side of a window, in pixels.
       stride: distance between windows, in pixels.
       padding: pixels below all others on each side, fewer than `window`.
 
     Returns:
-      [B, H', W', C] with H' = 1 + (H + 2 padding - window) // stride.
+      [B, L', C] or [B, H', W', C] with H' = 1 + (H + 2 padding - window) // stride.
 
     Raises:
-      ValueError: if the padded images are smaller than the window.
+      ValueError: if the padded examples are smaller than the window.
     """
-    least = window - 2 * padding
-    if min(x.shape[1:3]) < least:
-        raise ValueError(
-            f"images of {x.shape[1]}x{x.shape[2]} pixels; expected at least "
-            f"{least}x{least} to pool: use larger images or fewer stages"
-        )
-    sides = (0, 0), (padding, padding), (padding, padding), (0, 0)
+    require_sides(x, window - 2 * padding)
+    axes = range(1, x.ndim - 1)
+    sides = (0, 0), *[(padding, padding) for _ in axes], (0, 0)
     x = jnp.pad(x, sides, constant_values=-jnp.inf) if padding else x
-    for axis in (1, 2):
+    for axis in axes:
         x = functools.reduce(jnp.maximum, _shifts(x, window, stride, axis=axis))
     return x
+
+
+def require_sides(x: jax.Array, least: int) -> None:
+    """Check that examples [B, ..., C] are large enough to be pooled.
+
+    Raises:
+      ValueError: a side is below the least.
+    """
+    sides = x.shape[1:-1]
+    if min(sides, default=least) < least:
+        kind, unit = ("images", "pixels") if len(sides) > 1 else ("sequences", "points")
+        raise ValueError(
+            f"{kind} of {'x'.join(map(str, sides))} {unit}; expected at least "
+            f"{'x'.join([str(least)] * len(sides))} to pool: use larger {kind}, "
+            "fewer stages, or mlp"
+        )
 
 
 def _shifts(x: jax.Array, window: int, stride: int, *, axis: int) -> list[jax.Array]:

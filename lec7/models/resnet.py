@@ -57,15 +57,15 @@ class Block(nn.Module):
     def __call__(
         self, x: jax.Array, *, train: bool, sample: bool | None = None
     ) -> jax.Array:
-        """Return the images after the block.
+        """Return the examples after the block.
 
         Args:
-          x: [B, H, W, C].
+          x: [B, H, W, C] or [B, L, C].
           train: whether this is a training pass.
           sample: whether stochastic depth samples; see `layers.StochasticDepth`.
 
         Returns:
-          [B, H / stride, W / stride, C'].
+          [B, H / stride, W / stride, C'] or [B, L / stride, C'].
         """
         y = x
         for i, (window, channels, stride) in enumerate(self.convolutions, start=1):
@@ -84,14 +84,16 @@ class Block(nn.Module):
             x = self.conv(channels, 1, stride, name="shortcut")(x)
             return self.norm(name="shortcut_norm")(x)
         missing = channels - x.shape[-1]
-        return jnp.pad(x[:, ::stride, ::stride], (*[(0, 0)] * 3, (0, missing)))
+        every = (slice(None), *[slice(None, None, stride)] * (x.ndim - 2))
+        return jnp.pad(x[every], (*[(0, 0)] * (x.ndim - 1), (0, missing)))
 
 
 class ResNet(nn.Module):
     """A stem, stages of residual blocks, the mean over positions, and a linear head.
 
     Every stage but the first halves the side of the image and doubles the channels.
-    Convolutions are padded as torch's are, by half a window on every side.
+    Convolutions are padded as torch's are, by half a window on every side. Those of a
+    sequence go along its one axis.
 
     References:
       He et al. 2016, arXiv:1512.03385; for the initial zeros Goyal et al. 2017,
@@ -129,10 +131,13 @@ class ResNet(nn.Module):
         """Return the logits [B, K].
 
         Args:
-          x: images [B, H, W, C].
+          x: images [B, H, W, C] of any size, or sequences [B, L, C].
           train: whether BatchNorm uses the batch's statistics and blocks are dropped.
           sample: whether blocks are dropped, if other than `train`; see
             `layers.StochasticDepth`.
+
+        Raises:
+          ValueError: examples are vectors.
         """
         conv = functools.partial(_conv, dtype=self.dtype)
         norm = functools.partial(
@@ -164,19 +169,14 @@ class ResNet(nn.Module):
                     drop=functools.partial(drop, next(rates)),
                     name=f"stage{stage + 1}_block{block + 1}",
                 )(x, train=train, sample=sample)
-        x = jnp.mean(x.astype(jnp.promote_types(x.dtype, jnp.float32)), axis=(1, 2))
+        x = x.astype(jnp.promote_types(x.dtype, jnp.float32))
+        x = jnp.mean(x, axis=tuple(range(1, x.ndim - 1)))
         return nn.Dense(self.num_classes, name="head")(x)
 
 
 def _conv(channels: int, window: int, stride: int, **options) -> convolution.Conv:
-    margin = (window // 2, window // 2)
     return convolution.Conv(
-        channels,
-        (window, window),
-        (stride, stride),
-        padding=(margin, margin),
-        use_bias=False,
-        **options,
+        channels, window, stride, padding=window // 2, use_bias=False, **options
     )
 
 

@@ -12,9 +12,11 @@ def constant_images(shape, values):
     return data.Dataset("constant", 3, split, split, split)
 
 
-@pytest.mark.parametrize("shape", [(16, 16, 1), (16, 12, 3), (5, 5, 3), (8, 8, 1)])
+@pytest.mark.parametrize(
+    "shape", [(16, 16, 1), (16, 12, 3), (5, 5, 3), (8, 8, 1), (16, 1), (5, 3)]
+)
 def test_images_take_the_shape_asked_for_and_keep_their_level(shape):
-    dataset = constant_images((8, 8, 1), 0.25)
+    dataset = constant_images((*(8, 8)[: len(shape) - 1], 1), 0.25)
     found = data.fit_images(dataset, shape)
     for images, labels in (found.train, found.validation, found.test):
         assert images.shape == (3, *shape)
@@ -35,3 +37,5 @@ def test_colour_becomes_grey_by_the_mean_and_nothing_else_fits():
     np.testing.assert_allclose(found.train.images, 0.3, rtol=1e-6)
     with pytest.raises(data.DataError, match="3 channels; expected 1 or 2"):
         data.fit_images(dataset, (4, 4, 2))
+    with pytest.raises(data.DataError, match=r"shape \[4, 4, 3\]; .* \[4, 3\]"):
+        data.fit_images(dataset, (4, 3))

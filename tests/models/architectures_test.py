@@ -13,15 +13,16 @@ PARAMETERS = {"resnet20": 0.27, "resnet56": 0.85, "resnet110": 1.7}
 
 
 @pytest.mark.parametrize("name", architectures.ARCHITECTURES)
-def test_every_network_has_a_logit_for_each_class(name):
+@pytest.mark.parametrize("shape", [(32, 32, 3), (8, 9, 1), (40, 1)])
+def test_every_network_has_a_logit_for_each_class(name, shape):
     model = models.make(name, DATASET)
-    images = jax.ShapeDtypeStruct((2, 32, 32, 3), "float32")
+    examples = jax.ShapeDtypeStruct((2, *shape), "float32")
 
-    def logits(images):
-        variables = model.init(jax.random.key(0), images, train=False)
-        return model.apply(variables, images, train=False)
+    def logits(examples):
+        variables = model.init(jax.random.key(0), examples, train=False)
+        return model.apply(variables, examples, train=False)
 
-    assert jax.eval_shape(logits, images).shape == (2, 7)
+    assert jax.eval_shape(logits, examples).shape == (2, 7)
 
 
 @pytest.mark.parametrize("name", PARAMETERS)

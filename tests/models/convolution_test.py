@@ -41,15 +41,18 @@ def check_equal_with_gradients(function, expected, *args):
         ((5, 4), (3, 2), (5, 11), "VALID"),
         ((3, 3), (2, 2), (8, 6), ((1, 1), (1, 1))),
         ((2, 5), (1, 3), (7, 8), ((0, 2), (3, 1))),
+        ((3,), (1,), (8,), "SAME"),
+        ((5,), (2,), (8,), ((1, 3),)),
     ],
 )
 def test_convolution_and_its_gradients_equal_those_of_lax(
     window, strides, size, padding, float64
 ):
+    layout = convolution.LAYOUTS[len(size)]
     check_equal_with_gradients(
         functools.partial(convolution.convolve, strides=strides, padding=padding),
         lambda x, kernel: lax.conv_general_dilated(
-            x, kernel, strides, padding, dimension_numbers=("NHWC", "HWIO", "NHWC")
+            x, kernel, strides, padding, dimension_numbers=layout
         ),
         draw(2, *size, 3),
         draw(*window, 3, 4),
@@ -57,9 +60,10 @@ def test_convolution_and_its_gradients_equal_those_of_lax(
 
 
 @pytest.mark.parametrize("use_bias", [True, False])
-def test_the_layer_has_the_parameters_and_outputs_of_flax(use_bias):
-    x = draw(2, 7, 6, 3)
-    settings = {"kernel_size": (3, 2), "strides": (2, 1), "use_bias": use_bias}
+@pytest.mark.parametrize(("side", "stride"), [((3, 2), (2, 1)), ((3,), (2,))])
+def test_the_layer_has_the_parameters_and_outputs_of_flax(side, stride, use_bias):
+    x = draw(2, *(7, 6)[: len(side)], 3)
+    settings = {"kernel_size": side, "strides": stride, "use_bias": use_bias}
     ours, flax = convolution.Conv(5, **settings), nn.Conv(5, **settings)
     variables = flax.init(jax.random.key(0), x)
     jax.tree.map(
@@ -93,7 +97,7 @@ def test_only_an_accelerator_runs_the_native_convolution(backend, native, monkey
 @pytest.mark.parametrize(
     ("window", "stride", "padding"), [(2, 2, 0), (3, 2, 0), (3, 2, 1), (5, 1, 3)]
 )
-@pytest.mark.parametrize("size", [(8, 8), (7, 9)])
+@pytest.mark.parametrize("size", [(8, 8), (7, 9), (9,)])
 def test_pooling_and_its_gradient_equal_those_of_flax(
     window, stride, padding, size, float64
 ):
@@ -102,17 +106,33 @@ def test_pooling_and_its_gradient_equal_those_of_flax(
             convolution.max_pool, window=window, stride=stride, padding=padding
         ),
         lambda x: nn.max_pool(
-            x, (window, window), (stride, stride), [(padding, padding)] * 2
+            x,
+            (window,) * len(size),
+            (stride,) * len(size),
+            [(padding, padding)] * len(size),
         ),
         draw(2, *size, 3) - 5,
     )
 
 
 @pytest.mark.parametrize(
-    ("options", "least"), [({}, "2x2"), ({"window": 5, "padding": 1}, "3x3")]
+    ("shape", "options", "message"),
+    [
+        ((1, 4), {}, "images of 1x4 pixels; expected at least 2x2 to pool"),
+        ((1, 4), {"window": 5, "padding": 1}, "1x4 pixels; expected at least 3x3"),
+        ((1,), {}, "sequences of 1 points; expected at least 2 to pool: use larger"),
+    ],
 )
-def test_images_smaller_than_the_window_are_named(options, least):
-    with pytest.raises(
-        ValueError, match=f"images of 1x4 pixels; expected at least {least}"
-    ):
-        convolution.max_pool(jnp.ones((1, 1, 4, 1)), **options)
+def test_examples_smaller_than_the_window_are_named(shape, options, message):
+    with pytest.raises(ValueError, match=message):
+        convolution.max_pool(jnp.ones((1, *shape, 1)), **options)
+
+
+@pytest.mark.parametrize("shape", [(64,), (2, 3, 4, 5)])
+def test_a_convolution_of_neither_sequences_nor_images_says_what_to_use(shape):
+    message = (
+        r"examples of shape \[.*\] in a convolution; expected sequences \[B, L, C\] or "
+        r"images \[B, H, W, C\]; use mlp"
+    )
+    with pytest.raises(ValueError, match=message):
+        convolution.Conv(2).init(jax.random.key(0), jnp.ones((1, *shape)))

@@ -9,7 +9,7 @@ import pytest
 from flax import linen as nn
 
 from lec7 import losses
-from lec7.models import convnet, initialise, mlp
+from lec7.models import convnet, initialise, mlp, resnet
 
 SHAPE, CLASSES = (8, 8, 1), 3
 networks = pytest.mark.parametrize(
@@ -19,13 +19,13 @@ networks = pytest.mark.parametrize(
 )
 
 
-def images(batch=6):
-    return np.random.default_rng(0).normal(size=(batch, *SHAPE))
+def images(batch=6, shape=SHAPE):
+    return np.random.default_rng(0).normal(size=(batch, *shape))
 
 
-def perturbed(model):
+def perturbed(model, shape=SHAPE):
     """Variables of which none has the value it starts with."""
-    variables = initialise(model, jax.random.key(0), SHAPE)
+    variables = initialise(model, jax.random.key(0), shape)
     rng = np.random.default_rng(1)
     return jax.tree.map(
         lambda leaf: np.asarray(leaf) + 0.1 * rng.uniform(size=leaf.shape), variables
@@ -45,14 +45,18 @@ def test_the_mlp_is_the_product_of_its_matrices(float64):
     np.testing.assert_allclose(logits, expected, rtol=1e-12)
 
 
-def test_the_convnet_is_made_of_flax_layers(float64):
+@pytest.mark.parametrize("shape", [SHAPE, (9, 6, 3), (9, 2)])
+def test_the_convnet_is_made_of_flax_layers(shape, float64):
+    axes = len(shape) - 1
+
     class Reference(nn.Module):
         @nn.compact
         def __call__(self, x):
             norm = functools.partial(nn.BatchNorm, use_running_average=True)
             for channels in (4, 4):
-                x = nn.relu(norm()(nn.Conv(channels, (3, 3), use_bias=False)(x)))
-                x = nn.max_pool(x, (2, 2), (2, 2))
+                conv = nn.Conv(channels, (3,) * axes, use_bias=False)
+                x = nn.relu(norm()(conv(x)))
+                x = nn.max_pool(x, (2,) * axes, (2,) * axes)
             return Classifier(name="classifier")(x.reshape(len(x), -1))
 
     class Classifier(nn.Module):
@@ -61,13 +65,64 @@ def test_the_convnet_is_made_of_flax_layers(float64):
             x = nn.BatchNorm(use_running_average=True)(nn.Dense(8, use_bias=False)(x))
             return nn.Dense(CLASSES, name="head")(nn.relu(x))
 
-    model, x = convnet.tiny(CLASSES), images()
-    variables = perturbed(model)
+    model, x = convnet.tiny(CLASSES), images(shape=shape)
+    variables = perturbed(model, shape)
     np.testing.assert_allclose(
         jax.jit(functools.partial(model.apply, train=False))(variables, x),
         jax.jit(Reference().apply)(variables, x),
         rtol=1e-10,
     )
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        functools.partial(convnet.tiny, pool_ratio=2**0.5, pool_regions="fixed"),
+        functools.partial(convnet.tiny, pool_ratio=1.5, channel_dropout=0.5),
+        functools.partial(resnet.tiny, stochastic_depth=0.5, drop_path=True),
+        functools.partial(
+            resnet.tiny, block=resnet.bottleneck, large_images=True, projection=True
+        ),
+    ],
+    ids=["fractional", "channel dropout", "drop path", "large"],
+)
+@pytest.mark.parametrize("sample", [False, True])
+def test_sequences_are_images_that_are_one_pixel_wide(make, sample, float64):
+    """Of a kernel only the middle column meets such images; a draw tells no axis."""
+    model, x = make(CLASSES), images(shape=(11, 2))
+    if sample and getattr(model, "pool_regions", "fixed") == "random":
+        model = model.clone(pool_regions="fixed")  # an axis has a draw of its own
+    variables = perturbed(model, x.shape[1:])
+
+    def widen(leaf):
+        if leaf.ndim != 3:
+            return leaf
+        kernel = np.random.default_rng(2).normal(size=(len(leaf), *leaf.shape))
+        kernel[:, len(leaf) // 2] = leaf
+        return kernel
+
+    rngs = {
+        stream: jax.random.key(3)
+        for stream in ("dropout", "stochastic_depth", "fractional_pool")
+    }
+    apply = jax.jit(
+        functools.partial(model.apply, train=False, sample=sample, rngs=rngs)
+    )
+    wide = apply(jax.tree.map(widen, variables), x[:, :, None])
+    np.testing.assert_allclose(apply(variables, x), wide, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    ("shape", "message"),
+    [
+        ((3, 8, 1), "images of 3x8 pixels; expected at least 4x4 to pool"),
+        ((3, 1), "sequences of 3 points; expected at least 4 to pool"),
+        ((64,), "expected sequences .* or images .*; use mlp"),
+    ],
+)
+def test_examples_that_a_convnet_cannot_take_are_named(shape, message):
+    with pytest.raises(ValueError, match=message):
+        initialise(convnet.ConvNet(CLASSES), jax.random.key(0), shape)
 
 
 @networks

@@ -59,12 +59,12 @@ class FractionalMaxPool(nn.Module):
         """Return the maxima.
 
         Args:
-          x: images [B, H, W, C].
+          x: images [B, H, W, C] or sequences [B, L, C].
           train: whether this is a training pass.
           sample: whether to sample, if other than `train`; see `Dropout`.
 
         Returns:
-          [B, H', W', C].
+          [B, H', W', C] or [B, L', C].
 
         Raises:
           ValueError: if `ratio` is outside [1, 2] or `regions` is unknown.
@@ -72,11 +72,12 @@ class FractionalMaxPool(nn.Module):
         arguments.require(1 <= self.ratio <= 2, "pooling ratio", self.ratio, "1 to 2")
         arguments.require_one_of(REGIONS, **{"pooling regions": self.regions})
         sampled = noise.is_sampled(train, sample) and not self.is_initializing()
-        regions, keys = "fixed", (None, None)
+        axes = range(1, x.ndim - 1)
+        regions, keys = "fixed", [None for _ in axes]
         if sampled and self.regions != "fixed":
             regions = self.regions
-            keys = jax.random.split(self.make_rng("fractional_pool"))
-        for axis, key in zip((1, 2), keys, strict=True):
+            keys = jax.random.split(self.make_rng("fractional_pool"), len(axes))
+        for axis, key in zip(axes, keys, strict=True):
             size = x.shape[axis]
             edges = boundaries(key, size, int(size / self.ratio + 0.5), regions)
             x = pool(x, edges, axis, overlapping=self.overlapping)
