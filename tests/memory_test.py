@@ -64,12 +64,6 @@ BIG = 10**6
             ).slots(0, 10**9),
             "batches of 1,000,000,000 updates of 2 members in one dispatch",
         ),
-        (
-            lambda: train.from_stream(
-                lambda step: (np.ones((8, 100)), np.ones(8)), members=2
-            ).slots(0, 10**9),
-            "batches of 1,000,000,000 updates",
-        ),
     ],
 )
 def test_what_the_host_cannot_hold_is_refused(ask, told):

@@ -3,6 +3,7 @@
 from lec7.data.batches import batch_indices
 from lec7.data.checks import check_dataset, check_images, check_labels, check_split
 from lec7.data.dataset import Dataset, Split, channel_moments, chunks, standardise
+from lec7.data.disk import DiskImages
 from lec7.data.errors import DataError, UnknownDatasetError
 from lec7.data.fitting import fit_images
 from lec7.data.sources import load
@@ -11,6 +12,7 @@ from lec7.data.streams import stream
 __all__ = [
     "DataError",
     "Dataset",
+    "DiskImages",
     "Split",
     "UnknownDatasetError",
     "batch_indices",

@@ -8,12 +8,13 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from lec7 import arguments
+from lec7.data import disk
 
 
 class Split(NamedTuple):
     """N images and their labels; a pytree, so `jax.tree.map` indexes both at once."""
 
-    images: np.ndarray
+    images: np.ndarray | disk.DiskImages
     """float32: images [N, H, W, C], sequences [N, L, C], vectors [N, D]."""
     labels: np.ndarray
     """int32 [N], classes from 0 to K - 1."""
@@ -81,18 +82,22 @@ def channel_moments(images: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
       >>> channel_moments(np.array([[[[0.0, 0.5]], [[1.0, 0.5]]]]))
       (array([0.5, 0.5], dtype=float32), array([0.5, 1. ], dtype=float32))
     """
-    if not images.size or not np.isfinite(images).all():
+    on_disk = isinstance(images, disk.DiskImages)
+    if not images.size or not np.isfinite(images.table if on_disk else images).all():
         raise ValueError(
             f"images {list(images.shape)} are empty or not finite; expected moments of "
             "finite numbers"
         )
     axes = tuple(range(images.ndim - 1))
-    mean = images.mean(axes, dtype=np.float64)
-    std = images.std(axes, dtype=np.float64)
+    mean, std = (
+        images.moments()
+        if on_disk
+        else (moment(axes, dtype=np.float64) for moment in (images.mean, images.std))
+    )
     return np.float32(mean), np.float32(np.where(std > 0, std, 1))
 
 
-def chunks(split: Split, size: int) -> list[Split]:
+def chunks(split: Split, size: int) -> list[Split] | disk.Elements[Split]:
     """Divide a split, in its order, into batches for an evaluation.
 
     Args:
@@ -100,7 +105,8 @@ def chunks(split: Split, size: int) -> list[Split]:
       size: of every batch but the last, which holds what is left; >= 1.
 
     Returns:
-      Batches that hold every example once.
+      Batches that hold every example once; where images stay on the disk, they are
+        read whenever the batches are walked.
 
     Raises:
       ValueError: the size is below 1, or there are not as many labels as images.
@@ -116,7 +122,13 @@ def chunks(split: Split, size: int) -> list[Split]:
             f"split has {len(split.images)} images and {len(split.labels)} labels; "
             "expected as many of both"
         )
-    return [
-        Split(split.images[start : start + size], split.labels[start : start + size])
-        for start in range(0, len(split.labels), size)
-    ]
+    starts = range(0, len(split.labels), size)
+
+    def chunk(number: int) -> Split:
+        rows = slice(starts[number], starts[number] + size)
+        return Split(np.asarray(split.images[rows]), split.labels[rows])
+
+    if isinstance(split.images, disk.DiskImages):
+        nbytes = size * split.images.nbytes // max(1, len(split.images))
+        return disk.Elements(chunk, len(starts), nbytes)
+    return [chunk(number) for number in range(len(starts))]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from lec7.data import dataset as datasets
-from lec7.data import errors
+from lec7.data import disk, errors
 
 
 def fit_images(dataset: datasets.Dataset, shape: Sequence[int]) -> datasets.Dataset:
@@ -23,11 +23,20 @@ def fit_images(dataset: datasets.Dataset, shape: Sequence[int]) -> datasets.Data
       A data set with new images and the same labels.
 
     Raises:
-      DataError: the channels differ, and are one in neither; or one shape is that of
-        images and the other that of sequences.
+      DataError: the channels differ, and are one in neither; one shape is that of
+        images and the other that of sequences; or images that have another shape stay
+        on the disk.
     """
+    train = dataset.train.images
+    if train.shape[1:] == tuple(shape):
+        return dataset
+    if isinstance(train, disk.DiskImages):
+        raise errors.DataError(
+            f"images of {dataset.name} are {list(train.shape[1:])} and too many for "
+            f"memory; expected {list(shape)}: raise the memory_limit of data.load"
+        )
     *size, channels = shape
-    *sides, own = dataset.train.images.shape[1:]
+    *sides, own = train.shape[1:]
     if len(sides) != len(size):
         raise errors.DataError(
             f"examples of {dataset.name} have shape {[*sides, own]}; expected one like "

@@ -71,8 +71,7 @@ def stream(
             f"image_size is None; expected (H, W), since images of {name!r} differ"
         )
     numbers = rows[split].numbers
-    with records.read_errors(builder):
-        source = builder.as_data_source(rows[split].split)
+    read = records.opened(builder, rows[split].split)
 
     def drawn(position: int) -> int:
         found = batches.batch_indices(
@@ -81,14 +80,10 @@ def stream(
         return found.item()
 
     def example(number: int) -> datasets.Split:
-        with records.read_errors(builder):
-            record = source[int(numbers[number])]
-        pixels = record[fields.image]
+        [(pixels, label)] = read([numbers[number]], fields.image, fields.label)
         if image_size is not None:
             pixels = _cover(pixels, image_size)
-        return datasets.Split(
-            np.float32(pixels) / fields.divisor, np.int32(record[fields.label])
-        )
+        return datasets.Split(np.float32(pixels) / fields.divisor, np.int32(label))
 
     def checked(batch: datasets.Split) -> datasets.Split:
         checks.check_labels(batch.labels, fields.num_classes, name=f"{name} labels")

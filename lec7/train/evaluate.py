@@ -10,11 +10,13 @@ import numpy as np
 from flax import linen as nn
 
 from lec7 import arguments, loops
+from lec7.data import disk
 from lec7.train import execution, feed
 from lec7.train import state as states
 from lec7.train import step as steps
 
-Examples = tuple[np.ndarray, np.ndarray]
+Examples = tuple[np.ndarray | disk.DiskImages, np.ndarray]
+READ = 2**23  # bytes that are read from the disk and evaluated at once
 
 
 def batch_metrics(
@@ -57,7 +59,8 @@ def make_evaluate(
     Args:
       model: Flax model, `apply(variables, images, train=False)` -> logits [B, K].
       loss: logits [B, K], labels [B] -> [B].
-      splits: name -> images [N, H, W, C] and labels [N].
+      splits: name -> images [N, H, W, C] and labels [N]; images that stay on the disk
+        are read ahead while others are evaluated.
       devices: where to evaluate.
       metrics: name -> the same as the loss of what is measured beside it.
       chunk: examples a pass on one device.
@@ -80,7 +83,7 @@ def make_evaluate(
         total = functools.partial(jnp.matmul, weights, precision="highest")
         return {name: total(values) for name, values in each.items()}
 
-    def total(variables, images, labels, weights):
+    def each(variables, images, labels, weights):
         def population(part):
             def one(variables):
                 return member(variables, *part)
@@ -89,13 +92,11 @@ def make_evaluate(
             flat = loops.are_slow(one, first, platform=devices[0].platform)
             return execution.over_members(one, flat=flat)(variables)
 
-        sums = jax.lax.map(population, (images, labels, weights))
-        sums = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), sums)
-        return jax.lax.psum(sums, steps.DEVICE_AXIS)
+        return jax.lax.map(population, (images, labels, weights))
 
-    mapped = steps.over_devices(total, devices, in_axes=(None, 0, 0, 0))
-    placed = {
-        name: steps.place(chunks(*examples, len(devices), chunk), devices, split=True)
+    sums = _in_memory(each, devices, chunk), _from_disk(each, devices, chunk)
+    totals = {
+        name: sums[isinstance(examples[0], disk.DiskImages)](*examples)
         for name, examples in splits.items()
     }
     sizes = {name: len(labels) for name, (_, labels) in splits.items()}
@@ -103,11 +104,68 @@ def make_evaluate(
     def evaluate(state):
         return {
             f"{name}_{metric}": np.asarray(total) / sizes[name]
-            for name, parts in placed.items()
-            for metric, total in mapped(state.variables, *parts).items()
+            for name, totals_of in totals.items()
+            for metric, total in totals_of(state.variables).items()
         }
 
     return evaluate
+
+
+def _in_memory(each, devices, chunk) -> Callable:
+    """Return (images, labels) -> variables -> sums over all examples, name -> [M]."""
+
+    def total(variables, *part):
+        sums = _sum_chunks(each(variables, *part))
+        return jax.lax.psum(sums, steps.DEVICE_AXIS)
+
+    mapped = steps.over_devices(total, devices, in_axes=(None, 0, 0, 0))
+
+    def totals(images, labels):
+        parts = chunks(images, labels, len(devices), chunk)
+        placed = steps.place(parts, devices, split=True)
+        return lambda variables: mapped(variables, *placed)
+
+    return totals
+
+
+def _from_disk(each, devices, chunk) -> Callable:
+    """Return the same of images on the disk: some chunks at once, read ahead."""
+
+    def totals(images, labels):
+        def sums(variables, pixels, *part):
+            made = each(variables, images.decode(pixels), *part)
+            return jax.lax.psum(made, steps.DEVICE_AXIS)
+
+        index, weights = _places(len(labels), len(devices), chunk)
+        size = images.size // len(images) * index[:, 0].size
+        count = max(1, READ // size)
+        parts = -(-index.shape[1] // count)
+
+        def part(number):
+            # The last is filled up with examples of weight zero, as long as the others.
+            some = slice(number * count, (number + 1) * count)
+            rows, held = index[:, some], weights[:, some]
+            missing = ((0, 0), (0, count - rows.shape[1]), (0, 0))
+            rows, held = (np.pad(array, missing) for array in (rows, held))
+            pixels = images.bytes(rows.ravel()).reshape(*rows.shape, *images.shape[1:])
+            return pixels, labels[rows], held
+
+        mapped = steps.over_devices(sums, devices, in_axes=(None, 0, 0, 0))
+
+        def of(variables):
+            made = []
+            for given in disk.read_ahead(part, parts, size=size * count):
+                made = [*jax.device_get(made), mapped(variables, *given)]
+            joined = jax.tree.map(lambda *rows: jnp.concatenate(rows), *made)
+            return _sum_chunks(joined)
+
+        return of
+
+    return totals
+
+
+def _sum_chunks(made: dict[str, jax.Array]) -> dict[str, jax.Array]:
+    return jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), made)
 
 
 def _per_example(
@@ -182,10 +240,14 @@ def chunks(
 
     B is at most the chunk, and no larger than what N examples need.
     """
-    count = len(labels)
+    index, weights = _places(len(labels), devices, chunk)
+    return images[index], labels[index], weights
+
+
+def _places(count: int, devices: int, chunk: int) -> tuple[np.ndarray, np.ndarray]:
+    """Return which examples are in which chunks, and their weights."""
     chunk = min(chunk, -(-count // devices))
     per_device = -(-count // (devices * chunk))
     index = np.arange(devices * per_device * chunk).reshape(devices, per_device, chunk)
     weights = (index < count).astype(np.float32)
-    index = np.minimum(index, count - 1)
-    return images[index], labels[index], weights
+    return np.minimum(index, count - 1), weights

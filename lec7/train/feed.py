@@ -2,9 +2,11 @@
 
 The program scans over slots. A slot is a function of (seed, step) alone, so the
 position in the data is the step number, and a resumed run sees the batches that an
-uninterrupted one sees.
+uninterrupted one sees. Slots of a stream are its batches, so that a dispatch carries
+only as many of them as the host should hold, whatever lies between two evaluations.
 """
 
+import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -13,7 +15,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from lec7 import memory
-from lec7.data import batches
+from lec7.data import batches, disk
+
+CARRIED = 2**25  # bytes of a stream that a dispatch carries, unless one batch is larger
 
 
 class Feed(NamedTuple):
@@ -22,29 +26,37 @@ class Feed(NamedTuple):
     data: Any
     """Arrays that stay on the device from dispatch to dispatch."""
     slots: Callable[[int, int], Any]
-    """(step, T) -> slots of the next T steps, leaves [T, M or 1, B, ...]."""
+    """(step, T) -> slots of the next T steps, leaves [T, M or 1, B, ...]; of a stream
+    of as many of them as a dispatch should carry."""
     fetch: Callable[[Any, Any], Any]
     """(data, slot) -> (images [M, B, H, W, C], labels [M, B]), inside the program."""
 
 
 def from_arrays(
-    images: np.ndarray, labels: np.ndarray, *, seeds: Sequence[int], batch_size: int
+    images: np.ndarray | disk.DiskImages,
+    labels: np.ndarray,
+    *,
+    seeds: Sequence[int],
+    batch_size: int,
 ) -> Feed:
-    """Feed examples that fit the device; each member draws its own batches.
+    """Feed examples; each member draws its own batches.
 
     Args:
-      images: [N, H, W, C].
+      images: [N, H, W, C]; on the device, unless they stay on the disk.
       labels: [N].
       seeds: one for each member.
       batch_size: B, examples an update.
 
     Returns:
-      A feed whose slots are tables of example indices.
+      A feed whose slots are tables of example indices, or the bytes of images that
+      stay on the disk, read ahead.
 
     Raises:
       ValueError: there are not as many labels as images, or none.
     """
     require_together("the data", images, labels)
+    if isinstance(images, disk.DiskImages):
+        return _from_disk(images, labels, seeds, batch_size)
 
     def member(seed: int, step: int, count: int) -> np.ndarray:
         return batches.batch_indices(
@@ -75,26 +87,51 @@ def require_together(name: str, inputs: np.ndarray, labels: np.ndarray) -> None:
         )
 
 
+def _from_disk(
+    images: disk.DiskImages, labels: np.ndarray, seeds: Sequence[int], batch_size: int
+) -> Feed:
+    """Return what `from_arrays` does; members of one seed share what is read."""
+    distinct, place = np.unique(np.asarray(seeds), return_inverse=True)
+
+    def batch_at(step: int) -> tuple[np.ndarray, np.ndarray]:
+        rows = [
+            batches.batch_indices(
+                int(seed), step, 1, batch_size=batch_size, num_examples=len(labels)
+            )[0]
+            for seed in distinct
+        ]
+        pixels = images.bytes(np.concatenate(rows))
+        return pixels.reshape(*np.shape(rows), *pixels.shape[1:]), labels[rows]
+
+    def fetch(data, slot):
+        del data
+        pixels, y = slot
+        return images.decode(pixels)[place], y[place]
+
+    size = len(distinct) * batch_size * images.size // len(images)
+    return Feed(data=(), slots=_carried(_ahead(batch_at, size)), fetch=fetch)
+
+
 def from_stream(
-    batch_at: Callable[[int], tuple[np.ndarray, np.ndarray]], *, members: int
+    batch_at: Callable[[int], tuple[np.ndarray, np.ndarray]],
+    *,
+    members: int,
+    ahead: int | None = None,
 ) -> Feed:
     """Feed records read batch by batch; all members see the same batch.
 
     Args:
       batch_at: step -> (images [B, H, W, C], labels [B]).
       members: M.
+      ahead: bytes of a batch, where several threads may call `batch_at` at once; then
+        batches are read ahead.
 
     Returns:
       A feed whose slots are the batches themselves.
     """
 
-    def slots(step: int, count: int) -> tuple[np.ndarray, ...]:
-        first = batch_at(step)
-        size = sum(np.asarray(leaf).nbytes for leaf in first)
-        _require_memory(2 * size * count, count, 1)
-        rest = (batch_at(step + i) for i in range(1, count))
-        found = zip(*(first, *rest), strict=True)
-        return tuple(np.stack(leaves)[:, None] for leaves in found)
+    def shared(step: int) -> tuple[np.ndarray, ...]:
+        return tuple(np.asarray(leaf)[None] for leaf in batch_at(step))
 
     def fetch(data, slot):
         del data
@@ -102,7 +139,36 @@ def from_stream(
             lambda leaf: jnp.broadcast_to(leaf, (members, *leaf.shape[1:])), slot
         )
 
-    return Feed(data=(), slots=slots, fetch=fetch)
+    read = shared if ahead is None else _ahead(shared, ahead)
+    return Feed(data=(), slots=_carried(read), fetch=fetch)
+
+
+def _ahead(batch_at: Callable[[int], Any], size: int) -> Callable[[int], Any]:
+    """Return the same function, which reads ahead if it is asked step after step."""
+    following, found = -1, iter(())
+
+    def read(step: int) -> Any:
+        nonlocal following, found
+        if step != following:
+            found = disk.read_ahead(batch_at, sys.maxsize, size=size, start=step)
+        following = step + 1
+        return next(found)
+
+    return read
+
+
+def _carried(batch_at: Callable[[int], Any]) -> Callable[[int, int], Any]:
+    """Return slots of a stream: at most `CARRIED` bytes, in parts of like length."""
+
+    def slots(step: int, count: int) -> tuple[np.ndarray, ...]:
+        first = batch_at(step)
+        size = sum(leaf.nbytes for leaf in first)
+        most = max(1, min(disk.WAITING, CARRIED // max(1, size)))
+        parts = -(-count // most)
+        rest = (batch_at(step + i) for i in range(1, -(-count // parts)))
+        return tuple(map(np.stack, zip(first, *rest, strict=True)))
+
+    return slots
 
 
 def _require_memory(size: int, count: int, members: int) -> None:
@@ -138,3 +204,38 @@ def divide(slots: Any, devices: int) -> Any:
         return np.moveaxis(leaf.reshape(shape), 2, 0)
 
     return jax.tree.map(split, slots)
+
+
+def dispatch(
+    advance: Callable[..., tuple[Any, Any]],
+    batches: Feed,
+    given: tuple[Any, Any, np.ndarray],
+    steps: range,
+    devices: int,
+) -> tuple[Any, dict[str, np.ndarray]]:
+    """Make some updates, in as many dispatches as the batches need.
+
+    Two are under way at the most: the host reads while the devices work, and what it
+    has read does not pile up.
+
+    Args:
+      advance: as `step.make_advance` returns it.
+      batches: of the updates.
+      given: the state, which is consumed, the data on the devices, and the members that
+        are active.
+      steps: numbers of the updates.
+      devices: over how many a batch is divided.
+
+    Returns:
+      The state after them, and the metrics [T, M].
+    """
+    state, data, active = given
+    made: list[Any] = []
+    while steps:
+        slots = batches.slots(steps.start, len(steps))
+        steps = steps[len(jax.tree.leaves(slots)[0]) :]
+        state, metrics = advance(state, data, divide(slots, devices), active)
+        made = [*jax.device_get(made), metrics]
+    return state, jax.tree.map(
+        lambda *rows: np.concatenate(rows), *jax.device_get(made)
+    )

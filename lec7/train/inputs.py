@@ -11,6 +11,7 @@ from flax import linen as nn
 
 from lec7 import arguments, losses
 from lec7.data import dataset as datasets
+from lec7.data import disk
 from lec7.train import evaluate as evaluation
 from lec7.train import feed
 from lec7.train import step as steps
@@ -34,7 +35,7 @@ class Function(NamedTuple):
 class Examples(NamedTuple):
     """Where batches come from, and what is evaluated."""
 
-    splits: Mapping[str, tuple[np.ndarray, np.ndarray]]
+    splits: Mapping[str, tuple[np.ndarray | disk.DiskImages, np.ndarray]]
     """Name -> inputs [N, ...] and labels [N, ...]; without "train" for a stream."""
     batch: tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]
     """Shapes of a batch."""
@@ -109,7 +110,9 @@ def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples
         told = f"the shape of {name} inputs"
         arguments.require(shape == expected, told, shape, f"{expected}, as in train")
     shapes = tuple(
-        jax.ShapeDtypeStruct((batch_size, *leaf.shape[1:]), jnp.asarray(leaf[:1]).dtype)
+        jax.ShapeDtypeStruct(
+            (batch_size, *leaf.shape[1:]), jax.dtypes.canonicalize_dtype(leaf.dtype)
+        )
         for leaf in train
     )
     batches = feed.from_arrays(*train, seeds=seeds, batch_size=batch_size)
@@ -124,7 +127,10 @@ def _pair(name: str, given: Any) -> tuple[np.ndarray, np.ndarray]:
     """
     if any(np.ma.is_masked(part) for part in given):
         raise ValueError(f"{name} has masked numbers; expected arrays without a mask")
-    arrays = tuple(map(np.asarray, given))
+    arrays = tuple(
+        part if isinstance(part, disk.DiskImages) else np.asarray(part)
+        for part in given
+    )
     if len(arrays) != 2 or not all(array.ndim for array in arrays):
         raise ValueError(
             f"{name} is of {len(arrays)} parts with the shapes "
@@ -132,7 +138,8 @@ def _pair(name: str, given: Any) -> tuple[np.ndarray, np.ndarray]:
             "labels [N, ...]"
         )
     for part, leaf in zip(("inputs", "labels"), arrays, strict=True):
-        _require_kept(f"{name} {part}", leaf, finite=part == "inputs")
+        values = leaf.table if isinstance(leaf, disk.DiskImages) else leaf
+        _require_kept(f"{name} {part}", values, finite=part == "inputs")
     return arrays
 
 
@@ -180,7 +187,13 @@ def _streamed(stream: Any, members: int, batch_size: int) -> Examples:
     shapes = tuple(
         jax.ShapeDtypeStruct(leaf.shape, jnp.asarray(leaf[:1]).dtype) for leaf in first
     )
-    batches = feed.from_stream(lambda step: tuple(stream[step]), members=members)
+    # Grain's own read well in threads; what else is indexed may not.
+    size = sum(leaf.nbytes for leaf in first)
+    batches = feed.from_stream(
+        lambda step: tuple(stream[step]),
+        members=members,
+        ahead=size if hasattr(stream, "to_iter_dataset") else None,
+    )
     return Examples({}, shapes, batches, _digest(first))
 
 
@@ -229,5 +242,6 @@ def _digest(leaves: Sequence[np.ndarray]) -> str:
     digest = hashlib.sha256()
     for leaf in leaves:
         digest.update(f"{leaf.dtype}{leaf.shape}".encode())
-        digest.update(np.ascontiguousarray(leaf))
+        held = isinstance(leaf, disk.DiskImages)
+        digest.update(leaf.digest.encode() if held else np.ascontiguousarray(leaf))
     return digest.hexdigest()

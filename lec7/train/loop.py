@@ -1,9 +1,10 @@
 """The loop on the host: advance a population, evaluate, record, save, stop.
 
-A dispatch is `Plan.evaluate_every` updates in one compiled program. Between two
-dispatches the host evaluates, writes the metrics and, when it is due, a checkpoint.
-Everything that decides what comes next is in the checkpoint, so a training that was
-killed at any time and started again ends in the same bytes as one that was not.
+A dispatch is `Plan.evaluate_every` updates in one compiled program; where batches are
+read from the disk, in several. Between two dispatches the host evaluates, writes the
+metrics and, when it is due, a checkpoint. Everything that decides what comes next is in
+the checkpoint, so a training that was killed at any time and started again ends in the
+same bytes as one that was not.
 """
 
 import dataclasses
@@ -137,10 +138,11 @@ def fit(
     while carried.steps < plan.max_steps and carried.active.any():
         done = int(carried.steps)
         count = min(plan.evaluate_every, plan.max_steps - done)
-        slots = feed.divide(batches.slots(done, count), len(devices))
         kept = divergence.copy(carried.state) if alone else None
-        state, made = advance(carried.state, data, slots, carried.active)
-        made, active = jax.device_get(made), carried.active.copy()
+        given = (carried.state, data, carried.active)
+        span = range(done, done + count)
+        state, made = feed.dispatch(advance, batches, given, span, len(devices))
+        active = carried.active.copy()
         dispatch = divergence.Dispatch(
             name, done, made, active, keeper.diverged, kept, plan.is_checked, log
         )

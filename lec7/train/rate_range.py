@@ -92,11 +92,12 @@ def learning_rate_range(
     step = steps.make_step(model, rule, loss, metrics={}, axis_name=steps.DEVICE_AXIS)
     advance = steps.make_advance(step, batches.fetch, devices)
     done = int(np.max(state.step))
-    slots = feed.divide(batches.slots(done, num_steps), len(devices))
     data = steps.place(batches.data, devices)
-    _, metrics = advance(fresh, data, slots, np.ones(len(state.step), bool))
+    given = (fresh, data, np.ones(len(state.step), bool))
+    span = range(done, done + num_steps)
+    _, metrics = feed.dispatch(advance, batches, given, span, len(devices))
 
-    losses = np.asarray(metrics["loss"])
+    losses = metrics["loss"]
     if not np.isfinite(losses[0]).all():
         raise ValueError(
             f"the losses of the members are {losses[0]} before the first update; "

@@ -161,13 +161,6 @@ def test_own_records_in_the_order_of_their_classes_are_held_out_of_all(named, tm
         assert np.bincount(split.labels, minlength=3).min() >= 10
 
 
-def test_a_set_that_exceeds_the_limit_is_refused_before_it_is_read(folder, monkeypatch):
-    monkeypatch.setattr("lec7.data.sources._read", None)
-    size = 1797 * 8 * 8 * 4
-    with pytest.raises(data.DataError, match="digits.*take 0.00 GiB.*lec7.data.stream"):
-        data.load("digits", data_dir=folder, memory_limit=size - 1)
-
-
 def test_a_set_that_just_fits_is_read(folder):
     size = 1797 * 8 * 8 * 4
     dataset = data.load("digits", data_dir=folder, memory_limit=size)
@@ -216,3 +209,19 @@ def test_what_names_no_pair_says_what_it_names(keys):
     else:
         with pytest.raises(data.DataError, match="got supervised_keys None and "):
             records.fields(builder)
+
+
+@pytest.mark.parametrize("name", ["mnist", "cifar10", "digits"])
+@pytest.mark.parametrize("limit", [0, 2**30])
+def test_the_made_up_examples_of_tfds_are_read(name, limit, tmp_path):
+    import tensorflow_datasets as tfds
+
+    with tfds.testing.mock_data(num_examples=5):
+        dataset = data.load(name, data_dir=tmp_path, memory_limit=limit)
+        batches = data.stream(name, "test", batch_size=5, seed=None, data_dir=tmp_path)
+        for split in (dataset.train, dataset.validation, dataset.test):
+            assert len(split.images) == len(split.labels) == 5
+            np.testing.assert_array_equal(np.asarray(split.images), batches[0].images)
+            np.testing.assert_array_equal(split.labels, batches[0].labels)
+            assert np.asarray(split.images).max() > 0.5
+    assert not list(tmp_path.iterdir())

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from lec7 import losses, models, train, update_rules
+from lec7.data import disk
 from lec7.train import evaluate as evaluation
 from lec7.train import state as states
 
@@ -39,6 +40,43 @@ def test_loss_and_accuracy_equal_the_mean_over_all_examples(devices, chunk):
         accuracy = np.mean(np.argmax(logits, axis=1) == labels)
         np.testing.assert_allclose(measured["test_loss"][member], loss, rtol=1e-5)
         np.testing.assert_allclose(measured["test_accuracy"][member], accuracy)
+
+
+@pytest.mark.parametrize("read", [1, 500, evaluation.READ])
+@pytest.mark.parametrize(("devices", "chunk"), [(1, 64), (1, 5), (2, 3)])
+def test_from_the_disk_a_split_is_measured_as_from_memory(
+    devices, chunk, read, monkeypatch
+):
+    monkeypatch.setattr(evaluation, "READ", read)
+    rng = np.random.default_rng(0)
+    pixels = rng.integers(0, 256, (23, *SHAPE), dtype=np.uint8)
+    labels = rng.integers(3, size=23).astype(np.int32)
+    images = disk.DiskImages(
+        lambda numbers: pixels[numbers],
+        numbers=np.arange(23),
+        table=disk.plain_table(*SHAPE),
+        image_shape=SHAPE,
+        records="random",
+    )
+    model = models.MLP(num_classes=3, widths=(8,))
+    state = states.initial_population(
+        lambda key: models.initialise(model, key, SHAPE), update_rules.sgd(0.1), (0, 1)
+    )
+    found, expected = (
+        train.make_evaluate(
+            model,
+            losses.cross_entropy,
+            {"test": (inputs, labels)},
+            jax.devices()[:devices],
+            chunk=chunk,
+        )(state)
+        for inputs in (images, np.float32(pixels) / 255)
+    )
+    assert found.keys() == expected.keys()
+    for name, values in expected.items():
+        np.testing.assert_allclose(
+            found[name], values, rtol=0 if devices == 1 else 1e-6
+        )
 
 
 @pytest.mark.parametrize("count", [1, 7, 8, 9])
