@@ -274,6 +274,15 @@ def short_names(datasets: Sequence[str]) -> dict[str, str]:
     return names
 
 
+def without_validation(dataset: data.Dataset) -> data.Dataset:
+    """Return a data set whose validation examples are trained on as well."""
+    if dataset.validation is None:
+        return dataset
+    parts = zip(dataset.train, dataset.validation, strict=True)
+    joined = data.Split(*map(np.concatenate, parts))
+    return dataclasses.replace(dataset, train=joined, validation=None)
+
+
 def best(swept: Mapping[Any, train.Record]) -> np.ndarray:
     """Return the final training loss [M] at the rate of the lowest geometric mean."""
     ends = [record.end for record in swept.values()]

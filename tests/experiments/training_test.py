@@ -70,3 +70,16 @@ def test_a_training_that_explodes_goes_on_beside_one_that_does_not(study):
 def test_a_batch_that_the_devices_cannot_share_is_refused(study):
     with pytest.raises(runs.UsageError, match="batch_size=4: expected a multiple of"):
         study("none", devices=3)
+
+
+def test_what_is_held_out_for_validation_can_be_trained_on():
+    parts = [
+        data.Split(np.full((n, 2, 2, 1), n, np.float32), np.full(n, n, np.int32))
+        for n in (3, 2, 4)
+    ]
+    whole = data.Dataset("made", 10, *parts)
+    joined = training.without_validation(whole)
+    assert joined.train.labels.tolist() == [3, 3, 3, 2, 2]
+    assert joined.train.images[:, 0, 0, 0].tolist() == [3, 3, 3, 2, 2]
+    assert (joined.validation, joined.test) == (None, whole.test)
+    assert training.without_validation(joined) is joined
