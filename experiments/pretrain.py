@@ -54,7 +54,8 @@ class Config(runs.Checked):
     @property
     def network(self) -> str:
         """What the zoo calls the networks."""
-        return self.name or self.dataset.replace("/", "-").replace(":", "-")
+        plain = self.dataset.lstrip("/.~")  # of a path
+        return self.name or plain.replace("/", "-").replace(":", "-")
 
 
 class Findings(NamedTuple):

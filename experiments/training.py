@@ -261,12 +261,12 @@ def require_divisible(
 
 
 def short_names(datasets: Sequence[str]) -> dict[str, str]:
-    """Return the name of each data set without its config -> the name as given.
+    """Return the short name of each data set -> the name as given.
 
     Raises:
-      ValueError: there are none, or two differ in their configs alone.
+      ValueError: there are none, or two differ in their configs or folders alone.
     """
-    names = {name.partition("/")[0].partition(":")[0]: name for name in datasets}
+    names = {data.short_name(name): name for name in datasets}
     if not names or len(names) < len(datasets):
         raise ValueError(
             f"dataset is {datasets}; expected one or more with different names"

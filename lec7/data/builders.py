@@ -56,10 +56,19 @@ def _require_name(name: str) -> None:
         return
     raise errors.UnknownDatasetError(
         f"{name!r} is no name of a data set; expected one of TFDS's own, such as "
-        "'digits', 'cifar10' or 'mnist:3.*.*'. Those of Hugging Face and of other "
-        "collections are not supported: give train.train their arrays, (images, "
-        "labels), or prepare them by a TFDS builder of your own"
+        "'digits', 'cifar10' or 'mnist:3.*.*', or, to be loaded as arrays, a path. "
+        "Those of Hugging Face and of other collections are not fetched: give their "
+        "examples to lec7.data.from_iterable, or prepare them by a TFDS builder"
     )
+
+
+def is_known(name: str) -> bool:
+    """Return whether the name, without config and version, is one of TFDS's or ours."""
+    import tensorflow_datasets as tfds
+
+    own_builders()
+    stem = name.partition(":")[0].partition("/")[0]
+    return stem in tfds.list_builders(with_community_datasets=False)
 
 
 def nearest(name: str) -> str:

@@ -27,6 +27,8 @@ if typing.TYPE_CHECKING:
     import tensorflow_datasets as tfds
 
 FORMAT = "array_record"
+DEBIAN = pathlib.Path("/usr/share/datasets/fashion-mnist")
+"""Where Debian's package dataset-fashion-mnist has its IDX files."""
 
 
 def data_folder(data_dir: str | os.PathLike | None = None) -> pathlib.Path:
@@ -193,6 +195,12 @@ def answers(url: str, timeout: float) -> bool:
 
 
 def _unavailable(builder: tfds.core.DatasetBuilder, reason: str) -> errors.DataError:
+    folder = builder.data_path.parent
+    if builder.name == "fashion_mnist":
+        reason += (
+            "; or install Debian's package dataset-fashion-mnist; or put its IDX "
+            f"files, train-images-idx3-ubyte.gz and so on, in {folder}"
+        )
     return errors.DataError(
         f"The data set {builder.name!r} is not in {builder.data_path}. {reason}; or "
         f"copy there what another machine prepared in the format {FORMAT}; or use "

@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 import numpy as np
 
-from lec7.data import checks, disk, errors, preparation, records
+from lec7.data import arrays, checks, disk, errors, idx, paths, preparation, records
 from lec7.data import dataset as datasets
 
 CHUNK = 1024  # records read at once
@@ -30,7 +30,8 @@ def load(
     counts as missing, with a warning.
 
     Args:
-      name: such as `digits`, `glyphs/colour32`, `cifar10`, `mnist:3.*.*`.
+      name: such as `digits`, `glyphs/colour32`, `cifar10`, `mnist:3.*.*`; or a path,
+        see `paths.py`.
       data_dir: folder of the prepared records; None is the one that the environment
         variable `LEC7_DATA_DIR` names, or else `lec7/data` in the user's cache folder.
       timeout: how long the server of a download may take to answer, seconds.
@@ -46,6 +47,11 @@ def load(
         classification, has labels out of range, or images of many sizes.
       UnknownDatasetError: if there is no such data set.
     """
+    if paths.is_path(name):
+        return paths.load_path(name, memory_limit)
+    if name == "fashion_mnist" and (folder := paths.fashion_mnist(data_dir)):
+        splits = idx.read_folder(folder, memory_limit, idx.FASHION_MNIST)
+        return arrays.assemble(splits, name, None, memory_limit)
     builder = preparation.prepared(name, data_dir=data_dir, timeout=timeout)
     fields = records.fields(builder)
     rows = records.divide_labelled(builder, fields)

@@ -9,7 +9,7 @@ import typing
 import numpy as np
 
 from lec7 import arguments
-from lec7.data import batches, checks, preparation, records
+from lec7.data import batches, checks, pictures, preparation, records
 from lec7.data import dataset as datasets
 
 if typing.TYPE_CHECKING:
@@ -61,9 +61,8 @@ def stream(
     fields = records.fields(builder)
     rows = records.divide_labelled(builder, fields)
     arguments.require_one_of(rows, split=split)
+    pictures.require_size(image_size)
     if image_size is not None:
-        pair = isinstance(image_size, tuple | list) and len(image_size) == 2
-        arguments.require(pair, "image_size", image_size, "a pair (H, W)")
         pixels = fields.divisor == 255
         arguments.require(pixels, "image_size", image_size, "None: these are no images")
     if image_size is None and None in fields.shape:
@@ -82,7 +81,7 @@ def stream(
     def example(number: int) -> datasets.Split:
         [(pixels, label)] = read([numbers[number]], fields.image, fields.label)
         if image_size is not None:
-            pixels = _cover(pixels, image_size)
+            pixels = pictures.cover(pixels, image_size)
         return datasets.Split(np.float32(pixels) / fields.divisor, np.int32(label))
 
     def checked(batch: datasets.Split) -> datasets.Split:
@@ -94,14 +93,3 @@ def stream(
     else:
         order = grain.MapDataset.range(sys.maxsize).map(drawn)
     return order.map(example).batch(batch_size).map(checked)
-
-
-def _cover(pixels: np.ndarray, image_size: tuple[int, int]) -> np.ndarray:
-    # Bytes [H, W, C], scaled to cover the size; the centre is cut out.
-    from PIL import Image, ImageOps
-
-    height, width = image_size
-    channels = pixels.shape[-1]
-    image = Image.fromarray(pixels[..., 0] if channels == 1 else pixels)
-    fitted = ImageOps.fit(image, (width, height), Image.Resampling.BILINEAR)
-    return np.asarray(fitted).reshape(height, width, channels)
