@@ -1,85 +1,57 @@
 """Does training stop at the curvature that its update rule can just bear?
 
 On a quadratic an update rule is stable up to a largest curvature that its rate sets:
-2 / a for gradient descent, more with momentum. A small tanh network is trained with all
-examples at once by four rules, and the top eigenvalue of the Hessian is followed along:
-for Adam that of the Hessian in the metric of its second moment. Beside it stands the
-loss (xy - 1)^2 / 2, whose minima have every curvature from 2 upwards.
+2 / a for gradient descent, more with momentum; for SAM it shrinks with the gradient. A
+small tanh network is trained with all examples at once by five rules, and the top
+eigenvalue of the Hessian is followed along: for Adam that of the Hessian in the metric
+of its second moment. Gradient flow, which has no limit, is the control, and critical
+sharpness shows the edge from losses alone. Beside it stands the loss (xy - 1)^2 / 2,
+whose minima have every curvature from 2 upwards.
 
 Run: python launch.py --experiment=edge_of_stability
 
-Expected: 2 minutes on two CPU cores; all 9 claims are supported. In the last quarter
+Expected: 4 minutes on two CPU cores; all 16 claims are supported. In the last quarter
 the top eigenvalue is 1.00 of its limit under gradient descent, 0.96 under the heavy
-ball, 0.98 under Nesterov and 0.96 under Adam. Far below its limit gradient descent
-sharpens by a factor of 2.3.
+ball, 0.98 under Nesterov, 0.97 under Adam and 1.02 under SAM, which ends at 0.45 of
+what gradient descent can bear. Far below its limit gradient descent sharpens by a
+factor of 2.3 and follows gradient flow to 0.1 %; after the same time the flow is 1.35
+times as sharp as descent at its highest rate. Critical sharpness is 0.99 of the limit
+at the edge, and 0.002 of the top eigenvalue far below it.
 
-Source: Cohen et al. 2021, arXiv:2103.00065; Cohen et al. 2022, arXiv:2207.14484
+Source: Cohen et al. 2021, arXiv:2103.00065; Cohen et al. 2022, arXiv:2207.14484; Long
+and Bartlett 2024, arXiv:2309.12488; Kalra et al. 2026, arXiv:2601.16979
 
 Data: digits, or any TFDS name
 """
 
 import dataclasses
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
 import numpy as np
 import optax
 
+from experiments import edge_of_stability_critical as critical
+from experiments import edge_of_stability_flow as flow
+from experiments import edge_of_stability_loss as loss
+from experiments import edge_of_stability_sam as sam
 from experiments import edge_of_stability_valley as valley
 from experiments import training
-from lec7 import curvature, losses, models, report, runs, train, update_rules
+from experiments.edge_of_stability_rules import (
+    ADAPTIVE,
+    B2,
+    BAND,
+    COHEN,
+    DESCENT,
+    EPS,
+    RULES,
+    SAM,
+    Constants,
+)
+from lec7 import curvature, losses, models, report, runs, train
 
-BAND = (0.9, 1.1)  # of the late top eigenvalue over its limit, to count as near
 TOLERANCE = 0.02  # residual of an eigenpair; the eigenvalue's error is of its square
-DESCENT, ADAPTIVE = "gradient descent", "Adam"
-SOURCE = dict.fromkeys(
-    (DESCENT, "heavy ball", "Nesterov"), "Cohen et al. 2021, arXiv:2103.00065"
-) | {ADAPTIVE: "Cohen et al. 2022, arXiv:2207.14484"}
-EPS, B2 = 1e-8, 0.999  # of Adam
-
-
-class Rule(NamedTuple):
-    """A rule with the limit that its dynamics on a quadratic set."""
-
-    make: Callable[..., optax.GradientTransformation]
-    """learning_rate, decay -> the rule."""
-    numerator: Callable[[float], float]
-    """decay -> learning rate x largest stable eigenvalue."""
-    formula: str
-    adaptive: bool = False
-    """Whether the limit holds for the Hessian in the metric of the second moment."""
-
-    def limit(self, learning_rate: float, decay: float) -> float:
-        """Return the largest stable eigenvalue."""
-        return self.numerator(decay) / learning_rate
-
-
-RULES = {
-    "gradient descent": Rule(
-        lambda learning_rate, decay: update_rules.sgd(learning_rate),
-        lambda b: 2.0,
-        "2 / a",
-    ),
-    "heavy ball": Rule(
-        lambda learning_rate, decay: update_rules.momentum(learning_rate, decay=decay),
-        lambda b: 2 + 2 * b,
-        "(2 + 2b) / a",
-    ),
-    "Nesterov": Rule(
-        lambda learning_rate, decay: update_rules.nesterov(learning_rate, decay=decay),
-        lambda b: (2 + 2 * b) / (1 + 2 * b),
-        "(2 + 2b) / ((1 + 2b) a)",
-    ),
-    "Adam": Rule(
-        lambda learning_rate, decay: update_rules.adam(
-            learning_rate, b1=decay, b2=B2, eps=EPS
-        ),
-        lambda b: (2 + 2 * b) / (1 - b),
-        "(2 + 2b) / ((1 - b) a), of P^-1 H",
-        adaptive=True,
-    ),
-}
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -98,9 +70,12 @@ class Config(runs.Checked):
     momentum_rates: runs.Positives = (0.3, 0.35)  # of the heavy ball
     nesterov_rates: runs.Positives = (0.1, 0.15)  # of Nesterov's momentum
     adam_rates: runs.Positives = (0.002, 0.004)  # of Adam
-    # of gradient descent with a limit that stays out of reach
+    sam_rates: runs.Positives = (0.1, 0.15)  # of SAM
+    # of gradient descent with a limit that stays out of reach; and the step in time of
+    # gradient flow
     free_rate: runs.Positive = 0.05
     decay: float = 0.9  # of momentum, also Adam's
+    rho: runs.Positive = 0.02  # radius of SAM
     updates: runs.Count = 1_500  # of every training
     evaluate_every: runs.Count = 50  # updates between two looks at the top eigenvalue
     valley_rate: runs.Fraction = 0.2  # of gradient descent on (xy - 1)^2 / 2
@@ -125,8 +100,15 @@ class Config(runs.Checked):
             self.momentum_rates,
             self.nesterov_rates,
             self.adam_rates,
+            self.sam_rates,
+            (self.free_rate,),
         )
         return dict(zip(RULES, rates, strict=True))
+
+    @property
+    def constants(self) -> Constants:
+        """What rules have beside a learning rate."""
+        return Constants(self.decay, self.rho)
 
 
 SMALL = {
@@ -138,6 +120,7 @@ SMALL = {
     "momentum_rates": (0.3,),
     "nesterov_rates": (0.1,),
     "adam_rates": (0.004,),
+    "sam_rates": (0.1,),
     "updates": 8,
     "evaluate_every": 4,
     "valley_starts": 2,
@@ -148,12 +131,14 @@ SMALL = {
 class Edge(NamedTuple):
     """Networks trained with one rule at one rate."""
 
-    limit: float
-    """The largest stable eigenvalue."""
+    limit: float | np.ndarray
+    """The largest stable eigenvalue; [M, T] where it depends on the gradient."""
     updates: np.ndarray
     """At which the eigenvalue was taken [T]."""
     sharpness: np.ndarray
     """Top eigenvalue of the Hessian, in the rule's own metric [M, T]."""
+    critical: np.ndarray
+    """Critical sharpness along the gradient, in the same metric [M, T]."""
     losses: np.ndarray
     """Training loss before every update [M, T']."""
 
@@ -161,6 +146,17 @@ class Edge(NamedTuple):
     def ratio(self) -> np.ndarray:
         """The top eigenvalue over its limit [M, T]."""
         return self.sharpness / self.limit
+
+    @property
+    def settled(self) -> np.ndarray:
+        """The mean of the ratio over the last quarter [M]."""
+        return self.late(self.ratio).mean(axis=1)
+
+    @property
+    def late_limit(self) -> float | np.ndarray:
+        """The limit, the mean over the last quarter where it changes [M]."""
+        limit = self.limit
+        return self.late(limit).mean(axis=1) if np.ndim(limit) else limit
 
     def late(self, values: np.ndarray) -> np.ndarray:
         """Return the last quarter of values along the training."""
@@ -219,7 +215,7 @@ def _follow(config, study, name, rates):
         return models.MLP(widths=widths, activation=jax.numpy.tanh, **shape)
 
     make = optax.inject_hyperparams(
-        lambda learning_rate: rule.make(learning_rate, config.decay)
+        lambda learning_rate: rule.make(learning_rate, config.constants)
     )
     model = study.network(build)
     history = study.population(
@@ -238,13 +234,21 @@ def _follow(config, study, name, rates):
     ).history
     return {
         rate: Edge(
-            limit=rule.limit(rate, config.decay),
+            limit=rule.limit(rate, config.constants, row["slope"]),
             updates=history["sharpness_step"] + 1,
-            sharpness=history["sharpness"].T[i : i + members].astype(np.float64),
-            losses=history["loss"].T[i : i + members].astype(np.float64),
+            sharpness=row["sharpness"],
+            critical=row["critical"],
+            losses=row["loss"],
         )
-        for rate, i in zip(rates, range(0, len(rates) * members, members), strict=True)
+        for index, rate in enumerate(rates)
+        for row in [_rows(history, slice(index * members, (index + 1) * members))]
     }
+
+
+def _rows(history, members):
+    """Return what was recorded of some members, [M, T] each."""
+    names = ("loss", "sharpness", "slope", "critical")
+    return {name: history[name].T[members].astype(np.float64) for name in names}
 
 
 def _scaled(initialise, scale):
@@ -262,11 +266,14 @@ def _make_measure(model, dataset, rule, devices):
 
     def measure(state):
         host = jax.device_get((state.params, state.opt_state))
-        values = [
-            _sharpness(mean_loss, batches, rule, devices, *_member(host, index))
+        looks = [
+            _look(mean_loss, batches, rule, devices, *_member(host, index))
             for index in range(len(state.step))
         ]
-        return {"sharpness": np.asarray(values, np.float32)}
+        return {
+            name: np.asarray([look[name] for look in looks], np.float32)
+            for name in looks[0]
+        }
 
     return measure
 
@@ -275,47 +282,66 @@ def _member(tree, index):
     return jax.tree.map(lambda leaf: leaf[index], tree)
 
 
-def _sharpness(mean_loss, batches, rule, devices, params, opt_state):
-    """Return the top eigenvalue, searched from the gradient, which is mostly near."""
+def _look(mean_loss, batches, rule, devices, params, opt_state):
+    """Return top eigenvalue, gradient norm and critical sharpness in the metric.
+
+    The eigenvector is searched from the gradient, which is mostly near.
+    """
     where = (mean_loss, params, batches)
     op = curvature.hessian(*where, devices=devices)
-    guess = curvature.gradient(*where, devices=devices)
+    gradient = guess = curvature.gradient(*where, devices=devices)
+    down = jax.tree.map(lambda g: -g, gradient)
     if rule.adaptive:
         metric = curvature.preconditioner(opt_state, b2=B2, eps=EPS)
         op = curvature.precondition(op, metric)
-        guess = jax.tree.map(lambda g, p: g / p**0.5, guess, metric)
+        guess = jax.tree.map(lambda g, p: g / p**0.5, gradient, metric)
+        down = jax.tree.map(lambda g, p: -g / p, gradient, metric)
     pairs = curvature.top_eigenpairs(
         op, 1, key=jax.random.key(0), tol=TOLERANCE, start=guess
     )
-    return float(pairs.values[0])
+    top = float(pairs.values[0])
+    return {
+        "sharpness": top,
+        "slope": float(optax.tree.norm(gradient)),
+        "critical": critical.measure(*where, direction=down, top=top),
+    }
 
 
 def analyse(config: Config, found: Findings) -> report.Report:
     """Decide the claims, and show what was found."""
     claims = report.family(
         [
-            *(_settles(found, rule) for rule in RULES),
+            *(_settles(found, rule) for rule, of in RULES.items() if not of.control),
+            sam.claim(found.at_the_edge(SAM)),
             *_sharpening_claims(found),
-            *_loss_claims(found),
+            *flow.claims(found.edges),
+            *critical.claims(found.fast, found.free),
+            *loss.claims(found.fast, found.free),
             valley.claim(found.valley),
         ]
     )
     effects = report.effects(claims)
-    ends = ", ".join(f"{effects[_id(rule)]} ({rule})" for rule in RULES)
+    ends = ", ".join(
+        f"{effects[_id(rule)]} ({rule})" for rule, of in RULES.items() if not of.control
+    )
     return report.Report(
         title="Edge of stability",
         summary=(
             "In the last quarter of training the top eigenvalue, over the largest that "
             f"the rule can bear on a quadratic, is {ends}. Far below its limit, "
             "gradient descent sharpens by a factor of "
-            f"{effects['edge.sharpening']}, and ends {effects['edge.flatter']} times "
-            "as sharp as at its highest rate."
+            f"{effects['edge.sharpening']}, as gradient flow does, and ends "
+            f"{effects['edge.flatter']} times as sharp as at its highest rate. There "
+            f"critical sharpness is {effects['critical.edge']} of the limit."
         ),
         claims=claims,
         sections=[
             _rules(config, found),
+            sam.section(config.rho, found.at_the_edge(SAM)),
             _descent(found),
-            _loss(found),
+            flow.section(found.edges),
+            critical.section(found.edges, found.fast, found.free),
+            loss.section(found.edges[DESCENT]),
             valley.section(found.valley),
         ],
     )
@@ -326,23 +352,23 @@ def _id(rule):
 
 
 def _settles(found, rule):
-    say = report.Claims(source=SOURCE[rule], figure="edge")
-    edges = found.at_the_edge(rule).values()
+    say = report.Claims(source=RULES[rule].source, figure="edge")
     low, high = BAND
     metric = ", in the metric of its second moment," if rule == ADAPTIVE else ""
+    settled = [edge.settled for edge in found.at_the_edge(rule).values()]
     return say.mean(
         _id(rule),
         f"Under {rule} the top eigenvalue{metric} ends within {100 * (high - 1):.0f} % "
         "of the largest that the rule can bear.",
         "top eigenvalue / limit, last quarter",
-        np.mean([edge.late(edge.ratio).mean(axis=1) for edge in edges], axis=0),
+        np.mean(settled, axis=0),
         above=low,
         below=high,
     )
 
 
 def _sharpening_claims(found):
-    say = report.Claims(source=SOURCE[DESCENT], figure="descent")
+    say = report.Claims(source=COHEN, figure="descent")
     slow, fast = found.free, found.fast
     end = slow.late(slow.sharpness).mean(axis=1)
     return [
@@ -363,52 +389,21 @@ def _sharpening_claims(found):
     ]
 
 
-def _loss_claims(found):
-    say = report.Claims(source=SOURCE[DESCENT], figure="loss")
-    return [
-        say.paired(
-            "edge.rises",
-            "At the edge more of the updates raise the loss than far below.",
-            "% of the updates of the last quarter",
-            (_rises(found.fast), _rises(found.free)),
-            above=0,
-        ),
-        say.ratio(
-            "edge.falls",
-            "At the edge the loss falls on, over many updates.",
-            "training loss, at the end / when the limit was reached",
-            (found.fast.losses[:, -1], _loss_at_limit(found.fast)),
-            below=1,
-        ),
-    ]
-
-
-def _rises(edge):
-    """Return how many of the late updates raised the loss, in %, [M]."""
-    return 100 * np.mean(np.diff(edge.late(edge.losses), axis=1) > 0, axis=1)
-
-
-def _loss_at_limit(edge):
-    """Return the loss at the first look above the limit, [M]; NaN if there is none."""
-    above = edge.ratio >= 1
-    updates = edge.updates[above.argmax(axis=1)]
-    at = np.minimum(updates, edge.losses.shape[1] - 1)
-    losses = np.take_along_axis(edge.losses, at[:, None], axis=1)[:, 0]
-    return np.where(above.any(axis=1), losses, np.nan)
-
-
 def _rules(config, found):
     fastest = {
-        f"{rule}, a = {max(edges):g}": edges[max(edges)]
-        for rule in RULES
+        f"{rule}, {max(edges):g}": edges[max(edges)]
+        for rule, of in RULES.items()
         for edges in [found.at_the_edge(rule)]
+        if not of.control
     }
     header = ("rule, rate a", "limit", "value", "top eigenvalue", "over the limit")
     return report.Section(
         "Each rule against its own limit",
         f"The limits are those of a quadratic, with b = {config.decay:g}. Adam is "
         "momentum of weight 1 - b on P^-1 g, P the root of its second moment, so its "
-        "limit is one for the eigenvalues of P^-1 H. The default rates were chosen in "
+        "limit is one for the eigenvalues of P^-1 H. SAM looks at the gradient "
+        f"r = {config.rho:g} farther up, so its limit falls with the norm of the "
+        "gradient; r = 0 is gradient descent. The default rates were chosen in "
         "pilots on digits, so that every limit is out of reach at first and within "
         "reach later; a limit set too high is never met.",
         report.Table(
@@ -417,9 +412,9 @@ def _rules(config, found):
                 (
                     f"{rule}, {rate:g}",
                     RULES[rule].formula,
-                    edge.limit,
+                    edge.late_limit,
                     edge.late(edge.sharpness).mean(axis=1),
-                    edge.late(edge.ratio).mean(axis=1),
+                    edge.settled,
                     edge.losses[:, -1],
                 )
                 for rule, edges in found.edges.items()
@@ -459,29 +454,5 @@ def _descent(found):
                 for rate, edge in found.at_the_edge(DESCENT).items()
             },
             caption="Gradient descent at three rates, and the limits of two.",
-        ),
-    )
-
-
-def _loss(found):
-    edges = found.edges[DESCENT]
-    return report.Section(
-        "The loss at the edge",
-        "An update along an unstable direction overshoots, and the loss rises. Yet it "
-        "falls on over many updates.",
-        report.Table(
-            ("rate", "late updates that raise the loss (%)"),
-            [(f"{rate:g}", _rises(edge)) for rate, edge in edges.items()],
-            "Of the last quarter; mean ± standard deviation over seeds.",
-        ),
-        report.Curves(
-            "loss",
-            {
-                f"a = {rate:g}": (np.arange(edge.losses.shape[1]), edge.losses)
-                for rate, edge in edges.items()
-            },
-            ("updates", "training loss"),
-            log="y",
-            caption="Half the squared error before every update.",
         ),
     )

@@ -1,61 +1,63 @@
-"""The limits of the rules, and what is counted along their trainings."""
+"""What the edge of a rule says of its trainings."""
 
-import jax
 import numpy as np
-import optax
 import pytest
 
 from experiments import edge_of_stability
-
-DECAY, RATE = 0.9, 0.1
-
-
-@pytest.mark.parametrize("name", ["gradient descent", "heavy ball", "Nesterov"])
-def test_a_rule_is_stable_on_a_quadratic_up_to_its_limit_and_no_farther(float64, name):
-    rule = edge_of_stability.RULES[name].make(RATE, DECAY)
-    limit = edge_of_stability.RULES[name].limit(RATE, DECAY)
-    curvatures = limit * np.array([0.99, 1.01])
-
-    def step(carry, _):
-        x, state = carry
-        updates, state = rule.update(curvatures * x, state, x)
-        return (optax.apply_updates(x, updates), state), None
-
-    start = np.ones(2)
-    run = jax.jit(lambda x: jax.lax.scan(step, (x, rule.init(x)), length=4000)[0][0])
-    below, above = np.abs(run(start))
-    assert below < 1e-3
-    assert above > 1e3
+from experiments import edge_of_stability_critical as critical
+from experiments import edge_of_stability_flow as flow
+from experiments import edge_of_stability_sam as sam
 
 
-def test_the_limits_are_those_of_the_literature():
-    limits = {
-        name: rule.limit(1.0, 0.9) for name, rule in edge_of_stability.RULES.items()
+def edge(limit, sharpness, updates=None):
+    sharpness = np.array(sharpness, float)
+    return edge_of_stability.Edge(
+        limit=limit,
+        updates=np.arange(sharpness.shape[1]) if updates is None else updates,
+        sharpness=sharpness,
+        critical=0.5 * sharpness,
+        losses=np.ones_like(sharpness),
+    )
+
+
+def rising(limit, rate, end, seeds=3):
+    """Return networks whose eigenvalue is their time, up to an end."""
+    updates = np.arange(0, 101, 10)
+    rows = np.minimum(rate * (updates + 10), end) * (
+        1 + 1e-4 * np.arange(seeds)[:, None]
+    )
+    return edge(limit, rows, updates)
+
+
+def test_a_limit_that_moves_is_compared_look_by_look():
+    moving = edge(np.array([[8.0, 8, 8, 8, 8, 8, 4, 2]]), [[1.0, 1, 1, 1, 1, 1, 4, 4]])
+    np.testing.assert_array_equal(moving.settled, [1.5])
+    np.testing.assert_array_equal(moving.late_limit, [3.0])
+    assert edge(5.0, [[1.0, 2.0]]).late_limit == 5.0
+
+
+def test_descents_are_compared_with_the_flow_after_the_same_time():
+    edges = {
+        "gradient descent": {0.1: rising(20, 0.1, 100), 0.4: rising(4, 0.4, 4)},
+        "gradient flow": {0.1: rising(27.8, 0.1, 100)},
     }
-    assert limits == pytest.approx(
-        {
-            "gradient descent": 2,
-            "heavy ball": 3.8,
-            "Nesterov": 3.8 / 2.8,
-            "Adam": 38,
-        }
+    stable, followed, left = flow.claims(edges)
+    assert stable.effect == pytest.approx(11 / 27.8, rel=1e-3)
+    assert followed.effect == pytest.approx(1)
+    assert left.effect == pytest.approx(11 / 4, rel=1e-3)
+    assert stable.verdict == "supported"
+
+
+def test_sam_is_compared_with_the_limit_of_gradient_descent():
+    found = sam.claim({0.1: rising(5.0, 1.0, 4), 0.2: rising(5.0, 1.0, 4)})
+    assert found.effect == pytest.approx((4 / 20 + 4 / 10) / 2, rel=1e-3)
+    assert found.verdict == "supported"
+
+
+def test_critical_sharpness_is_compared_with_the_limit_and_with_the_eigenvalue():
+    at_edge, free = critical.claims(rising(2.0, 0.4, 4), rising(20.0, 0.1, 10))
+    assert (at_edge.effect, at_edge.verdict) == (
+        pytest.approx(1, rel=1e-4),
+        "supported",
     )
-
-
-def test_losses_are_read_where_the_limit_was_first_reached():
-    edge = edge_of_stability.Edge(
-        limit=2.0,
-        updates=np.array([2, 4]),
-        sharpness=np.array([[1.0, 3.0], [2.5, 1.0], [1.0, 1.5]]),
-        losses=np.array([[8.0, 7, 6, 5], [4, 3, 2, 3], [1, 1, 1, 1]]),
-    )
-    np.testing.assert_array_equal(
-        edge_of_stability._loss_at_limit(edge), [5, 2, np.nan]
-    )
-
-
-def test_rises_are_counted_in_the_last_quarter():
-    losses = np.tile(np.arange(9.0)[::-1], (2, 1))
-    losses = np.concatenate([losses, [[0.0, 1.0, 2.0], [0.0, 1.0, 0.5]]], axis=1)
-    edge = edge_of_stability.Edge(2.0, np.arange(1), np.ones((2, 1)), losses)
-    np.testing.assert_array_equal(edge_of_stability._rises(edge), [100, 50])
+    assert free.effect == pytest.approx(0.5)
