@@ -18,7 +18,6 @@ Data: digits, or any TFDS name
 """
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
@@ -28,7 +27,7 @@ from experiments import batch_size_cost as cost
 from experiments import batch_size_escapes as escapes
 from experiments import batch_size_noise as noise
 from experiments import training
-from lec7 import losses, models, report, runs, train, update_rules
+from lec7 import losses, report, runs, train, update_rules
 
 ONE, MINI, ALL = GROUPS = ("one example", "mini-batch", "all examples")
 LECTURE = "lecture, 0:21:13"
@@ -44,7 +43,8 @@ class Config(runs.Checked):
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
     seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
-    width: runs.Count = 32  # hidden units of the network
+    model: training.Model = "mlp"  # network
+    width: runs.Count = 32  # hidden units of an mlp
     mini_batch: runs.Several = 32  # examples an update, between one and all
     # step size for all batch sizes, one of `rates`
     learning_rate: runs.Positive = 0.03
@@ -108,7 +108,10 @@ def run(config: Config, context: runs.Context) -> Findings:
     """
     context = dataclasses.replace(context, devices=context.devices[:1])
     study = training.Study(config, context)
-    build = functools.partial(models.MLP, widths=(config.width,))
+    # Without BatchNorm, whose examples have no gradients of their own.
+    build = training.named(
+        config.model, needs=("batch_norm",), widths=(config.width,), batch_norm=False
+    )
     sizes = _sizes(config, len(study.dataset.train.labels))
     with context.phase("training"):
         trained = {

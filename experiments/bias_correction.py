@@ -28,7 +28,7 @@ import numpy as np
 import optax
 
 from experiments import descents, training
-from lec7 import data, losses, models, problems, report, runs, train, update_rules
+from lec7 import data, losses, problems, report, runs, train, update_rules
 
 ALMOST, ADAM, COARSE = "almost Adam", "Adam", "Adam, epsilon 1e-7"
 RULES = {
@@ -51,7 +51,8 @@ class Config(runs.Checked):
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
     seeds: runs.Seeds = tuple(range(8))  # networks and shells, at least 2
-    width: runs.Count = 64  # neurons of the hidden layer
+    model: training.Model = "mlp"  # network
+    width: runs.Count = 64  # neurons of the hidden layer, of an mlp
     batch_size: runs.Count = 32  # examples an update
     # step sizes that each rule is tuned over
     rates: runs.Positives = (3e-4, 1e-3, 3e-3, 1e-2, 3e-2, 1e-1)
@@ -100,14 +101,11 @@ class Findings(NamedTuple):
 def run(config: Config, context: runs.Context) -> Findings:
     """Descend the surfaces and train the networks."""
     study = training.Study(config, context, ("batch_size",))
-    build = functools.partial(models.MLP, widths=(config.width,))
+    build = training.named(config.model, widths=(config.width,))
     with context.phase("surfaces"):
         shell_steps, pictured = _shell_steps(config), _picture(config)
     with context.phase("first steps"):
-        steps = {
-            name: _first_steps(config, study.dataset, build, RULES[name])
-            for name in PAIR
-        }
+        steps = {name: _first_steps(config, study, build, RULES[name]) for name in PAIR}
     with context.phase("training"):
         trained = {
             name: study.sweep(
@@ -155,14 +153,17 @@ def _picture(config):
     return panels
 
 
-def _first_steps(config, dataset, build, make_rule):
+def _network(config):
+    if config.model == "mlp":
+        return f"A network with {config.width} hidden neurons"
+    return f"A {config.model}"
+
+
+def _first_steps(config, study, build, make_rule):
     """Return the updates of the first steps, in rates: largest and rms, each [M, T]."""
-    model, rate = build(num_classes=dataset.num_classes), config.default_rate
-    rule = make_rule(rate)
-    shape = dataset.train.images.shape[1:]
-    state = train.initial_population(
-        lambda key: models.initialise(model, key, shape), rule, config.seeds
-    )
+    dataset, rate = study.dataset, config.default_rate
+    model, rule = build(num_classes=dataset.num_classes), make_rule(rate)
+    state = train.initial_population(study.initialise(model), rule, config.seeds)
     step = train.make_step(model, rule, losses.cross_entropy)
     given = {"batch_size": config.batch_size, "num_examples": len(dataset.train.labels)}
     indices = np.stack(
@@ -393,8 +394,8 @@ def _training(config, found):
     }
     return report.Section(
         "What comes of it",
-        f"A network with {config.width} hidden neurons, batches of "
-        f"{config.batch_size} of `{config.dataset}`, {len(config.seeds)} seeds.",
+        f"{_network(config)}, batches of {config.batch_size} of `{config.dataset}`, "
+        f"{len(config.seeds)} seeds.",
         report.Table(
             (
                 "rule",

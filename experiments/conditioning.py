@@ -29,7 +29,7 @@ from experiments import conditioning_noise as noise
 from experiments import conditioning_parameters as parameters
 from experiments import conditioning_speed as speed
 from experiments import conditioning_ways as ways
-from experiments import descents
+from experiments import descents, training
 from lec7 import data, problems, report, runs, update_rules
 
 DECAYS = (0.0, 0.5, 0.8, 0.9, 0.95, 0.99)
@@ -112,6 +112,7 @@ def run(config: Config, context: runs.Context) -> Findings:
     """Descend the shells."""
     with context.phase("data"):
         dataset = data.standardise(data.load(config.dataset))
+        training.require_dense(config.widths, dataset)
     with context.phase("many parameters"):
         uneven = parameters.measure(config, dataset)
     shells = _draw(config)

@@ -18,7 +18,6 @@ Data: digits and glyphs, or any TFDS names
 """
 
 import dataclasses
-import functools
 import math
 from collections.abc import Callable, Mapping
 from typing import NamedTuple
@@ -26,7 +25,7 @@ from typing import NamedTuple
 import numpy as np
 
 from experiments import training
-from lec7 import models, report, runs, schedules, train, update_rules
+from lec7 import report, runs, schedules, train, update_rules
 
 FACTOR = 0.1  # by which a step multiplies the rate
 NONE, STEP, EARLY = "none", "step", "early step"
@@ -64,7 +63,8 @@ class Config(runs.Checked):
     # names of data sets, of lec7 or of TFDS
     dataset: tuple[str, ...] = ("digits", "glyphs/grey14-3000")
     seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
-    width: runs.Count = 32  # hidden units of the network
+    model: training.Model = "mlp"  # network
+    width: runs.Count = 32  # hidden units of an mlp
     batch_size: runs.Count = 8  # examples an update
     updates: int = 1536  # of every training; a step comes after each third of them
     evaluate_every: runs.Count = 32  # updates between two looks at the training loss
@@ -152,7 +152,7 @@ class Findings(NamedTuple):
 
 def run(config: Config, context: runs.Context) -> Findings:
     """Train under every schedule with every rule."""
-    build = functools.partial(models.MLP, widths=(config.width,))
+    build = training.named(config.model, widths=(config.width,))
     trained = {}
     for name, dataset in training.short_names(config.dataset).items():
         study = training.Study(config, context, ("batch_size",), dataset=dataset)

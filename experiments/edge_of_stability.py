@@ -29,6 +29,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 
@@ -49,7 +50,7 @@ from experiments.edge_of_stability_rules import (
     SAM,
     Constants,
 )
-from lec7 import curvature, losses, models, report, runs, train
+from lec7 import curvature, losses, report, runs
 
 TOLERANCE = 0.02  # residual of an eigenpair; the eigenvalue's error is of its square
 
@@ -61,8 +62,9 @@ class Config(runs.Checked):
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
     examples: runs.Count = 1_000  # trained on, the first ones, all in one batch
     seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
-    width: runs.Count = 32  # units of each hidden layer
-    depth: runs.Count = 2  # hidden layers
+    model: training.Model = "mlp"  # network; an mlp has tanh for ReLU here
+    width: runs.Count = 32  # units of each hidden layer of an mlp
+    depth: runs.Count = 2  # hidden layers of an mlp
     # of the initial kernels; small, so that they sharpen
     initial_scale: runs.Positive = 0.4
     # step sizes; the limits they set must be out of reach at first, then within it
@@ -209,11 +211,8 @@ def run(config: Config, context: runs.Context) -> Findings:
 def _follow(config, study, name, rates):
     """Train a population for every rate of one rule."""
     rule, members = RULES[name], len(config.seeds)
-
-    def build(**shape):
-        widths = (config.width,) * config.depth
-        return models.MLP(widths=widths, activation=jax.numpy.tanh, **shape)
-
+    widths = (config.width,) * config.depth
+    build = training.named(config.model, widths=widths, activation=jnp.tanh)
     make = optax.inject_hyperparams(
         lambda learning_rate: rule.make(learning_rate, config.constants)
     )
@@ -230,7 +229,7 @@ def _follow(config, study, name, rates):
         initialise=_scaled(study.initialise(model), config.initial_scale),
         evaluate_every=config.evaluate_every,
         watch=("train",),
-        measure=_make_measure(model, study.dataset, rule, study.devices),
+        measure=_make_measure(config, model, study, rule),
     ).history
     return {
         rate: Edge(
@@ -252,17 +251,31 @@ def _rows(history, members):
 
 
 def _scaled(initialise, scale):
-    return lambda key: jax.tree.map(lambda leaf: scale * leaf, initialise(key))
+    """Return key -> initial variables with kernels that are as many times as large."""
+
+    def part(path, leaf):
+        return scale * leaf if path[-1].key == "kernel" else leaf
+
+    return lambda key: jax.tree_util.tree_map_with_path(part, initialise(key))
 
 
-def _make_measure(model, dataset, rule, devices):
-    """Return a function of a population's state alone, as a resumed run asks for."""
-    metrics = train.batch_metrics(model, losses.squared_error)
-    chunks = (np.array_split(array, len(devices)) for array in dataset.train)
+def _make_measure(config, model, study, rule):
+    """Return a function of a population's state alone, as a resumed run asks for.
+
+    The loss is that of training: BatchNorm, which an MLP lacks, sees all examples.
+    """
+    devices, model = study.devices, model.clone(axis_name=None)
+    parts = len(devices) if config.model == "mlp" else 1
+    chunks = (np.array_split(array, parts) for array in study.dataset.train)
     batches = list(zip(*chunks, strict=True))
 
     def mean_loss(params, batch):
-        return metrics({"params": params}, batch)["loss"]
+        images, labels = batch
+        with jax.default_matmul_precision("highest"):
+            logits, _ = model.apply(
+                {"params": params}, images, train=True, mutable=["batch_stats"]
+            )
+        return jnp.mean(losses.squared_error(logits, labels))
 
     def measure(state):
         host = jax.device_get((state.params, state.opt_state))

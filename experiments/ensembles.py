@@ -19,14 +19,13 @@ Data: digits and glyphs, or any TFDS names
 """
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
 from experiments import ensembles_mixture as mixture
 from experiments import ensembles_trainings as trainings
 from experiments import training
-from lec7 import models, report, runs
+from lec7 import report, runs
 from lec7.ensembles import scores
 
 
@@ -38,7 +37,8 @@ class Config(runs.Checked):
     dataset: tuple[str, ...] = ("digits", "glyphs/grey14-3000")
     seeds: runs.Seeds = tuple(range(5))  # groups of networks, at least 2
     members: runs.Several = 10  # networks of a group, at least 2
-    width: runs.Count = 64  # hidden units of a network
+    model: training.Model = "mlp"  # network
+    width: runs.Count = 64  # hidden units of an mlp
     learning_rate: runs.Positive = 0.06  # first step size
     weight_decay: float = 1e-3  # of the L2 penalty in the loss
     batch_size: runs.Count = 32  # examples an update
@@ -48,7 +48,7 @@ class Config(runs.Checked):
     looks: runs.Count = 2  # at the training loss in a cycle
     decay: float = 0.99  # of the Polyak average, the share that an update keeps
     swa_every: runs.Count = 10  # updates between two weights that SWA averages
-    widths: tuple[int, ...] = (16, 64)  # hidden units of the networks that differ
+    widths: tuple[int, ...] = (16, 64)  # hidden units of the mlps that differ
     rates: tuple[float, ...] = (0.015, 0.06, 0.12)  # first step sizes of these
     decays: tuple[float, ...] = (0.0, 1e-3, 1e-2)  # weight decays of these
 
@@ -64,7 +64,7 @@ class Config(runs.Checked):
                 f"looks, which is {self.cycles * self.looks}"
             )
         choices = len(mixture.choices(self))
-        if choices < self.members:
+        if choices < self.members and self.model == "mlp":
             raise ValueError(
                 f"widths, rates and decays make {choices} choices; expected at least "
                 f"members, which is {self.members}"
@@ -95,7 +95,7 @@ class Findings(NamedTuple):
 
 def run(config: Config, context: runs.Context) -> Findings:
     """Train all networks and average them in every way."""
-    build = functools.partial(models.MLP, widths=(config.width,))
+    build = training.named(config.model, widths=(config.width,))
     alike, mixtures = {}, {}
     for name, dataset in training.short_names(config.dataset).items():
         study = training.Study(config, context, ("batch_size",), dataset=dataset)
@@ -193,10 +193,11 @@ class Method(NamedTuple):
 def _methods(config, alike, mixed):
     """Return name -> method."""
     one, many = alike.ends[trainings.DECAYED], config.members
+    few = mixture.members(config)
     last = {how: of.of_size(config.kept) for how, of in alike.snapshots.items()}
     every = {
         f"{many} networks": (many, many, alike.members.of_size(many)),
-        f"{many} mixed": (many, many, mixed.mixed),
+        f"{few} mixed": (few, few, mixed.mixed),
         "snapshots, cycles": (1, config.kept, last[trainings.CYCLES]),
         "snapshots, no cycles": (1, config.kept, last[trainings.DECAYED]),
     } | {
@@ -228,8 +229,9 @@ def _gains(config, alike, mixed, name):
             },
             ("alike", "mixed", "cycles", "no cycles"),
             caption=f"Ensembles on {name} against one network after a training as "
-            f"long: {config.members} networks of the same kind, {config.members} mixed "
-            f"ones, and {config.kept} snapshots with and without cycles.",
+            f"long: {config.members} networks of the same kind, "
+            f"{mixture.members(config)} mixed ones, and {config.kept} snapshots with "
+            "and without cycles.",
         ),
     )
 

@@ -1,6 +1,5 @@
 """Networks of different size, rate and regularisation: how to choose, and to mix."""
 
-import functools
 import itertools
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, NamedTuple
@@ -10,7 +9,7 @@ import optax
 
 from experiments import training
 from experiments.ensembles_trainings import POINTS, SEED_STRIDE, Trainings
-from lec7 import ensembles, models, report, runs, schedules, update_rules
+from lec7 import ensembles, report, runs, schedules, update_rules
 from lec7.ensembles import scores
 
 if TYPE_CHECKING:
@@ -58,8 +57,17 @@ class Mixture(NamedTuple):
 
 
 def choices(config: "Config") -> list[tuple[int, float, float]]:
-    """Return width, first rate and weight decay of each choice."""
-    return list(itertools.product(config.widths, config.rates, config.decays))
+    """Return width, first rate and weight decay of each choice.
+
+    The width is that of an MLP; other networks differ in the rest.
+    """
+    widths = config.widths if config.model == "mlp" else (config.width,)
+    return list(itertools.product(widths, config.rates, config.decays))
+
+
+def members(config: "Config") -> int:
+    """Return how many of the choices vote."""
+    return min(config.members, len(choices(config)))
 
 
 def measure(
@@ -88,7 +96,7 @@ def measure(
             ]
         )
 
-    return Mixture(accuracy, mixed=of_first(config.members), best=of_first(1))
+    return Mixture(accuracy, mixed=of_first(members(config)), best=of_first(1))
 
 
 def _train(config, context, study, name):
@@ -98,9 +106,9 @@ def _train(config, context, study, name):
             update_rules.l2_in_loss(weight_decay), update_rules.momentum(rate)
         )
 
-    members = [
+    every = [
         ensembles.Member(
-            study.network(functools.partial(models.MLP, widths=(width,))),
+            study.network(training.named(config.model, widths=(width,))),
             SEED_STRIDE * seed + FIRST_SEED + place,
             {"learning_rate": rate, "weight_decay": decay},
         )
@@ -109,7 +117,7 @@ def _train(config, context, study, name):
     ]
     with context.progress.task(f"{name}, mixture", config.updates) as task:
         return ensembles.train_members(
-            members,
+            every,
             optax.inject_hyperparams(make_rule)(learning_rate=0.0, weight_decay=0.0),
             study.dataset,
             initialise=lambda model, key: study.initialise(model)(key),
@@ -138,7 +146,7 @@ def claims(
     """Decide what is claimed of choosing, and of members that differ."""
     choosing = report.Claims(source="lecture, 0:53:39", figure=f"choosing_{name}")
     mixing = report.Claims(source="lecture, 0:54:09", figure=f"methods_{name}")
-    many = config.members
+    many = members(config)
     return [
         choosing.paired(
             f"L48.{name}",
@@ -170,7 +178,7 @@ def claims(
             f"On {name}, such a mixture is worse than {many} networks of one kind by "
             "half a point at the most.",
             f"{POINTS}, mixed − of one kind",
-            (of.mixed.accuracy, alike.members.accuracy[:, -1]),
+            (of.mixed.accuracy, alike.members.accuracy[:, many - 1]),
             above=-0.5,
         ),
     ]
@@ -178,9 +186,13 @@ def claims(
 
 def choosing(config: "Config", of: Mixture, name: str) -> report.Section:
     """Show which guide to the hyper-parameters is the better one."""
+
+    def units(width):
+        return f"{width} units, " if config.model == "mlp" else ""
+
     rows = [
         (
-            f"{width} units, rate {rate:g}, weight decay {decay:g}",
+            f"{units(width)}rate {rate:g}, weight decay {decay:g}",
             *(of.accuracy[split][:, place] for split in SPLITS),
             of.gap[:, place],
         )

@@ -1,15 +1,16 @@
 """Independent networks, snapshots and averages of trainings of equal length."""
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
+from flax import linen as nn
 
 from experiments import training
-from lec7 import ensembles, report, schedules, update_rules
+from lec7 import data, ensembles, report, schedules, train, update_rules
 from lec7.ensembles import scores
 
 if TYPE_CHECKING:
@@ -49,7 +50,8 @@ def measure(
 ) -> Trainings:
     """Train under every schedule and measure what can be averaged."""
     model, kept = study.network(build), config.kept
-    images, labels = study.dataset.test
+    look = Look(model, study.dataset, training.chunk(config.model))
+    labels = study.dataset.test.labels
     trained = _train(config, study, build, name)
     groups = {
         schedule: [
@@ -59,16 +61,13 @@ def measure(
         for schedule, population in trained.items()
     }
 
-    def logits(variables):
-        return ensembles.member_logits(model, variables, images)
-
     def alone(variables):
-        return scores.score(logits(variables), labels).mean()
+        return scores.score(look.logits(variables), labels).mean()
 
-    members = [logits(group.variables) for group in groups[DECAYED]]
+    members = [look.logits(group.variables) for group in groups[DECAYED]]
     snapshots = {
         schedule: [
-            jnp.stack([logits(one) for one in group.snapshots.values()], axis=1)
+            jnp.stack([look.logits(one) for one in group.snapshots.values()], axis=1)
             for group in groups[schedule]
         ]
         for schedule in (DECAYED, CYCLES)
@@ -91,15 +90,13 @@ def measure(
         ),
         averages={
             average: _stacked(
-                groups, lambda group, place=place: alone(_averaged(group, place))
+                groups, lambda group, place=place: alone(_averaged(look, group, place))
             )
             for place, average in enumerate(AVERAGES)
         },
         diversity={kind: np.transpose(several) for kind, several in differ.items()},
         rises={
-            schedule: np.array(
-                [_rise(model, of, study.dataset.train, kept) for of in groups[schedule]]
-            )
+            schedule: np.array([_rise(look, of, kept) for of in groups[schedule]])
             for schedule in (DECAYED, CYCLES)
         },
         curves={key: population.record.curve for key, population in trained.items()},
@@ -114,22 +111,53 @@ def _stacked(groups, quantity):
     }
 
 
-def _averaged(group, place):
+class Look(NamedTuple):
+    """A network and the data on which its averages are looked at."""
+
+    model: nn.Module
+    dataset: data.Dataset
+    size: int
+    """Examples at once, where there is BatchNorm."""
+
+    def logits(self, variables: Any, split: str = "test") -> jax.Array:
+        """Return the logits [M, N, K] of all members."""
+        images = getattr(self.dataset, split).images
+        size = self.size if variables.get("batch_stats") else len(images)
+        parts = (images[at : at + size] for at in range(0, len(images), size))
+        rows = [ensembles.member_logits(self.model, variables, part) for part in parts]
+        return jnp.concatenate(rows, axis=1) if len(rows) > 1 else rows[0]
+
+    def refit(self, variables: Any) -> Any:
+        """Return networks whose BatchNorm, if any, has statistics of their weights."""
+        if not variables.get("batch_stats"):
+            return variables
+        batches = data.chunks(self.dataset.train, self.size)
+        members = [
+            train.refit_batch_stats(
+                self.model, jax.tree.map(lambda leaf, m=m: leaf[m], variables), batches
+            )
+            for m in range(len(jax.tree.leaves(variables)[0]))
+        ]
+        return jax.tree.map(lambda *leaves: jnp.stack(leaves), *members)
+
+
+def _averaged(look, group, place):
     """Return the networks of an average of `AVERAGES`."""
     parts = group.opt_state.inner_state[-len(AVERAGES) :]
-    return {"params": update_rules.averaged_params(parts[place])}
+    averaged = update_rules.averaged_params(parts[place])
+    return look.refit({**group.variables, "params": averaged})
 
 
-def _rise(model, group, split, kept):
+def _rise(look, group, kept):
     """Return how far the loss rises half-way between the last snapshots, nats."""
 
     def loss(variables):
-        logits = ensembles.member_logits(model, variables, split.images)
-        return scores.score(logits, split.labels).loss
+        labels = look.dataset.train.labels
+        return scores.score(look.logits(variables, "train"), labels).loss
 
     last = list(group.snapshots.values())[-kept:]
     rises = [
-        loss(jax.tree.map(lambda a, b: (a + b) / 2, one, other))
+        loss(look.refit(jax.tree.map(lambda a, b: (a + b) / 2, one, other)))
         - (loss(one) + loss(other)) / 2
         for one, other in zip(last[:-1], last[1:], strict=True)
     ]

@@ -16,7 +16,6 @@ from lec7 import (
     data,
     landscape,
     losses,
-    models,
     report,
     runs,
     sharpness,
@@ -25,7 +24,6 @@ from lec7 import (
 )
 
 RULES = {name.lower(): make_rule for name, make_rule in descents.RULES.items()}
-Model = Literal[tuple(models.ARCHITECTURES)]
 Rule = Literal[tuple(RULES)]
 SMALL_BATCH, LARGE_BATCH = GROUPS = ("small batch", "large batch")
 
@@ -38,7 +36,7 @@ class Settings(runs.Checked):
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
     seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
-    model: Model = "mlp"  # network
+    model: training.Model = "mlp"  # network
     batch_norm: bool = False  # whether layers are normalised; those of a ResNet are
     rule: Rule = "sgd"  # update rule
     learning_rate: runs.Positive = 0.2  # step size, of both batch sizes
@@ -86,10 +84,7 @@ def normalised(config: Settings) -> bool:
 
 def _network(config):
     """Return what makes the network of a configuration."""
-    chosen = (
-        {} if config.model.startswith("resnet") else {"batch_norm": config.batch_norm}
-    )
-    return functools.partial(models.make, config.model, **chosen)
+    return training.named(config.model, batch_norm=config.batch_norm)
 
 
 def train_both(
@@ -247,8 +242,8 @@ def probe(
             name: data.Split(*(leaf[first] for leaf in getattr(study.dataset, name)))
             for name in ("train", "test")
         }
-    chunk = 1024 if config.model == "mlp" else 128  # that a Hessian product takes
-    batches = {name: data.chunks(split, chunk) for name, split in splits.items()}
+    size = training.chunk(config.model)
+    batches = {name: data.chunks(split, size) for name, split in splits.items()}
     model = study.network(_network(config))
     return Probe(model, batches, config.seeds, context.progress)
 

@@ -21,6 +21,7 @@ Data: digits, or any TFDS name
 """
 
 import dataclasses
+import shlex
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
@@ -73,9 +74,10 @@ class Config(runs.Checked):
     seeds: runs.Seeds = tuple(range(8))  # networks of a population, at least 2
     # what is compared, each with the same network without it
     regularisers: runs.Some[recipes.NAMES] = recipes.NAMES
-    # of the stages of the convolutional network; the residual one begins with half
+    model: training.Model = "convnet"  # network, without BatchNorm where it can be
+    # of the stages of a convnet; the residual network beside it begins with half
     channels: Channels = (16, 32)
-    units: runs.Count = 64  # of the hidden layer
+    units: runs.Count = 64  # of the hidden layer of a convnet or an mlp
     batch_size: runs.Count = 32  # examples an update, a multiple of 4
     learning_rate: runs.Positive = 0.02  # of SGD with momentum 0.9
     updates: runs.Count = 300  # of every training
@@ -152,16 +154,29 @@ def run(config: Config, context: runs.Context) -> Findings:
 
 
 def _wanted(config, images):
-    """Return the regularisers that are compared, and their controls."""
-    augmentations = recipes.augmentations(
-        min(images.shape[1:3]), *data.channel_moments(images)
-    )
+    """Return the regularisers that are compared, and their controls.
+
+    Raises:
+      UsageError: some cannot be, with such a network or such examples.
+    """
+    sides, augmentations = images.shape[1:-1], {}
+    if len(sides) == 2 and len(set(sides)) == 1:
+        augmentations = recipes.augmentations(sides[0], *data.channel_moments(images))
     every = recipes.all_of(
         augmentations,
+        model=config.model,
         channels=config.channels,
         units=config.units,
         batch_size=config.batch_size,
     )
+    able = [name for name in config.regularisers if name in every]
+    if unable := [name for name in config.regularisers if name not in every]:
+        raise runs.UsageError(
+            f"--config.regularisers has {', '.join(unable)}, which {config.model} with "
+            f"examples of shape {list(images.shape[1:])} cannot have (augmentation is "
+            "of square images); expected --config.regularisers "
+            + shlex.join(able or [name for name in recipes.NAMES if name in every])
+        )
     controls = {every[name].control for name in config.regularisers}
     names = {recipes.NONE, *controls, *config.regularisers}
     return {name: each for name, each in every.items() if name in names}

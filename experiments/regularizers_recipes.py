@@ -7,6 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from flax import linen as nn
 
+from experiments import training
 from lec7 import models
 from lec7.data import augment
 
@@ -18,6 +19,15 @@ NAMES = ("L2", "dropout", "channel dropout", "DropConnect", "BatchNorm") + (
     "stochastic depth",
 )
 """All regularisers that have a control."""
+NEEDS = {
+    "dropout": "dropout",
+    "channel dropout": "channel_dropout",
+    "DropConnect": "drop_connect",
+    "BatchNorm": "ghost_size",
+    "BatchNorm + dropout": "dropout",
+    "fractional pooling": "pool_ratio",
+}
+"""Regulariser -> the field that a network must have for it."""
 RATES = (0.25, 0.5, 0.75)
 CHANNEL_RATES = (0.1, 0.25, 0.5)
 DECAYS = (3e-3, 1e-2, 3e-2)
@@ -50,27 +60,28 @@ class Regulariser(NamedTuple):
 def all_of(
     transforms: Mapping[str, augment.Augment],
     *,
+    model: str = "convnet",
     channels: tuple[int, ...],
     units: int,
     batch_size: int,
 ) -> dict[str, Regulariser]:
-    """Return every regulariser by its name.
+    """Return every regulariser by its name, of those that a network can have.
 
     A regulariser and its control share initial weights, batches, updates and learning
     rate. Two regularisers need a network of their own: fractional pooling, whose images
     shrink less, and stochastic depth, which drops residual blocks. Their controls are
     these networks with fixed regions and with all blocks.
     """
+    sizes = {"convnet": {"channels": channels, "dense": (units,)}}
+    own = {"batch_norm": False, "widths": (units,)} | sizes.get(model, {})
+    is_residual = "stochastic_depth" in models.fields_of(model)
 
     def network(**options):
-        options = {
-            "channels": channels,
-            "dense": (units,),
-            "batch_norm": False,
-        } | options
-        return functools.partial(models.ConvNet, **options)
+        return training.named(model, **own | options)
 
     def residual(rate: float = 0.0):
+        if is_residual:
+            return network(stochastic_depth=rate)
         return functools.partial(
             models.ResNet,
             blocks=(2,) * len(channels),
@@ -84,7 +95,7 @@ def all_of(
         }
         return Regulariser("drop rate", recipes)
 
-    return {
+    every = {
         NONE: Regulariser("", {"": Recipe(network())}, None),
         "L2": Regulariser(
             "coefficient",
@@ -127,9 +138,15 @@ def all_of(
         "stochastic depth": Regulariser(
             "drop rate of the last block",
             {f"{rate:g}": Recipe(residual(rate)) for rate in DEPTH_RATES},
-            PLAIN,
+            NONE if is_residual else PLAIN,
         ),
     }
+    lacking = {
+        name for name, field in NEEDS.items() if field not in models.fields_of(model)
+    }
+    if not transforms:
+        lacking.add("augmentation")
+    return {name: each for name, each in every.items() if name not in lacking}
 
 
 def augmentations(

@@ -34,7 +34,8 @@ def measure(
 ) -> Reliance:
     """Return what the hidden units of the networks of a population owe to each other.
 
-    The model is convolutional, with a `classifier`.
+    The model has one hidden layer with dropout before its head, alone or behind
+    convolutions as their `classifier`.
     """
     one = jax.jit(functools.partial(_measure, model))
     members = [
@@ -56,8 +57,11 @@ def _measure(
         mutable=["intermediates"],
         capture_intermediates=lambda layer, _: isinstance(layer, nn.Module),
     )
-    (hidden,) = seen["intermediates"]["classifier"]["Dropout_0"]["__call__"]
-    weights = variables["params"]["classifier"]["head"]["kernel"]
+    seen, params = (
+        of.get("classifier", of) for of in (seen["intermediates"], variables["params"])
+    )
+    (hidden,) = seen["Dropout_0"]["__call__"]
+    weights = params["head"]["kernel"]
     right = jnp.argmax(logits, axis=1) == labels
 
     def without(unit, row):

@@ -25,6 +25,7 @@ from typing import Annotated, NamedTuple
 from experiments import second_order_budgets as budgets
 from experiments import second_order_hessians as hessians
 from experiments import second_order_steps as steps
+from experiments import training
 from lec7 import data, report, runs
 
 
@@ -94,6 +95,7 @@ def run(config: Config, context: runs.Context) -> Findings:
     """Take the steps, measure the Hessians, and train."""
     with context.phase("data"):
         dataset = data.standardise(data.load(config.dataset))
+        training.require_dense(config.widths, dataset)
     with context.phase("steps"):
         stepped = steps.measure(config, context)
     with context.phase("Hessians"):

@@ -33,7 +33,7 @@ import optax
 
 from experiments import minima, training
 from experiments import sharpness_and_gap_ranks as ranks
-from lec7 import data, models, report, runs, sharpness, update_rules
+from lec7 import data, report, runs, sharpness, update_rules
 
 
 def _between(low: float, high: float) -> runs.Range:
@@ -53,12 +53,13 @@ class Config(runs.Checked):
     seeds: runs.Seeds = (0, 1, 2, 3, 4)  # networks of a combination, at least 2
     # examples an update
     batch_sizes: Annotated[tuple[int, ...], _between(1, np.inf)] = (8, 32, 128)
-    # probability of dropping a hidden unit
+    # probability of dropping a hidden unit, which a ResNet does not
     dropouts: Annotated[tuple[float, ...], _between(0, 0.999)] = (0.0, 0.5)
     learning_rates: runs.Positives = (0.03, 0.1)  # step sizes
     # rates of the L2 penalty's gradient
     weight_decays: Annotated[tuple[float, ...], _between(0, np.inf)] = (0.0, 0.005)
-    width: runs.Count = 64  # units of each of the two hidden layers
+    model: training.Model = "mlp"  # network
+    width: runs.Count = 64  # units of each of the two hidden layers, of an mlp
     # those to take
     measures: runs.Some[tuple(sharpness.MEASURES)] = tuple(sharpness.MEASURES)
     stop_loss: runs.Positive = 0.02  # training loss at which a network is done, nats
@@ -158,7 +159,15 @@ def _members(config):
 
 
 def _build(config, dropout=0.0):
-    return functools.partial(models.MLP, widths=(config.width,) * 2, dropout=dropout)
+    needs = ("dropout",) if any(config.dropouts) else ()
+    widths = (config.width,) * 2
+    return training.named(config.model, needs=needs, widths=widths, dropout=dropout)
+
+
+def _kind(config):
+    if config.model == "mlp":
+        return f"networks with two hidden layers of {config.width} units"
+    return f"networks of the kind {config.model}"
 
 
 def _rule(learning_rate, weight_decay):
@@ -184,7 +193,8 @@ def _train(config, study, batch_size, dropout):
 def _cards(config, context, study, populations):
     """Return the report card of each population."""
     seeds = [seed for _, _, seed in _members(config)]
-    batches = {"train": data.chunks(study.dataset.train, 1024)}
+    size = training.chunk(config.model)
+    batches = {"train": data.chunks(study.dataset.train, size)}
     model = study.network(_build(config))
     probe = minima.Probe(model, batches, seeds, context.progress)
     measures = {name: sharpness.MEASURES[name] for name in config.measures}
@@ -276,8 +286,8 @@ def _networks(config, final, gaps):
 
     return report.Section(
         "The networks",
-        f"{done.size} networks with two hidden layers of {config.width} units, one for "
-        "each value of every hyper-parameter below and each of "
+        f"{done.size} {_kind(config)}, one for each value of every hyper-parameter "
+        "below and each of "
         f"{len(config.seeds)} seeds, were trained by SGD on {config.train_examples} "
         f"examples until the training loss was at most {config.stop_loss:g} nats. "
         f"{int(done.sum())} of them reached it within {config.max_steps:,} updates; "

@@ -30,7 +30,7 @@ import optax
 
 from experiments import sharpness_aware_flatness as flatness
 from experiments import training
-from lec7 import data, losses, models, report, runs, schedules, train
+from lec7 import data, losses, report, runs, schedules, train
 from lec7 import update_rules as rules
 
 SGD, SGD_LONG = BASELINES = ("SGD", "SGD, twice as long")
@@ -77,7 +77,8 @@ class Config(runs.Checked):
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
     seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
     shares: Shares = (0.0, 0.2, 0.4, 0.6)  # of the training labels that are wrong
-    width: runs.Count = 64  # hidden units of the network
+    model: training.Model = "mlp"  # network
+    width: runs.Count = 64  # hidden units of an mlp
     learning_rate: runs.Positive = 0.05  # first step size, falling along a cosine
     batch_size: runs.Count = 64  # examples an update
     m: runs.Count = 16  # examples that share a perturbation, a divisor of the batch
@@ -152,9 +153,9 @@ def run(config: Config, context: runs.Context) -> Findings:
     trained, minima = {}, {}
     with context.phase("training"):
         for name, (make, radii) in _rules(config).items():
-            trained[name], params = _train(config, study, name, make, radii)
+            trained[name], networks = _train(config, study, name, make, radii)
             radius = trained[name].best()[0]
-            minima[name] = jax.tree.map(lambda leaf, r=radius: leaf[0, r], params)
+            minima[name] = jax.tree.map(lambda leaf, r=radius: leaf[0, r], networks)
     with context.phase("sharpness"):
         return Findings(
             trained, flatness.measure(config, context, study, _network(config), minima)
@@ -181,11 +182,11 @@ def _rules(config):
 
 
 def _network(config):
-    return functools.partial(models.MLP, widths=(config.width,))
+    return training.named(config.model, widths=(config.width,))
 
 
 def _train(config, study, name, make, radii):
-    """Train all members of a rule, and return what they came to and their parameters.
+    """Train all members of a rule, and return what they came to and their variables.
 
     A member is a share of wrong labels, a radius and a seed. Each has wrong labels of
     its own, the same under every rule.
@@ -216,7 +217,7 @@ def _train(config, study, name, make, radii):
         watch=("validation", "test"),
         m=None if name in BASELINES else config.m,
     )
-    given = _on_given_labels(study, _network(config), population.variables, labels)
+    given = _on_given_labels(config, study, population.variables, labels)
     final = {
         metric: values.astype(np.float64).reshape(dims)
         for metric, values in (dict(population.final) | given).items()
@@ -230,8 +231,7 @@ def _train(config, study, name, make, radii):
         validation=100 * history["validation_accuracy"].reshape(-1, *dims),
     )
     return trained, jax.tree.map(
-        lambda leaf: leaf.reshape(*dims, *leaf.shape[1:]),
-        population.variables["params"],
+        lambda leaf: leaf.reshape(*dims, *leaf.shape[1:]), population.variables
     )
 
 
@@ -259,19 +259,26 @@ def _feed(
     return feed._replace(data=(images, labels), fetch=fetch)
 
 
-def _on_given_labels(study, build, variables, labels):
+def _on_given_labels(config, study, variables, labels):
     """Return loss and accuracy on the training set with the labels given [M, N]."""
-    metrics = train.batch_metrics(study.network(build), losses.cross_entropy)
-    images = study.dataset.train.images
+    model, images = study.network(_network(config)), study.dataset.train.images
+    metrics = train.batch_metrics(model, losses.cross_entropy)
+    size = len(images) if config.model == "mlp" else training.chunk(config.model)
 
     @jax.jit
-    def each(variables, labels):
+    def each(variables, images, labels):
         return jax.lax.map(
             lambda member: metrics(member[0], (images, member[1])), (variables, labels)
         )
 
-    found = each(variables, labels)
-    return {f"train_{name}": np.asarray(values) for name, values in found.items()}
+    total = {}
+    for start in range(0, len(images), size):
+        part = slice(start, start + size)
+        found = jax.device_get(each(variables, images[part], labels[:, part]))
+        for name, means in found.items():
+            share = np.float64(means) * len(images[part]) / len(images)
+            total[f"train_{name}"] = total.get(f"train_{name}", 0.0) + share
+    return total
 
 
 def analyse(config: Config, found: Findings) -> report.Report:

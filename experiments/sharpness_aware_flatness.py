@@ -6,7 +6,9 @@ from collections.abc import Mapping, Sequence
 import jax
 import numpy as np
 
-from lec7 import data, losses, report, sharpness, train
+from experiments import minima as places
+from experiments import training
+from lec7 import data, report, sharpness
 
 MEASURES = {
     "top eigenvalue": "top eigenvalue of the Hessian",
@@ -18,22 +20,16 @@ Measured = Mapping[str, Mapping[str, np.ndarray]]
 
 def measure(config, context, study, build, minima) -> Measured:
     """Return measure -> rule -> sharpness [M] of the networks."""
-    metrics = train.batch_metrics(study.network(build), losses.cross_entropy)
-    batches = data.chunks(study.dataset.train, 1024)
-
-    def loss_fn(params, batch):
-        return metrics({"params": params}, batch)["loss"]
-
+    batches = {"train": data.chunks(study.dataset.train, training.chunk(config.model))}
+    probe = places.Probe(study.network(build), batches, config.seeds, context.progress)
     found = {name: {rule: [] for rule in minima} for name in MEASURES}
     pairs = list(itertools.product(minima, enumerate(config.seeds)))
     with context.progress.task("sharpness", len(pairs), unit="network") as task:
         for done, (rule, (place, seed)) in enumerate(pairs, start=1):
-            params = jax.tree.map(lambda leaf, at=place: leaf[at], minima[rule])
-            key = jax.random.key(seed)
-            top = sharpness.hessian_max(loss_fn, params, batches, key=key)
-            rise = sharpness.sam_sharpness(
-                loss_fn, params, batches, key=key, rho=config.rho, steps=10
-            )
+            network = jax.tree.map(lambda leaf, at=place: leaf[at], minima[rule])
+            there, key = probe.at(network), jax.random.key(seed)
+            top = sharpness.hessian_max(*there, key=key)
+            rise = sharpness.sam_sharpness(*there, key=key, rho=config.rho, steps=10)
             for name, value in zip(MEASURES, (top, rise), strict=True):
                 found[name][rule].append(value.value)
             task.update(done)

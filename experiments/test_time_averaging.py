@@ -82,7 +82,7 @@ class Findings(NamedTuple):
     neurons: Mapping[str, np.ndarray]
     """`linear` and `ReLU` -> whether the rule is exact, bool [n]."""
     views: Mapping[str, Mapping[str, scores.Scores]]
-    """How batches were augmented -> name of the views -> scores."""
+    """How batches were augmented -> name of the views -> scores; none of sequences."""
     padding: int
     """Width of the border that crops are taken from, pixels."""
 
@@ -90,13 +90,13 @@ class Findings(NamedTuple):
 def run(config: Config, context: runs.Context) -> Findings:
     """Train with noise, and average it out."""
     study = training.Study(config, context, ("batch_size",))
-    height, width, _ = study.dataset.train.images.shape[1:]
-    if height != width:
+    sides = study.dataset.train.images.shape[1:-1]
+    if len(set(sides)) != 1:
         raise runs.UsageError(
-            f"images of {config.dataset} have {height} x {width} pixels: expected "
-            "squares, as crops are"
+            f"examples of {config.dataset} have sides of {list(sides)} pixels: "
+            "expected square images, as crops are, or sequences, which are not cropped"
         )
-    padding = max(1, height // 8)
+    padding = max(1, sides[0] // 8)
     fit = functools.partial(_fit, study, config)
     with context.phase("training"):
         noisy = layers.networks(config.width)
@@ -105,13 +105,14 @@ def run(config: Config, context: runs.Context) -> Findings:
             name: fit(masks.network(config.units, config.width, rate), f"masks {name}")
             for name, rate in (("with dropout", layers.DROP), ("without", 0.0))
         }
-        crop = augment.random_crop(height, padding=padding)
+        crop = augment.random_crop(sides[0], padding=padding)
+        seen = {
+            "crops and flips": augment.compose(crop, augment.horizontal_flip()),
+            "crops": augment.compose(crop),
+        }
         cropped = {
             name: fit(layers.plain(config.width), f"views {name}", augment=augmentation)
-            for name, augmentation in {
-                "crops and flips": augment.compose(crop, augment.horizontal_flip()),
-                "crops": augment.compose(crop),
-            }.items()
+            for name, augmentation in (seen if len(sides) == 2 else {}).items()
         }
     split = data.Split(*(leaf[: config.examples] for leaf in study.dataset.test))
     with context.phase("measuring"):
@@ -173,7 +174,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         sections=[
             *layers.sections(found.layers),
             masks.section(found.masks),
-            views.section(found.views, found.padding),
+            *([views.section(found.views, found.padding)] if found.views else []),
         ],
     )
 
@@ -190,8 +191,11 @@ def _summary(found, effects):
         f"{count} noisy passes, in points: {gaps}. Averaging all "
         f"{found.masks['with dropout'].count:,} sub-networks of a network with one "
         f"narrow layer gains {effects['L54.ensemble']} points over one of them; the "
-        f"rule differs from the average by {effects['L54.rule']} points. Ten crops "
-        f"gain {effects['L62.accuracy']} points over the image after training with "
-        "crops and mirror images, and five crops "
+        f"rule differs from the average by {effects['L54.rule']} points. "
+    ) + (
+        f"Ten crops gain {effects['L62.accuracy']} points over the image after "
+        "training with crops and mirror images, and five crops "
         f"{effects['L62.crops.accuracy']} points after training with crops alone."
+        if found.views
+        else "Sequences have no crops, so that views are left out."
     )

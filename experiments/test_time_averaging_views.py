@@ -46,7 +46,7 @@ def claims(found: Views) -> list[report.Claim]:
         ("L62.crops", "crops", "five crops", "crops alone"),
     ]
     decided = []
-    for id, training, views, words in rows:
+    for id, training, views, words in rows if found else []:
         several, image = found[training][views], found[training]["image"]
         text = f"For networks trained with {words}, averaging {views} at test"
         decided += [

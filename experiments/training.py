@@ -1,8 +1,10 @@
 """How experiments train: one data set, one set of seeds, one plan."""
 
 import dataclasses
+import functools
+import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
-from typing import Any, Protocol, TypeVar
+from typing import Any, Literal, Protocol, TypeVar
 
 import jax
 import jax.numpy as jnp
@@ -11,11 +13,47 @@ import optax
 from flax import linen as nn
 
 from lec7 import data, losses, models, runs, train
+from lec7.curvature import operators
 
 Rate = optax.ScalarOrSchedule
 MakeRule = Callable[[optax.Schedule], optax.GradientTransformation]
 Build = Callable[..., nn.Module]
+Model = Literal[tuple(models.ARCHITECTURES)]
 Name = TypeVar("Name", bound=Hashable)
+
+
+def named(model: str, *, needs: Sequence[str] = (), **fields: Any) -> Build:
+    """Return what makes the network of a name, for `Study.network`.
+
+    Args:
+      model: one of `models.ARCHITECTURES`.
+      needs: fields that the network must have.
+      **fields: of the network, such as `widths`, which an MLP has and no other; those
+        that it lacks are left out, so it is then what its name stands for.
+
+    Raises:
+      UsageError: the network lacks a field that it needs.
+    """
+    for field in needs:
+        able = [
+            name for name in models.ARCHITECTURES if field in models.fields_of(name)
+        ]
+        if model not in able:
+            raise runs.UsageError(
+                f"--config.model={model}: expected a network with `{field}`, as this "
+                f"configuration asks for it: {', '.join(able)}"
+            )
+    known = models.fields_of(model)
+    given = {field: value for field, value in fields.items() if field in known}
+    return functools.partial(models.make, model, **given)
+
+
+def chunk(model: str) -> int:
+    """Return how many examples a look at a network takes at once.
+
+    A Hessian product of a convolution holds many copies of them.
+    """
+    return 1024 if model == "mlp" else 128
 
 
 class Settings(Protocol):
@@ -233,9 +271,19 @@ class Study:
         return build(num_classes=self.dataset.num_classes, axis_name=train.DEVICE_AXIS)
 
     def initialise(self, model: nn.Module) -> Callable[[jax.Array], Any]:
-        """Return key -> the initial variables of a network."""
+        """Return key -> the initial variables of a network.
+
+        The function raises UsageError where the network cannot take the examples.
+        """
         shape = self.dataset.train.images.shape[1:]
-        return lambda key: models.initialise(model, key, shape)
+
+        def start(key):
+            try:
+                return models.initialise(model, key, shape)
+            except ValueError as error:
+                raise runs.UsageError(f"{self.dataset.name}: {error}") from error
+
+        return start
 
 
 def require_divisible(
@@ -258,6 +306,27 @@ def require_divisible(
                     f"--config.{field}={size}: expected a multiple of "
                     f"--devices={devices}"
                 )
+
+
+def require_dense(widths: Sequence[int], dataset: data.Dataset) -> None:
+    """Check that networks with one hidden layer have Hessians that can be formed.
+
+    Args:
+      widths: hidden units of each, a field of the configuration.
+      dataset: what they are to learn.
+
+    Raises:
+      UsageError: one has more than `operators.DENSE_LIMIT` parameters.
+    """
+    inputs = math.prod(dataset.train.images.shape[1:])
+    each = inputs + 1 + dataset.num_classes  # parameters of a hidden unit
+    most = (operators.DENSE_LIMIT - dataset.num_classes) // each
+    if max(widths) > most:
+        raise runs.UsageError(
+            f"--config.widths has {max(widths)}; expected at most {most} units for the "
+            f"{inputs} inputs of {dataset.name}, as Hessians of up to "
+            f"{operators.DENSE_LIMIT:,} parameters can be formed"
+        )
 
 
 def short_names(datasets: Sequence[str]) -> dict[str, str]:

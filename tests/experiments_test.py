@@ -9,7 +9,22 @@ import numpy as np
 import pytest
 
 import launch
-from lec7 import report, runs
+from lec7 import data, models, report, runs
+from lec7.models import convnet, resnet
+
+BY_NAME = (
+    "edge_of_stability",
+    "ensembles",
+    "more_data",
+    "regularizers",
+    "sharp_vs_flat",
+    "sharpness_and_gap",
+    "sharpness_aware",
+)
+"""Experiments that a network by name makes more than a training of."""
+
+QUICK = ("bias_correction", "decay", "test_time_averaging", "transfer")
+"""Experiments that see sequences in every run of the tests."""
 
 ROOT = pathlib.Path(__file__).parent.parent
 EXPERIMENTS = ROOT / "experiments"
@@ -66,6 +81,81 @@ def test_an_experiment_ends_with_claims_figures_and_a_page(name, tmp_path, capsy
     before = (folder / "report.html").stat().st_mtime_ns
     assert launch.main(["launch.py", *arguments]) == 0
     assert (folder / "report.html").stat().st_mtime_ns == before
+
+
+def run_of(name, settings, folder):
+    """Run an experiment, and return the exit code of its command."""
+    return launch.main(
+        ["launch.py", f"--experiment={name}", f"--workdir={folder}", *words(settings)]
+    )
+
+
+def on_mnist1d(name):
+    """Return the small settings on sequences; None where there are no data."""
+    config, settings = runs.load(EXPERIMENTS, name).Config(), small(name)
+    fields = [of for of in ("dataset", "source", "target") if hasattr(config, of)]
+    chosen = {
+        of: ("mnist1d",) if isinstance(getattr(config, of), tuple) else "mnist1d"
+        for of in fields
+    }
+    return settings | chosen if fields else None
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
+        for name in NAMES
+    ],
+)
+def test_an_experiment_with_data_takes_sequences(name, tmp_path):
+    settings = on_mnist1d(name)
+    if settings is None:
+        pytest.skip("it has no data")
+    assert run_of(name, settings, tmp_path / "run") == 0
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(
+    ("model", "tiny"), [("convnet", convnet.tiny), ("resnet20", resnet.tiny)]
+)
+@pytest.mark.parametrize("name", BY_NAME)
+def test_an_experiment_takes_a_network_by_name(
+    name, model, tiny, tmp_path, monkeypatch
+):
+    monkeypatch.setitem(models.ARCHITECTURES, model, tiny)
+    settings = on_mnist1d(name) | {"model": model}
+    if name == "regularizers":
+        settings |= {"regularisers": ("L2",)}
+    assert run_of(name, settings, tmp_path / "run") == 0
+    assert (tmp_path / "run" / "report.html").is_file()
+
+
+@pytest.mark.parametrize(
+    ("name", "settings", "message"),
+    [
+        ("sharpness_and_gap", {"model": "resnet20", "dropouts": (0.0, 0.5)}, "dropout"),
+        ("batch_size", {"model": "resnet20"}, "batch_norm"),
+        ("regularizers", {"model": "resnet20"}, "regularisers has dropout"),
+        (
+            "decay",
+            {"model": "convnet", "dataset": ("tiny",)},
+            "tiny: images of 2x2 pix",
+        ),
+    ],
+)
+def test_what_an_experiment_cannot_do_with_a_network_is_one_message(
+    name, settings, message, tmp_path, capsys, monkeypatch
+):
+    split = data.Split(np.zeros((32, 2, 2, 1), np.float32), np.arange(32) % 2)
+    tiny = data.Dataset("tiny", 2, split, split, split)
+    load = data.load
+    monkeypatch.setattr(
+        data, "load", lambda name: tiny if name == "tiny" else load(name)
+    )
+    assert run_of(name, small(name) | settings, tmp_path / "run") == 2
+    assert message in capsys.readouterr().err
 
 
 @pytest.mark.parametrize("name", NAMES)

@@ -1,6 +1,8 @@
 """The experiment `regularizers`: its statistics, its measures and its claims."""
 
 import functools
+import re
+import shlex
 import types
 
 import jax
@@ -225,3 +227,26 @@ def test_a_subset_has_the_first_examples_of_every_class():
 def test_a_wrong_field_is_named(field, message):
     with pytest.raises(ValueError, match=message):
         regularizers.Config(**field)
+
+
+@pytest.mark.parametrize(
+    ("shape", "model", "lacking"),
+    [
+        ((40, 1), "convnet", {"augmentation"}),
+        ((8, 6, 1), "convnet", {"augmentation"}),
+        ((8, 8, 1), "mlp", {"channel dropout", "fractional pooling"}),
+        ((40, 1), "resnet20", {*recipes.NAMES} - {"L2", "stochastic depth"}),
+    ],
+)
+def test_what_a_network_or_its_examples_cannot_have_is_one_message(
+    shape, model, lacking
+):
+    images = np.zeros((4, *shape), np.float32)
+    rest = tuple(name for name in recipes.NAMES if name not in lacking)
+    config = regularizers.Config(model=model)
+    with pytest.raises(
+        runs.UsageError, match=re.escape(f"regularisers {shlex.join(rest)}")
+    ):
+        regularizers._wanted(config, images)
+    config = regularizers.Config(model=model, regularisers=rest)
+    assert {*rest, "none"} <= {*regularizers._wanted(config, images)}

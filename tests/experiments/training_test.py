@@ -83,3 +83,43 @@ def test_what_is_held_out_for_validation_can_be_trained_on():
     assert joined.train.images[:, 0, 0, 0].tolist() == [3, 3, 3, 2, 2]
     assert (joined.validation, joined.test) == (None, whole.test)
     assert training.without_validation(joined) is joined
+
+
+def test_a_network_by_name_takes_the_fields_that_it_has():
+    build = training.named("mlp", widths=(3,), channels=(2,))
+    assert build(num_classes=5) == models.MLP(5, widths=(3,))
+    assert training.named("resnet20", widths=(3,))(num_classes=5).blocks == (3, 3, 3)
+
+
+def test_a_network_without_a_field_that_is_needed_is_refused():
+    message = (
+        "--config.model=resnet20: expected a network with `dropout`, .*: mlp, conv"
+    )
+    with pytest.raises(runs.UsageError, match=message):
+        training.named("resnet20", needs=("dropout",), dropout=0.5)
+
+
+def test_examples_that_are_too_small_for_a_network_are_one_message(study):
+    with pytest.raises(
+        runs.UsageError, match="random: images of 2x2 pixels; expected at least 4x4"
+    ):
+        study("small").population(
+            training.named("convnet"),
+            update_rules.sgd(0.1),
+            name="small",
+            batch_size=4,
+            updates=1,
+        )
+
+
+def test_a_hessian_that_is_too_large_to_be_formed_is_refused():
+    images = np.zeros((1, 28, 28, 1), np.float32)
+    split = data.Split(images, np.zeros(1, np.int32))
+    dataset = data.Dataset("some", 10, split)
+    training.require_dense((1, 5), dataset)
+    model = models.MLP(10, widths=(5,))
+    start = models.initialise(model, jax.random.key(0), images.shape[1:])
+    assert optax.tree.size(start["params"]) == 5 * (784 + 1 + 10) + 10 <= 4096
+    message = "widths has 6; expected at most 5 units for the 784 inputs of some"
+    with pytest.raises(runs.UsageError, match=message):
+        training.require_dense((1, 6), dataset)
