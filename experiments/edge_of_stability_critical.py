@@ -74,7 +74,8 @@ def section(
         "the loss; for Adam, along P^-1 g. It takes about six losses and no Hessian. "
         "On a quadratic it is the Rayleigh quotient of the gradient, so it lies below "
         "the top eigenvalue, and meets it where the gradient turns into the top "
-        "eigenvector, which is what happens at the edge.",
+        "eigenvector. That is what happens at the edge of gradient descent; the table "
+        "shows under which other rules it does.",
         report.Table(
             ("rule, rate", "critical sharpness", "over top eigenvalue", "over limit"),
             [

@@ -40,7 +40,8 @@ def critical_sharpness(
     On a quadratic with Hessian H, 2 / eta_c = d^T H d / -(g^T d): along the gradient,
     its Rayleigh quotient. So the top eigenvalue bounds it from above there, and is
     reached where the gradient lies in the top eigenvector, as it nearly does at the
-    edge of stability. Gradient descent raises the loss when its rate is above eta_c.
+    edge of stability of gradient descent, though not with momentum. Gradient descent
+    raises the loss when its rate is above eta_c.
 
     The step is doubled or halved from `guess` until eta_c lies between two, these are
     bisected, and the mean slope (L(w + eta d) - L(w)) / eta, which is linear on a
