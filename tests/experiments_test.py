@@ -23,7 +23,7 @@ BY_NAME = (
 )
 """Experiments that a network by name makes more than a training of."""
 
-QUICK = ("bias_correction", "decay", "test_time_averaging", "transfer")
+QUICK = ("decay", "test_time_averaging")
 """Experiments that see sequences in every run of the tests."""
 
 ROOT = pathlib.Path(__file__).parent.parent
