@@ -8,7 +8,7 @@ with. A config may follow, as in `letters/colour32-60000`. All other names are T
 import numpy as np
 
 from lec7 import data
-from lec7.data import glyphs, preparation
+from lec7.data import glyphs, preparation, records
 
 NUMERALS = 10  # the first classes of `glyphs`
 GLYPHS = "grey16-36000"
@@ -59,10 +59,8 @@ def _records(config: str) -> dict[str, tuple[np.ndarray, np.ndarray, np.ndarray]
     serif = np.array(["Serif" in font for font in glyphs.FONTS])
     found = {}
     for role in DEALT:
-        source = builder.as_data_source(role)
-        rows = source.__getitems__(range(len(source)))
-        images, labels, fonts = (
-            np.stack([row[key] for row in rows]) for key in ("image", "label", "font")
-        )
+        numbers = range(builder.info.splits[role].num_examples)
+        rows = records.opened(builder, role)(numbers, "image", "label", "font")
+        images, labels, fonts = map(np.stack, zip(*rows, strict=True))
         found[role] = np.float32(images) / 255, np.int32(labels), serif[fonts]
     return found
