@@ -1,4 +1,4 @@
-"""Feed a data set that does not fit in memory, batch by batch, from the disk."""
+"""Read batches from the disk: for a loop of one's own, and images of many sizes."""
 
 from __future__ import annotations
 

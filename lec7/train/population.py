@@ -100,9 +100,10 @@ def train(
       model: Flax model, called `(x, *, train)` -> outputs [B, K], or a pair of
         functions, key -> parameters and (parameters, x) -> outputs.
       rule: the update rule, any optax transformation.
-      dataset: a `data.Dataset`; inputs [N, ...] and labels [N]; a mapping of splits,
-        such as {"train": (x, y), "test": (x, y)}, where "train" may be a `Feed`; or a
-        stream, whose element t is the batch of step t.
+      dataset: a `data.Dataset`, also with images on the disk; inputs [N, ...] and
+        labels [N]; a mapping of splits, such as {"train": (x, y), "test": (x, y)},
+        where "train" may be a `Feed`; or a stream, whose element t is the batch of
+        step t.
       steps: updates at the most.
       batch_size: B, a multiple of the number of devices.
       loss: outputs [B, K], labels -> loss of each example [B].
