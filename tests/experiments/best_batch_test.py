@@ -72,7 +72,9 @@ def test_there_is_no_best_size_where_the_ends_of_the_list_are_best():
 
 
 def test_a_best_size_at_the_end_of_the_list_decides_nothing():
-    assert verdicts(power=4.0)["SL.growth"] == "inconclusive"
+    told = best_batch.analyse(CONFIG, findings(power=4.0))
+    assert told.claims[0].verdict == "inconclusive"
+    assert f"unknown at {CONFIG.rates[-1]:g}" in told.summary
 
 
 def test_a_summit_is_found_exactly_on_a_parabola():
