@@ -92,7 +92,7 @@ def from_folder(
 
     Images lie in FOLDER/CLASS, or FOLDER/SPLIT/CLASS by the names of splits that `load`
     knows. Classes are numbered in the order of their names, or of their numbers if all
-    are numbers, and images mixed in a fixed order. Hidden files do not count.
+    are numbers. Hidden files do not count.
 
     Args:
       folder: of the files.

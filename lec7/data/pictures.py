@@ -10,7 +10,7 @@ from collections.abc import Generator, Sequence
 import numpy as np
 
 from lec7 import arguments
-from lec7.data import arrays, batches, errors, records
+from lec7.data import arrays, errors, records
 from lec7.data import dataset as datasets
 
 if typing.TYPE_CHECKING:
@@ -88,7 +88,7 @@ def read_classes(
     """Return the images of FOLDER/CLASS or FOLDER/SPLIT/CLASS, as bytes.
 
     Classes are numbered in the order of their names, or of their numbers if all are
-    numbers. The images of a split come in a fixed order that mixes the classes.
+    numbers.
 
     Raises:
       DataError: a folder or an image is not as expected.
@@ -122,7 +122,7 @@ def _classes(folder: pathlib.Path) -> list[str]:
 
 
 def _survey(folder: pathlib.Path, classes: Sequence[str]) -> list[Picture]:
-    """Return the images of a split, mixed; their heads alone are read.
+    """Return the images of a split, of which only the heads are read.
 
     Raises:
       DataError: a class is unknown or empty, or a file is no image.
@@ -141,10 +141,7 @@ def _survey(folder: pathlib.Path, classes: Sequence[str]) -> list[Picture]:
                 f"{folder / name} has no image; expected at least one of each class"
             )
         found += [Picture(path, label, _shape(path)) for path in paths]
-    order = batches.batch_indices(
-        0, 0, 1, batch_size=len(found), num_examples=len(found)
-    )
-    return [found[i] for i in order[0]]
+    return found
 
 
 def _shape(path: pathlib.Path) -> tuple[int, int, int]:

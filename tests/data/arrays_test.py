@@ -60,6 +60,18 @@ def test_classes_that_do_not_occur_are_given_by_their_number():
     assert (dataset.num_classes, dataset.train.labels.min()) == (6, 1)
 
 
+def test_examples_in_the_order_of_their_classes_are_mixed_and_others_are_not():
+    inputs = np.arange(40, dtype=np.float32)[:, None]
+    mine = (inputs, LABELS)
+    np.testing.assert_array_equal(data.from_arrays(mine, mine, mine).train[0], inputs)
+    mine = (inputs, np.sort(LABELS))
+    train, again = (data.from_arrays(mine, mine, mine).train for _ in range(2))
+    np.testing.assert_array_equal(np.sort(train.images[:, 0]), inputs[:, 0])
+    np.testing.assert_array_equal(train.labels, np.int32(train.images[:, 0]) // 10)
+    np.testing.assert_array_equal(train.images, again.images)
+    assert {*train.labels[:16].tolist()} == {0, 1, 2, 3}
+
+
 WITH_NAN = np.where(np.arange(40) == 3, np.nan, 1.0)[:, None]
 
 
