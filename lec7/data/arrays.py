@@ -126,7 +126,8 @@ def _checked(raw: datasets.Split, name: str) -> datasets.Split:
     if images.dtype == np.uint8 and images.ndim == 3:
         images = images[..., None]
     floating = np.issubdtype(images.dtype, np.floating)
-    if (images.dtype != np.uint8 and not floating) or images.ndim < 2:
+    typed = images.dtype == np.uint8 or floating
+    if not typed or images.ndim < 2 or 0 in images.shape[1:]:
         raise errors.DataError(
             f"{name} images are {images.dtype} {list(images.shape)}; expected bytes, "
             "uint8, or floating-point numbers [N, ..., C]"

@@ -85,6 +85,7 @@ WITH_NAN = np.where(np.arange(40) == 3, np.nan, 1.0)[:, None]
         ),
         ((IMAGES[:, 0, 0, 0], LABELS), r"uint8 \[40\]; expected .*\[N, ..., C\]"),
         ((np.array([IMAGES, None], object), LABELS[:2]), r"images are object \[2\]"),
+        ((IMAGES[:, :0], LABELS), r"images are uint8 \[40, 0, 6, 3\]; expected bytes"),
         ((WITH_NAN, LABELS), r"train images\[3, 0\] is nan; expected a finite"),
         ((IMAGES, LABELS / 1), r"labels are float64 \[40\]; expected integers"),
         ((IMAGES, np.eye(4)[LABELS]), r"labels are float64 \[40, 4\]; expected int"),
