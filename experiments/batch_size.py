@@ -14,7 +14,7 @@ updates of all at once; the noise is what the formula says, to within 1 %.
 Source: lecture, 0:21:13 (L07); introductions to stochastic, batch and mini-batch
 gradient descent (G01 to G05, D03)
 
-Data: digits, or any TFDS name
+Data: digits, or any other by name or path
 """
 
 import dataclasses
@@ -41,7 +41,7 @@ LOSS = "training loss (nats)"
 class Config(runs.Checked):
     """Which batches, for how long, and how closely they are looked at."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
+    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
     model: training.Model = "mlp"  # network
     width: runs.Count = 32  # hidden units of an mlp

@@ -14,7 +14,7 @@ as Adam's. On digits that wrecks a network at a rate of 0.1 (training loss 2.0 a
 Source: lecture, 0:39:51 to 0:42:05 (L29, L30, L31); Kingma and Ba 2015,
 arXiv:1412.6980, section 3
 
-Data: digits, or any TFDS name
+Data: digits, or any other by name or path
 """
 
 import dataclasses
@@ -49,7 +49,7 @@ Trained = Mapping[float, train.Record]
 class Config(runs.Checked):
     """What is trained, and at which rates."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
+    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     seeds: runs.Seeds = tuple(range(8))  # networks and shells, at least 2
     model: training.Model = "mlp"  # network
     width: runs.Count = 64  # neurons of the hidden layer, of an mlp

@@ -15,7 +15,7 @@ minimum by 26 % of the way, Nesterov by 19 %.
 Source: lecture, 0:17:00 to 0:43:11 (L01, L02, L08, L09, L11 to L15, L19, L22, L23,
 L26, L27, L33)
 
-Data: digits, or any TFDS name
+Data: digits, or any other by name or path
 """
 
 import dataclasses
@@ -43,7 +43,7 @@ Paths = Mapping[str, problems.Path]
 class Config(runs.Checked):
     """Which shells are descended, and how the rules are tuned."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
+    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     seeds: runs.Seeds = tuple(range(16))  # shells, at least 2
     low: Curvature = 10.0  # least condition number of a shell
     high: Curvature = 300.0  # greatest condition number of a shell

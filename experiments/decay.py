@@ -14,7 +14,7 @@ as it would without a step on digits, and 1.2 times on glyphs; the second no fur
 
 Source: lecture, 0:45:19 to 0:46:44 (L36 to L39)
 
-Data: digits and glyphs, or any TFDS names
+Data: digits and glyphs, or any others by name or path
 """
 
 import dataclasses
@@ -60,7 +60,7 @@ TIMES = {"L36": "0:45:19", "L37": "0:45:57", "L38": "0:46:36", "L39": "0:46:44"}
 class Config(runs.Checked):
     """On what the schedules are compared, and for how long."""
 
-    # names of data sets, of lec7 or of TFDS
+    # names of data sets, of lec7 or of TFDS, or paths
     dataset: tuple[str, ...] = ("digits", "glyphs/grey14-3000")
     seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
     model: training.Model = "mlp"  # network

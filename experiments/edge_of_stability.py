@@ -21,7 +21,7 @@ at the edge, and 0.002 of the top eigenvalue far below it.
 Source: Cohen et al. 2021, arXiv:2103.00065; Cohen et al. 2022, arXiv:2207.14484; Long
 and Bartlett 2024, arXiv:2309.12488; Kalra et al. 2026, arXiv:2601.16979
 
-Data: digits, or any TFDS name
+Data: digits, or any other by name or path
 """
 
 import dataclasses
@@ -59,7 +59,7 @@ TOLERANCE = 0.02  # residual of an eigenpair; the eigenvalue's error is of its s
 class Config(runs.Checked):
     """Which rules are followed at which rates, and for how long."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
+    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     examples: runs.Count = 1_000  # trained on, the first ones, all in one batch
     seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
     model: training.Model = "mlp"  # network; an mlp has tanh for ReLU here

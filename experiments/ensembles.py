@@ -15,7 +15,7 @@ points over the last weights; where the rate has decayed, nothing.
 Source: lecture, 0:51:33 to 0:54:23 (L45 to L50); Huang et al. 2017, arXiv:1704.00109;
 Izmailov et al. 2018, arXiv:1803.05407
 
-Data: digits and glyphs, or any TFDS names
+Data: digits and glyphs, or any others by name or path
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ from lec7.ensembles import scores
 class Config(runs.Checked):
     """Which networks are averaged, and how they are trained."""
 
-    # names of data sets, of lec7 or of TFDS
+    # names of data sets, of lec7 or of TFDS, or paths
     dataset: tuple[str, ...] = ("digits", "glyphs/grey14-3000")
     seeds: runs.Seeds = tuple(range(5))  # groups of networks, at least 2
     members: runs.Several = 10  # networks of a group, at least 2

@@ -17,7 +17,7 @@ about 0.05 for SGD, 0.01 for momentum and 0.006 for Adam.
 Source: lecture, 0:28:34 (L15), 0:42:45 (L32), 0:44:51 (L35); introduction to
 optimisation and gradient descent (D02)
 
-Data: digits, or any TFDS name
+Data: digits, or any other by name or path
 """
 
 import dataclasses
@@ -54,7 +54,7 @@ Swept = Mapping[float, train.Record]
 class Config(runs.Checked):
     """Which rates are compared, and for how long."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
+    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
     # networks that Adam trains; momentum and Nesterov train MLP and deep
     networks: runs.Some[tuple(NETWORKS)] = (

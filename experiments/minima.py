@@ -34,7 +34,7 @@ Variables = Mapping[str, Any]
 class Settings(runs.Checked):
     """How minima of both batch sizes are found."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
+    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
     model: training.Model = "mlp"  # network
     batch_norm: bool = False  # whether layers are normalised; those of a ResNet are

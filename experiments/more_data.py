@@ -17,7 +17,7 @@ finds sharp minima: the top eigenvalue is 1.08 times that with half of the data.
 
 Source: lecture, 0:32:17 (L21)
 
-Data: digits, or any TFDS name
+Data: digits, or any other by name or path
 """
 
 import dataclasses

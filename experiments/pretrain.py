@@ -12,7 +12,7 @@ Expected: 1 minute on two CPU cores. On letters the networks reach a test accura
 
 Source: lecture, 1:09:55 to 1:13:32 (L67 to L71)
 
-Data: letters (of glyphs), or any TFDS name
+Data: letters (of glyphs), or any other by name or path
 """
 
 import dataclasses

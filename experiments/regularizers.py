@@ -17,7 +17,7 @@ augmentation (1.4), DropConnect (1.1) and fractional pooling (1.8) narrow the ga
 
 Source: lecture, 0:55:34 to 1:09:04 (L51 to L53, L58 to L61, L63 to L66)
 
-Data: digits, or any TFDS name
+Data: digits, or any other by name or path
 """
 
 import dataclasses
@@ -69,7 +69,7 @@ SMALL = {
 class Config(runs.Checked):
     """On what the regularisers are compared, and how long each is trained."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
+    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     per_class: runs.Count = 10  # training images of each class, too few to generalise
     seeds: runs.Seeds = tuple(range(8))  # networks of a population, at least 2
     # what is compared, each with the same network without it

@@ -15,7 +15,7 @@ than nine of ten.
 Source: lecture, 0:47:24 to 0:50:29 (L40 to L44); Nocedal and Wright 2006, Numerical
 optimization, chapters 3, 6 and 7.
 
-Data: digits, or any TFDS name
+Data: digits, or any other by name or path
 """
 
 import dataclasses
@@ -33,7 +33,7 @@ from lec7 import data, report, runs
 class Config(runs.Checked):
     """What is stepped on, measured and trained."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
+    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     seeds: runs.Seeds = tuple(range(5))  # trainings of a rule, at least 2
     draws: runs.Several = 10  # independent sets of starts on the surfaces, at least 2
     starts: runs.Count = 20  # starts of a set on each surface

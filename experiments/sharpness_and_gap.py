@@ -19,7 +19,7 @@ rescaling of the layers do not rank better (-0.06); the Fisher-Rao norm is one o
 Source: lecture, 0:32:05 (L20); Jiang et al. 2020, arXiv:1912.02178, sections 2 and 4;
 Dinh et al. 2017, arXiv:1703.04933.
 
-Data: digits, or any TFDS name
+Data: digits, or any other by name or path
 """
 
 import dataclasses
@@ -47,7 +47,7 @@ def _between(low: float, high: float) -> runs.Range:
 class Config(runs.Checked):
     """The grid of networks, and how they are trained."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
+    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     # examples trained on, the first ones; few, so that gaps vary
     train_examples: Annotated[int, runs.at_least(16)] = 192
     seeds: runs.Seeds = (0, 1, 2, 3, 4)  # networks of a combination, at least 2

@@ -14,7 +14,7 @@ SGD gains too if it is stopped in time. Their top eigenvalues are a tenth of SGD
 Source: Foret et al. 2021, arXiv:2010.01412, tables 1 and 4; Kwon et al. 2021,
 arXiv:2102.11600; Zhuang et al. 2022, arXiv:2203.08065
 
-Data: digits, or any TFDS name
+Data: digits, or any other by name or path
 """
 
 import dataclasses
@@ -74,7 +74,7 @@ def _rise(values):
 class Config(runs.Checked):
     """On what the rules are compared, and with which radii."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS
+    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
     shares: Shares = (0.0, 0.2, 0.4, 0.6)  # of the training labels that are wrong
     model: training.Model = "mlp"  # network

@@ -18,7 +18,7 @@ crops alone in training the image by itself has 96.4 %.
 
 Source: lecture, 0:58:42 to 1:02:14, 1:05:25 and 1:07:12 (L54 to L56, L62, L64)
 
-Data: digits, or any TFDS name
+Data: digits, or any other by name or path
 """
 
 import dataclasses
@@ -56,7 +56,7 @@ SMALL = {
 class Config(runs.Checked):
     """Which networks are trained, for how long, and how many passes they make."""
 
-    dataset: str = "digits"  # a data set of lec7 or of TFDS
+    dataset: str = "digits"  # a data set of lec7 or of TFDS, or a path
     # sources of noise, each with a network of its own
     noise: runs.Some[layers.NOISE] = layers.NOISE
     seeds: runs.Seeds = tuple(range(5))  # networks of each kind, at least 2

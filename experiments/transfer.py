@@ -15,7 +15,7 @@ no way to transfer beats training from scratch, with little data or with much.
 
 Source: lecture, 1:09:55 to 1:13:32 (L67 to L71)
 
-Data: letters and numerals (of glyphs) and digits, or any TFDS names
+Data: letters and numerals (of glyphs) and digits, or any others by name or path
 """
 
 import dataclasses
