@@ -93,7 +93,11 @@ def run_of(name, settings, folder):
 def on_mnist1d(name):
     """Return the small settings on sequences; None where there are no data."""
     config, settings = runs.load(EXPERIMENTS, name).Config(), small(name)
-    fields = [of for of in ("dataset", "source", "target") if hasattr(config, of)]
+    fields = [
+        of
+        for of in ("dataset", "source", "target")
+        if isinstance(getattr(config, of, None), str | tuple)
+    ]
     chosen = {
         of: ("mnist1d",) if isinstance(getattr(config, of), tuple) else "mnist1d"
         for of in fields
