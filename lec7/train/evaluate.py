@@ -138,8 +138,8 @@ def _from_disk(each, devices, chunk) -> Callable:
 
         index, weights = _places(len(labels), len(devices), chunk)
         size = images.size // len(images) * index[:, 0].size
-        count = max(1, READ // size)
-        parts = -(-index.shape[1] // count)
+        parts = -(-index.shape[1] // max(1, READ // size))
+        count = -(-index.shape[1] // parts)
 
         def part(number):
             # The last is filled up with examples of weight zero, as long as the others.
