@@ -19,6 +19,7 @@ COMMANDS = {
         "--config.evaluate_every=2",
     ],
     "sharp_vs_flat": [
+        "--config.dataset=digits",
         *("--config.seeds", "0", "1"),
         "--config.batch_norm=True",
         "--config.rule=adam",
