@@ -38,6 +38,7 @@ from lec7 import runs, signals
 HERE = pathlib.Path(__file__).resolve().parent
 EXPERIMENTS = HERE / "experiments"
 MODES = ("list", "describe", "render", "verify", "experiment")
+READ = ("dataset", "source", "target", "checkpoint")  # fields that may be paths
 OUTPUTS = runs.OUTPUTS
 
 
@@ -147,6 +148,8 @@ def _run(
     folder = pathlib.Path(options.workdir or runs.default_folder(name, identity))
     folder = folder.expanduser()  # which shells do not do behind `--workdir=`
     record = runs.examine(folder, name, identity)
+    own = _own_data(config)
+    _require_same_data(folder, record, own)
     changed = runs.changed(folder, record)
     if record.get("status") == "finished" and not changed:
         print(_outcome(folder))
@@ -155,7 +158,8 @@ def _run(
 
     devices = runs.select_devices(options.devices)
     environment = runs.environment(devices, HERE) | {
-        "command": shlex.join(["python", "launch.py", *argv[1:]])
+        "command": shlex.join(["python", "launch.py", *argv[1:]]),
+        "data": own,
     }
     with (
         runs.lock(folder),
@@ -174,6 +178,28 @@ def _run(
         report.write_report(folder, told, _provenance(folder, name, config))
         runs.seal(folder, told=True)
     print(_outcome(folder))
+
+
+def _own_data(config: Any) -> dict[str, str]:
+    """Return the paths that a configuration reads from -> SHA-256 of what they hold."""
+    from lec7 import data
+
+    values = [getattr(config, name, ()) for name in READ]
+    names = [x for of in values for x in (of if isinstance(of, tuple) else (of,))]
+    digests = {name: data.digest(name) for name in names}
+    return {name: digest for name, digest in digests.items() if digest}
+
+
+def _require_same_data(
+    folder: pathlib.Path, record: Mapping[str, Any], own: Mapping[str, str]
+) -> None:
+    attempts = record.get("attempts") or [{}]
+    for path, digest in attempts[-1].get("data", {}).items():
+        if own.get(path) != digest:
+            raise runs.UsageError(
+                f"{path} has changed since the run in {folder}; expected the same "
+                "data: give another --workdir, or put the data back"
+            )
 
 
 def _resumption(

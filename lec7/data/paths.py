@@ -7,6 +7,7 @@ folder holds IDX files (`idx.py`), or images, FOLDER/CLASS/... or FOLDER/SPLIT/C
 
 from __future__ import annotations
 
+import hashlib
 import os
 import pathlib
 import re
@@ -45,6 +46,19 @@ def short_name(name: str) -> str:
         last = path.stem if path.suffix.lower() == ".npz" else path.name
         return re.sub(r"\W+", "_", last)
     return name.partition("/")[0].partition(":")[0]
+
+
+def digest(name: str) -> str | None:
+    """Return the SHA-256 of the files of a path, or None for other names."""
+    if not is_path(name):
+        return None
+    path, total = _parse(name)[0], hashlib.sha256()
+    for file in [path, *sorted(path.rglob("*"))]:
+        if file.is_file():
+            total.update(f"{file.relative_to(path)}\0".encode())
+            with file.open("rb") as content:
+                total.update(hashlib.file_digest(content, "sha256").digest())
+    return total.hexdigest()
 
 
 def fashion_mnist(data_dir: str | os.PathLike | None) -> pathlib.Path | None:

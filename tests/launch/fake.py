@@ -36,6 +36,7 @@ class Config:
     rate: float = 0.1  # learning rate
     wait: float = 0.0  # seconds to spend in the second phase
     end: str = "well"  # how
+    dataset: str = "digits"  # which it does not read
 
     def __post_init__(self):
         if self.batch_size < 1:

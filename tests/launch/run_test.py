@@ -65,6 +65,20 @@ def test_a_finished_run_says_so_and_is_not_run_again(launch, files, capsys):
     assert files() == before
 
 
+def test_a_run_whose_own_data_have_changed_is_not_taken_for_the_same(
+    launch, place, capsys
+):
+    given = place / "own data.npz"
+    np.savez(given, x_train=np.zeros((4, 2)))
+    words = ("--experiment=fake", f"--config.dataset={given}", "--workdir=run")
+    assert launch(*words) == 0
+    assert launch(*words) == 0
+    np.savez(given, x_train=np.ones((4, 2)))
+    assert launch(*words) == 2
+    assert f"{given} has changed since the run in run" in capsys.readouterr().err
+    assert launch(*words[:2], "--workdir=another") == 0
+
+
 def test_a_finished_run_whose_report_is_gone_writes_it_again(launch):
     assert launch("--experiment=fake", "--workdir=run") == 0
     pathlib.Path("run/report.html").unlink()
