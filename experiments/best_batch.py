@@ -14,7 +14,7 @@ exponent is 1.06 (1.03 to 1.08); at 0.16 several seeds are best at 128, the end 
 list. With a batch of 64 instead of 16 and as many epochs the linear rule loses 0.8
 points of test accuracy (0.4 to 1.2), the root 1.5 (1.2 to 1.9).
 
-Source: Smith and Le 2018, arXiv:1710.06451, section 5
+Source: Smith and Le 2018, arXiv:1710.06451
 
 Data: mnist5k, or any data set of images
 """
@@ -29,7 +29,7 @@ import numpy as np
 from experiments import training
 from lec7 import models, report, runs, schedules, train, update_rules
 
-PAPER = "Smith and Le 2018, arXiv:1710.06451, section 5"
+PAPER = "Smith and Le 2018, arXiv:1710.06451"
 LINEAR, SQRT = RULES = ("linear", "sqrt")
 GROWTH = 4  # how many times as large the batch is made
 MARGIN = 1.0  # points of test accuracy that count as no difference

@@ -205,7 +205,7 @@ def _train(config, study, name, make, radii):
         ),
         name=name.replace(",", ""),
         dataset={
-            "train": _feed(split.images, labels, seeds, config.batch_size),
+            "train": _feed(np.asarray(split.images), labels, seeds, config.batch_size),
             "validation": study.dataset.validation,
             "test": study.dataset.test,
         },
