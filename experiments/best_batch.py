@@ -8,11 +8,12 @@ with the rate that either rule of `schedules.scale_for_batch` gives.
 
 Run: python launch.py --experiment=best_batch
 
-Expected: 4 minutes on two CPU cores. The best batch size is 20 at a rate of 0.04 and 41
-at 0.08: the exponent is 1.04 (0.91 to 1.18). With 0.02 too, where it is 9.4, the
-exponent is 1.06 (1.03 to 1.08); at 0.16 several seeds are best at 128, the end of the
-list. With a batch of 64 instead of 16 and as many epochs the linear rule loses 0.8
-points of test accuracy (0.4 to 1.2), the root 1.5 (1.2 to 1.9).
+Expected: 4 minutes on two CPU cores. The best batch size is 19 at a rate of 0.04 and 40
+at 0.08: the exponent is 1.06 (0.99 to 1.13). With a batch of 64 instead of 16 and as
+many epochs the linear rule loses 0.5 points of test accuracy (0.1 to 1.0), the root 1.2
+(0.9 to 1.5), which is inconclusive. The rates were chosen on seeds 0 to 7, where the
+exponent is 1.04 (0.91 to 1.18); at 0.16 several of them are best at 128, the end of
+the list.
 
 Source: Smith and Le 2018, arXiv:1710.06451
 
@@ -51,7 +52,8 @@ class Config(runs.Checked):
 
     dataset: str = "mnist5k"  # name of a data set
     examples: runs.Several = 1_000  # training examples; the others join the test
-    seeds: runs.Seeds = tuple(range(8))  # networks of a population, at least 2
+    # networks of a population, at least 2, on none of which the rates were chosen
+    seeds: runs.Seeds = tuple(range(8, 16))
     width: runs.Count = 800  # hidden units of the network
     momentum: Annotated[float, runs.at_least(0)] = 0.9  # its decay
     rates: runs.Rising = (0.04, 0.08)  # step sizes, two or more
