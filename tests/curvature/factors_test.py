@@ -21,7 +21,7 @@ from tests.curvature.small_losses import (
     split,
 )
 
-NETWORKS = ("mlp", "conv_net")
+CONV_NET = pytest.param("conv_net", marks=pytest.mark.slow)
 
 
 def unequal_batches(name):
@@ -36,7 +36,7 @@ def dense_ggn(name):
     return np.asarray(op.to_dense())
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["mlp", CONV_NET])
 def test_the_gauss_newton_matrix_is_j_transposed_h_j(float64, name):
     p, jacobian, _ = slopes(name)
     inner = p[:, :, None] * (np.eye(CLASSES) - p[:, None, :])
@@ -59,7 +59,7 @@ def gradients(name):
     return -slopes(name)[2][np.arange(len(labels)), labels]
 
 
-@pytest.mark.parametrize("name", NETWORKS)
+@pytest.mark.parametrize("name", ["mlp", CONV_NET])
 def test_the_empirical_fisher_is_the_second_moment_of_the_gradients(float64, name):
     loss_fn, params, _, _ = float64_problem(name)
     op = curvature.empirical_fisher(loss_fn, params, unequal_batches(name), check=True)

@@ -96,7 +96,9 @@ FUNCTIONS = {
 }
 
 
-@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "dtype", [pytest.param("float16", marks=pytest.mark.slow), "bfloat16"]
+)
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_half_precision_is_measured_as_the_same_point_in_float32(name, dtype):
     # davda54/sam#7, MeZO#42, TransformerLens#934, pytorch-hessian-eigenthings#34.

@@ -50,6 +50,7 @@ def test_standardising_signals_is_over_examples_and_points(made):
     np.testing.assert_allclose(scaled.std(dtype=np.float64), 1, rtol=1e-6)
 
 
+@pytest.mark.slow
 def test_preparing_leaves_the_global_generator_as_it_is(tmp_path):
     np.random.seed(3)
     expected = np.random.random()

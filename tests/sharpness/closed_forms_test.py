@@ -179,6 +179,7 @@ def test_more_starts_never_lower_the_value(float64):
     assert found[1].standard_error >= 0
 
 
+@pytest.mark.slow
 def test_the_size_of_the_hessian_is_that_of_the_matrix(float64, network):
     matrix = np.asarray(curvature.hessian(*network).to_dense())
     top = sharpness.hessian_max(*network, key=KEY, tol=1e-9)

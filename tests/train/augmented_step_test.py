@@ -73,6 +73,7 @@ def test_all_evaluations_of_a_step_see_one_augmentation(name):
     )
 
 
+@pytest.mark.slow
 def test_the_number_of_devices_does_not_change_an_augmented_training():
     model = network(axis_name=steps.DEVICE_AXIS)
     rule = update_rules.momentum(0.1)

@@ -42,7 +42,9 @@ def test_loss_and_accuracy_equal_the_mean_over_all_examples(devices, chunk):
         np.testing.assert_allclose(measured["test_accuracy"][member], accuracy)
 
 
-@pytest.mark.parametrize("read", [1, 500, evaluation.READ])
+@pytest.mark.parametrize(
+    "read", [1, 500, pytest.param(evaluation.READ, marks=pytest.mark.slow)]
+)
 @pytest.mark.parametrize(("devices", "chunk"), [(1, 64), (1, 5), (2, 3)])
 def test_from_the_disk_a_split_is_measured_as_from_memory(
     devices, chunk, read, monkeypatch

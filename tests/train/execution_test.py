@@ -53,7 +53,7 @@ def test_on_the_cpu_convolutions_of_xla_are_laid_out_flat(model, flat):
     assert is_flat(model) == flat
 
 
-@pytest.mark.parametrize("num_devices", [1, 2])
+@pytest.mark.parametrize("num_devices", [1, pytest.param(2, marks=pytest.mark.slow)])
 def test_flat_and_looped_are_the_same_training(num_devices):
     devices = jax.devices()[:num_devices]
     step = train.make_step(

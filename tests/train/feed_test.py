@@ -47,7 +47,8 @@ def train_on(dataset, **given):
 
 # XLA compiles one update, and updates on two devices, as other programs.
 @pytest.mark.parametrize(
-    ("devices", "carried", "tolerance"), [(1, 2**25, 0), (1, 2000, 1e-5), (2, 1, 1e-5)]
+    ("devices", "carried", "tolerance"),
+    [(1, 2**25, 0), pytest.param(1, 2000, 1e-5, marks=pytest.mark.slow), (2, 1, 1e-5)],
 )
 def test_from_the_disk_a_network_becomes_what_it_becomes_from_arrays(
     devices, carried, tolerance, monkeypatch
@@ -60,6 +61,7 @@ def test_from_the_disk_a_network_becomes_what_it_becomes_from_arrays(
         chex.assert_trees_all_close(one, other, rtol=tolerance, atol=tolerance)
 
 
+@pytest.mark.slow
 def test_convolutions_from_the_disk_are_the_same_too():
     def trained(dataset):
         model = models.ConvNet(

@@ -168,7 +168,7 @@ def trained(name, num_devices):
 
 
 @pytest.mark.parametrize("num_devices", [pytest.param(2, marks=pytest.mark.slow), 4])
-@pytest.mark.parametrize("name", ["sam", "m-sam"])
+@pytest.mark.parametrize("name", [pytest.param("sam", marks=pytest.mark.slow), "m-sam"])
 def test_the_number_of_devices_changes_nothing(name, num_devices):
     chex.assert_trees_all_close(
         trained(name, num_devices), trained(name, 1), rtol=2e-4, atol=2e-6

@@ -182,7 +182,7 @@ def test_vmap_over_damping_is_a_loop_over_it(name):
 
 
 @pytest.mark.parametrize("name", ["newton_cg", "bfgs", "lbfgs"])
-@pytest.mark.parametrize("bad", [np.nan, np.inf])
+@pytest.mark.parametrize("bad", [pytest.param(np.nan, marks=pytest.mark.slow), np.inf])
 def test_one_bad_batch_leaves_the_parameters_where_they_were(name, bad):
     # penrose#1903, ensmallen#368: along NaN a search has the length 0, and 0 NaN = NaN.
     rule = RULES[name]()
