@@ -23,9 +23,6 @@ BY_NAME = (
 )
 """Experiments that a network by name makes more than a training of."""
 
-QUICK = ("decay", "test_time_averaging")
-"""Experiments that see sequences in every run of the tests."""
-
 ROOT = pathlib.Path(__file__).parent.parent
 EXPERIMENTS = ROOT / "experiments"
 NAMES = runs.names(EXPERIMENTS)
@@ -105,13 +102,8 @@ def on_mnist1d(name):
     return settings | chosen if fields else None
 
 
-@pytest.mark.parametrize(
-    "name",
-    [
-        pytest.param(name, marks=() if name in QUICK else pytest.mark.slow)
-        for name in NAMES
-    ],
-)
+@pytest.mark.slow
+@pytest.mark.parametrize("name", NAMES)
 def test_an_experiment_with_data_takes_sequences(name, tmp_path):
     settings = on_mnist1d(name)
     if settings is None:
