@@ -9,11 +9,11 @@ the large-batch minimum; and the same minimum after its layers have been rescale
 
 Run: python launch.py --experiment=sharp_vs_flat
 
-Expected: 4 minutes on two CPU cores. Large over small batch, the top eigenvalue is 4.7,
-the trace 2.9, Keskar's sharpness 3.3, the adaptive measures 2.9 to 3.5 and SAM's 1.9
-with ten ascents, but 1.25 with one (inconclusive); the Fisher-Rao norm is 1.3. The test
-accuracy is 5.5 points lower and the test loss 0.30 nats higher. Between the minima the
-loss rises to 4.1 times its value on the straight line, and not at all on a trained
+Expected: 5-6 minutes on two CPU cores. Large over small batch, the top eigenvalue is
+4.7, the trace 2.9, Keskar's sharpness 3.3, the adaptive measures 2.9 to 3.5 and SAM's
+1.9 with ten ascents, but 1.25 with one (inconclusive); the Fisher-Rao norm is 1.3. The
+test accuracy is 5.5 points lower and the test loss 0.30 nats higher. Between the minima
+the loss rises to 4.1 times its value on the straight line, and not at all on a trained
 curve. With weight decay the large batch is still the sharper, in pictures too.
 Rescaling the layers makes the top eigenvalue 9.4 times as large and leaves the adaptive
 measures, the Fisher-Rao norm, relative flatness and filter-normalised slices as they
