@@ -10,7 +10,7 @@ whose minima have every curvature from 2 upwards.
 
 Run: python launch.py --experiment=edge_of_stability
 
-Expected: 4 minutes on two CPU cores; all 16 claims are supported. In the last quarter
+Expected: 5 minutes on two CPU cores; all 16 claims are supported. In the last quarter
 the top eigenvalue is 1.00 of its limit under gradient descent, 0.96 under the heavy
 ball, 0.98 under Nesterov, 0.97 under Adam and 1.02 under SAM, which ends at 0.45 of
 what gradient descent can bear. Far below its limit gradient descent sharpens by a
