@@ -19,7 +19,6 @@ Exit codes: 0 done, 1 bug, 2 usage, 3 data, 4 checkpoint, 5 diverged, 6 disk or
 permission, 7 folder in use, 8 verdicts differ, 130 interrupted, 143 terminated.
 """
 
-import collections
 import functools
 import json
 import os
@@ -309,12 +308,20 @@ def _provenance(folder: pathlib.Path, name: str, config: Any) -> Any:
 def _outcome(folder: pathlib.Path) -> str:
     claims, page = (folder / file for file in OUTPUTS)
     rows = json.loads(claims.read_text(encoding="utf-8"))
-    counts = collections.Counter(row["verdict"] for row in rows)
-    verdicts = ", ".join(
-        f"{counts[verdict]} {verdict}"
-        for verdict in ("supported", "contradicted", "inconclusive")
-    )
-    return f"{folder} is finished: {verdicts}; its report is {page}"
+    kinds = [row.get("kind", "empirical") for row in rows]
+    empirical = [
+        row["verdict"]
+        for row, kind in zip(rows, kinds, strict=True)
+        if kind == "empirical"
+    ]
+    told = [
+        f"{empirical.count(verdict)} {verdict}"
+        for verdict in ("supported", "contradicted", "inconclusive", "untested")
+        if verdict in empirical
+    ]
+    if others := len(rows) - len(empirical):
+        told.append(f"{others} identities or definitions")
+    return f"{folder} is finished: {', '.join(told)}; its report is {page}"
 
 
 if __name__ == "__main__":

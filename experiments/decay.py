@@ -212,11 +212,7 @@ def _claims(config, name, of):
             source=f"lecture, {TIMES[number]}", figure=f"{figure}_{name}"
         )
         words = (".".join([number, name, *part]), f"On {name}, {statement}", unit)
-        if not np.array_equal(*pair):
-            return say.ratio(*words, pair, above=above, **ends)
-        # The same networks: exactly 1, which has no spread.
-        exact = say.exact(*words, 1, above=above, **ends)
-        return dataclasses.replace(exact, seeds=len(pair[0]))
+        return say.ratio(*words, pair, above=above, **ends)
 
     best = {schedule: of.best(RULE, schedule).end for schedule in (NONE, *DECAYS)}
     rate = of.best_rate(RULE, NONE)

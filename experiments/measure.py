@@ -242,7 +242,7 @@ def _claims(found, changes):
         )
     if "hessian_max" in changes:
         claims.append(
-            report.Claims(**dinh).exact(
+            report.Claims(**dinh, kind="identity").exact(
                 "Dinh.raw",
                 "The same function can be made sharper: the top eigenvalue of the "
                 "Hessian grows when layers are rescaled.",

@@ -1,17 +1,28 @@
-"""Claims: statements that a run decides, and the file that holds them."""
+"""Claims: statements that a run decides, and the file that holds them.
+
+The empirical claims of a page are one family. With p_(1) <= ... <= p_(m) their
+p-values, Holm's correction decides those whose max_{j <= i} (m - j + 1) p_(j) is at
+most 0.05, so that none of its verdicts is false, with a probability of 95 %. That is
+the same as to compare the range of each with its interval at the level
+1 - 0.05 / (m - i + 1), or, from the first on that is left open, 1 - 0.05 / (number of
+those left open).
+"""
 
 import dataclasses
 import json
 import math
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from lec7 import files
+from lec7.report import significance, verdicts
+from lec7.report.evidence import Evidence
 
-VERDICTS = ("supported", "contradicted", "inconclusive")
+VERDICTS = ("supported", "contradicted", "inconclusive", "untested")
 KINDS = ("empirical", "identity", "definition")
+INTERVALS = ("interval", "corrected_interval")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -22,18 +33,27 @@ class Claim:
       id: short name, unique in a run; a claim of the lecture keeps its number, "L20".
       statement: the sentence put to the test.
       source: where it comes from: time in the lecture, equation or table of a paper.
-      verdict: one of `VERDICTS`.
+      verdict: one of `VERDICTS`; of an empirical claim that of its family.
       effect: the number that decides; None when there is none.
-      interval: where the effect lies, at 95 % confidence over seeds; None if unknown.
+      interval: where the effect lies, at 95 % confidence; None if unknown.
       unit: of the effect and its interval.
-      seeds: number of independent runs behind it.
+      seeds: number of independent runs behind it, or of trials.
       figure: name of the figure that shows it.
       above: lower end of the range that the effect is claimed to lie in, or None.
       below: upper end of it, or None.
-      kind: one of `KINDS`.
-      p: probability of so large an effect by chance, corrected over the family; None
+      kind: `empirical`, if it could have come out otherwise; `identity`, if it follows
+        from mathematics; `definition`, if from a count or a convention.
+      ratio: whether the effect is a ratio, so that it is told on a logarithmic scale.
+      p: probability of so large a distance from the range's nearest end by chance; None
         where it was not decided so.
-      why: a claim was not tested, or None.
+      corrected_p: for the whole family.
+      corrected_interval: at the level of the verdict, which compares it with the range.
+      detectable: of an inconclusive claim, the distance inside the range, or the factor
+        of a ratio, that as many runs show with a probability of 80 %.
+      chance: of an effect on test examples, name of a source of chance -> half of the
+        width of an interval for it alone.
+      why: it was not tested, or cannot be decided, or None.
+      evidence: what decides it; not written.
     """
 
     id: str
@@ -48,8 +68,16 @@ class Claim:
     above: float | None = None
     below: float | None = None
     kind: str = "empirical"
+    ratio: bool = False
     p: float | None = None
+    corrected_p: float | None = None
+    corrected_interval: tuple[float, float] | None = None
+    detectable: float | None = None
+    chance: Mapping[str, float] | None = None
     why: str | None = None
+    evidence: Evidence | None = dataclasses.field(
+        default=None, repr=False, compare=False
+    )
 
     def __post_init__(self):
         """Refuse what no reader could make sense of.
@@ -77,9 +105,15 @@ class Claim:
                 f"claim {self.id}: interval is {self.interval}; expected (low, high)"
             )
 
+    @property
+    def ends(self) -> tuple[float, float]:
+        """The claimed range; an open end is infinite."""
+        above = -math.inf if self.above is None else self.above
+        return above, math.inf if self.below is None else self.below
+
 
 def family(claims: Sequence[Claim]) -> list[Claim]:
-    """Return the claims of a page, which are decided together.
+    """Return the claims of a page, the empirical ones decided together.
 
     Args:
       claims: in the order to be read in.
@@ -90,7 +124,30 @@ def family(claims: Sequence[Claim]) -> list[Claim]:
     for id, count in Counter(claim.id for claim in claims).items():
         if count > 1:
             raise ValueError(f"{count} claims have the id {id!r}; make every id unique")
-    return list(claims)
+    tested = [c for c in claims if c.p is not None and c.evidence is not None]
+    corrected = significance.holm([claim.p for claim in tested])
+    levels = significance.holm_levels([claim.p for claim in tested])
+    together = {
+        claim.id: _decided(claim, *of)
+        for claim, *of in zip(tested, corrected, levels, strict=True)
+    }
+    return [together.get(claim.id, claim) for claim in claims]
+
+
+def _decided(claim: Claim, p: float, level: float) -> Claim:
+    """Return the claim as its family decides it."""
+    above, below = claim.ends
+    interval = claim.evidence.interval(level)
+    verdict = verdicts.verdict(interval, above=above, below=below)
+    claim = dataclasses.replace(
+        claim, verdict=verdict, corrected_p=p, corrected_interval=interval
+    )
+    if verdict != "inconclusive":
+        return dataclasses.replace(claim, detectable=None, why=None)
+    detectable = claim.evidence.detectable(1 - level, above, below)
+    narrow = "the range is too narrow, or the runs are too few, to support it"
+    why = narrow if detectable is None else None
+    return dataclasses.replace(claim, detectable=detectable, why=why)
 
 
 def write_claims(path: Path, claims: Sequence[Claim]) -> None:
@@ -122,7 +179,7 @@ def read_claims(path: Path) -> list[Claim]:
     """
     try:
         return [_claim(row) for row in json.loads(path.read_text(encoding="utf-8"))]
-    except (ValueError, TypeError, KeyError) as error:
+    except (ValueError, TypeError, KeyError, AttributeError) as error:
         raise ValueError(f"{path} is not a list of claims: {error}") from error
 
 
@@ -161,22 +218,28 @@ def _agree(a: Any, b: Any) -> bool:
 
 def _row(claim: Claim) -> dict:
     """Return a claim as JSON has it: an open end of an interval is null."""
-    ends = claim.interval and [_finite(end) for end in claim.interval]
-    return dataclasses.asdict(claim) | {
-        "effect": _finite(claim.effect),
-        "interval": ends,
-        "seeds": int(claim.seeds),
+    row = {
+        field.name: getattr(claim, field.name)
+        for field in dataclasses.fields(claim)
+        if field.name != "evidence"
     }
+    ends = {
+        name: row[name] and [_finite(end) for end in row[name]] for name in INTERVALS
+    }
+    return row | ends | {"effect": _finite(claim.effect), "seeds": int(claim.seeds)}
 
 
 def _claim(row: dict) -> Claim:
     """Return the claim of which `_row` made the row."""
-    if row["interval"] is not None:
-        low, high = row["interval"]
-        low = -math.inf if low is None else low
-        high = math.inf if high is None else high
-        row = row | {"interval": (low, high)}
-    return Claim(**row)
+    ends = {
+        name: (
+            -math.inf if row[name][0] is None else row[name][0],
+            math.inf if row[name][1] is None else row[name][1],
+        )
+        for name in INTERVALS
+        if row.get(name) is not None
+    }
+    return Claim(**row | ends)
 
 
 def _finite(value: float | None) -> float | None:

@@ -71,6 +71,28 @@ def format_interval(interval: tuple[float, float] | None, *, digits: int = 3) ->
     return f"{low} to {high}"
 
 
+def format_range(above: float | None, below: float | None) -> str:
+    """Write the range that an effect is claimed to lie in.
+
+    Args:
+      above: its lower end, None if it is open.
+      below: its upper end, None if it is open.
+
+    Returns:
+      The text, a dash if both are open.
+
+    Example:
+      >>> format_range(2, None), format_range(-0.5, 0.5)
+      ('more than 2', 'between −0.5 and 0.5')
+    """
+    low, high = (None if end is None else _plain(end) for end in (above, below))
+    if low and high:
+        return f"between {low} and {high}"
+    if high:
+        return f"less than {high}"
+    return f"more than {low}" if low else "–"
+
+
 def format_spread(values: ArrayLike) -> str:
     """Write values of several seeds as mean and sample standard deviation.
 
@@ -123,6 +145,11 @@ def format_duration(seconds: float) -> str:
     if minutes < 60:
         return f"{minutes} min {rest:02d} s"
     return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def _plain(value: float) -> str:
+    """Return a number that somebody has chosen, with no digit that is not needed."""
+    return _minus(format_tick(value)) if value else "0"
 
 
 def _exponent(value: float, digits: int) -> int:

@@ -49,7 +49,7 @@ def mean_interval(
         raise ValueError(f"values has shape {values.shape}; expected one value a seed")
     if not 0 < confidence < 1:
         raise ValueError(f"confidence is {confidence}; expected one between 0 and 1")
-    if values.size < 2 or not np.all(np.isfinite(values)) or _is_constant(values):
+    if values.size < 2 or not np.all(np.isfinite(values)) or is_constant(values):
         return None
     quantile = scipy.special.stdtrit(values.size - 1, (1 + confidence) / 2)
     centre = values.mean()
@@ -83,8 +83,10 @@ def geometric_interval(
         return None if interval is None else tuple(np.exp(interval).tolist())
 
 
-def share_interval(hits: int, trials: int) -> tuple[float, float]:
-    """Return the exact 95 % interval of a probability: from 0 if no hits, to 1 if all.
+def share_interval(
+    hits: int, trials: int, *, confidence: float = CONFIDENCE
+) -> tuple[float, float]:
+    """Return the exact interval of a probability: from 0 if no hits, to 1 if all.
 
     Example:
       >>> low, high = share_interval(0, 100)
@@ -94,7 +96,7 @@ def share_interval(hits: int, trials: int) -> tuple[float, float]:
     References:
       Clopper and Pearson 1934, The use of confidence or fiducial limits, Biometrika 26.
     """
-    tail = (1 - CONFIDENCE) / 2
+    tail = (1 - confidence) / 2
     low = scipy.special.betaincinv(hits, trials - hits + 1, tail) if hits else 0.0
     high = (
         scipy.special.betaincinv(hits + 1, trials - hits, 1 - tail)
@@ -125,7 +127,7 @@ def shares(hits: Sequence[ArrayLike]) -> np.ndarray:
     return np.stack([low, [row.mean() for row in rows], high])
 
 
-def _is_constant(values: np.ndarray) -> bool:
-    """Return whether the values differ by no more than rounding."""
+def is_constant(values: np.ndarray) -> bool:
+    """Return whether values differ by no more than rounding."""
     rounding = 4 * np.finfo(np.float64).eps * np.abs(values).max()
     return bool(np.ptp(values) <= rounding)

@@ -17,6 +17,7 @@ from lec7.report import (
     replays,
     surfaces,
     tables,
+    verdict_rows,
 )
 
 # Nothing may be fetched: what the page shows is inside it.
@@ -75,6 +76,10 @@ class Report:
     summary: str
     claims: Claims
     sections: Sequence[Section]
+
+    def __post_init__(self):
+        """Decide the claims together, unless they have been."""
+        object.__setattr__(self, "claims", claims.family(self.claims))
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -135,7 +140,8 @@ def render_page(
         markup.tag("p", provenance.question, class_="question"),
         markup.tag("div", *markup.prose(report.summary), class_="answer"),
         markup.tag("h2", "Claims"),
-        tables.render_claims(report.claims, numbering),
+        markup.tag("p", *verdict_rows.counts(report.claims), class_="counts"),
+        verdict_rows.render(report.claims, numbering),
         *(_render_section(part, numbering, by_name) for part in report.sections),
         _render_provenance(provenance),
     )

@@ -59,3 +59,25 @@ def holm(p_values: Sequence[float]) -> list[float]:
     adjusted = np.empty_like(values)
     adjusted[order] = np.minimum(np.maximum.accumulate(factors * values[order]), 1)
     return adjusted.tolist()
+
+
+def holm_levels(p_values: Sequence[float], *, alpha: float = 0.05) -> list[float]:
+    """Return the confidence of the intervals by which Holm's correction decides.
+
+    The claim of rank i among n, if it is decided, has an interval at the level
+    1 - alpha / (n - i + 1), and each of the u that are left open one at 1 - alpha / u.
+
+    Args:
+      p_values: of n tests.
+      alpha: probability of any false verdict.
+
+    Returns:
+      n levels, in the same order.
+
+    Example:
+      >>> [round(level, 4) for level in holm_levels([0.04, 0.01, 0.5, 0.011])]
+      [0.975, 0.9875, 0.975, 0.9833]
+    """
+    left = sum(p > alpha for p in holm(p_values))
+    rank = np.argsort(np.argsort(p_values, kind="stable"), kind="stable")
+    return [1 - alpha / max(len(p_values) - i, left) for i in rank.tolist()]

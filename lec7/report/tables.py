@@ -2,18 +2,16 @@
 
 import dataclasses
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from lec7.report import claims, formats, markup
+from lec7.report import formats, markup
 
 Cell = str | float | np.ndarray | None
 
 SPREAD = "Mean ± standard deviation over seeds."
-
-_SIGNS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?"}
 
 
 @dataclasses.dataclass(frozen=True)
@@ -78,55 +76,10 @@ def render_table(table: Table) -> Element:
         markup.tag("thead", markup.tag("tr", *header)),
         markup.tag("tbody", *body),
     )
-    return _scrolling(made, table.note or "table")
+    return scrolling(made, table.note or "table")
 
 
-def render_claims(
-    decided: Sequence[claims.Claim], numbering: Mapping[str, int]
-) -> Element:
-    """Return the table of verdicts; `numbering` is name of a figure -> its number."""
-    titles = ("verdict", "claim", "effect", "95 % interval", "seeds", "figure")
-    header = (markup.tag("th", title, scope="col") for title in titles)
-    table = markup.tag(
-        "table",
-        markup.tag("thead", markup.tag("tr", *header)),
-        markup.tag("tbody", *(_claim(claim, numbering) for claim in decided)),
-        class_="claims",
-    )
-    return _scrolling(table, "claims")
-
-
-def _claim(claim: claims.Claim, numbering: Mapping[str, int]) -> Element:
-    """Return the row of a claim; labels stand in for the header on a narrow page."""
-    sign = f"{_SIGNS[claim.verdict]} {claim.verdict}"
-    cells = {
-        "verdict": [markup.tag("span", sign, class_=f"verdict {claim.verdict}")],
-        "claim": [
-            claim.statement,
-            markup.tag("small", f"{claim.id}, {claim.source}"),
-        ],
-        "effect": [
-            formats.format_number(claim.effect),
-            markup.tag("small", claim.unit),
-        ],
-        "95 % interval": [formats.format_interval(claim.interval)],
-        "seeds": [f"{claim.seeds}"],
-        "figure": ["–"],
-    }
-    if claim.figure:
-        number = f"{numbering[claim.figure]}"
-        cells["figure"] = [markup.tag("a", number, href=f"#figure-{claim.figure}")]
-    return markup.tag(
-        "tr",
-        *(
-            markup.tag("td", *content, data_label=label)
-            for label, content in cells.items()
-        ),
-        id=f"claim-{claim.id}",
-    )
-
-
-def _scrolling(table: Element, name: str) -> Element:
+def scrolling(table: Element, name: str) -> Element:
     """Return the table in a region that scrolls sideways, by keyboard too."""
     return markup.tag(
         "div", table, class_="scroll", role="region", tabindex="0", aria_label=name

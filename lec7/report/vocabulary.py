@@ -1,7 +1,8 @@
 """The words in which an experiment states its claims.
 
 Every form takes the id, the statement, the unit of the effect, and what was measured;
-then, by keyword, the claimed range. `verdicts` says how it is decided.
+then, by keyword, the claimed range. `claims.family` decides those of a page together;
+alone, a claim is a family of one.
 """
 
 import dataclasses
@@ -11,10 +12,10 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lec7.report import claims, intervals, verdicts
+from lec7.report import claims, evidence, intervals, verdicts
 
 Pair = tuple[ArrayLike, ArrayLike]
-Interval = tuple[float, float] | None
+FEWEST = 3  # seeds that a claim is tested with
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -25,6 +26,8 @@ class Claims:
       source: time in the lecture, equation or table of a paper.
       figure: name of the figure that shows them.
       kind: empirical, unless they follow from mathematics or from a convention.
+      untested: why they cannot be tested, such as networks that did not reach the loss
+        at which they are compared; None if they can. It must not depend on the effect.
 
     Example:
       >>> say = Claims(source="lecture, 0:32:05", figure="gap")
@@ -38,6 +41,7 @@ class Claims:
     source: str
     figure: str | None = None
     kind: str = "empirical"
+    untested: str | None = None
 
     def mean(
         self,
@@ -49,13 +53,13 @@ class Claims:
         above: float | None = None,
         below: float | None = None,
     ) -> claims.Claim:
-        """Return the claim that the mean of values [M], one a seed, lies in a range."""
-        values = np.asarray(values, np.float64)
-        interval = intervals.mean_interval(values)
-        effect = _mean(values)
-        return self._decide(
-            id, statement, unit, effect, interval, values.size, above, below
-        )
+        """Return the claim that the mean of values lies in a range.
+
+        They are [M], one a seed, or [M, N], one a seed and test example, which are then
+        a sample too.
+        """
+        words = id, statement, unit
+        return self._of_values(words, values, above, below, ratio=False)
 
     def paired(
         self,
@@ -67,7 +71,7 @@ class Claims:
         above: float | None = None,
         below: float | None = None,
     ) -> claims.Claim:
-        """Return the claim that the mean of a - b over pairs [M] lies in a range."""
+        """Return the claim that the mean of a - b lies in a range, as `mean` does."""
         a, b = _rows(id, pair)
         with np.errstate(invalid="ignore"):
             values = a - b
@@ -83,16 +87,18 @@ class Claims:
         above: float | None = None,
         below: float | None = None,
     ) -> claims.Claim:
-        """Return the claim that the geometric mean of a / b lies in a range."""
+        """Return the claim that the geometric mean of a / b lies in a range.
+
+        Of a and b [M, N] the ratio of their means over the N examples counts.
+        """
         a, b = _rows(id, pair)
+        of_a, of_b = (x.mean(axis=tuple(range(1, x.ndim))) for x in (a, b))
         with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
-            ratios = np.where((a > 0) & (b > 0), a / b, np.nan)
-            effect = _mean(np.log(ratios))
-        effect = None if effect is None else math.exp(effect)
-        interval = intervals.geometric_interval(ratios)
-        return self._decide(
-            id, statement, unit, effect, interval, ratios.size, above, below
-        )
+            values = np.log(np.where((of_a > 0) & (of_b > 0), of_a / of_b, np.nan))
+            if a.ndim > 1:  # to first order, what an example adds to the logarithm
+                values = values[:, None] + a / of_a[:, None] - b / of_b[:, None]
+        words = id, statement, unit
+        return self._of_values(words, values, above, below, ratio=True)
 
     def share(
         self,
@@ -106,11 +112,10 @@ class Claims:
     ) -> claims.Claim:
         """Return the claim that the share of hits among trials [n] lies in a range."""
         hits = np.asarray(hits, bool)
-        interval = intervals.share_interval(int(hits.sum()), hits.size)
-        effect = float(hits.mean())
-        return self._decide(
-            id, statement, unit, effect, interval, hits.size, above, below
-        )
+        found = evidence.Share(int(hits.sum()), hits.size)
+        why = None if hits.size >= FEWEST else _few(hits.size, "trials")
+        words = id, statement, unit
+        return self._claim(words, found, hits.size, above, below, why=why)
 
     def exact(
         self,
@@ -122,39 +127,76 @@ class Claims:
         above: float | None = None,
         below: float | None = None,
     ) -> claims.Claim:
-        """Return the claim that a number without randomness lies in a range."""
-        value = float(value)
-        return self._decide(id, statement, unit, value, (value, value), 1, above, below)
+        """Return the claim, no empirical one, that a number lies in a range.
 
-    def _decide(
-        self,
-        id: str,
-        statement: str,
-        unit: str,
-        effect: float | None,
-        interval: Interval,
-        seeds: int,
-        above: float | None,
-        below: float | None,
+        Raises:
+          ValueError: if the kind is empirical.
+        """
+        if self.kind == "empirical":
+            raise ValueError(
+                f"claim {id}: kind is 'empirical'; a number without chance is an "
+                "identity or a definition"
+            )
+        words = id, statement, unit
+        return self._claim(words, evidence.Number(float(value)), 1, above, below)
+
+    def _of_values(self, words, values, above, below, *, ratio) -> claims.Claim:
+        values = np.asarray(values, np.float64)
+        count = len(values)
+        by_seed = values.reshape(count, -1).mean(axis=1) if count else values
+        known = np.isfinite(by_seed)
+        found, why = None, None
+        if not known.all():
+            why = f"{count - known.sum()} of {count} seeds have no value"
+        elif count >= 2 and values.ndim > 1:
+            found = evidence.of_cells(values, log=ratio)
+        elif count >= 2:
+            found = evidence.of_seeds(values, log=ratio)
+        if why is None and found is None and count:
+            mean = float(by_seed.mean())
+            found = evidence.Number(math.exp(mean) if ratio else mean)
+        if why is None and self.kind == "empirical":
+            if count < FEWEST:
+                why = _few(count, "seeds")
+            elif isinstance(found, evidence.Number):
+                why = "the seeds do not differ"
+        return self._claim(words, found, count, above, below, why=why, ratio=ratio)
+
+    def _claim(
+        self, words, found, seeds, above, below, *, why=None, ratio=False
     ) -> claims.Claim:
-        ends = {
-            "above": -math.inf if above is None else above,
-            "below": math.inf if below is None else below,
-        }
-        return claims.Claim(
+        """Return the claim, decided as the only one of its family."""
+        id, statement, unit = words
+        empirical = self.kind == "empirical"
+        why = self.untested or why
+        claim = claims.Claim(
             id=id,
             statement=statement,
             source=self.source,
-            verdict=verdicts.verdict(interval, **ends),
-            effect=effect,
-            interval=interval,
+            verdict="inconclusive",
+            effect=None if found is None else found.effect,
+            interval=_interval(found, empirical=empirical),
             unit=unit,
             seeds=seeds,
             figure=self.figure,
             above=above,
             below=below,
             kind=self.kind,
+            ratio=ratio,
+            chance=_chance(found),
+            why=why,
+            evidence=found,
         )
+        verdict = verdicts.verdict(
+            claim.interval, above=claim.ends[0], below=claim.ends[1]
+        )
+        if why is not None or found is None:
+            return dataclasses.replace(claim, verdict="untested")
+        if not empirical:
+            return dataclasses.replace(claim, verdict=verdict)
+        p = found.p(*claim.ends)
+        (alone,) = claims.family([dataclasses.replace(claim, p=p)])
+        return alone
 
 
 def effects(decided: Sequence[claims.Claim]) -> dict[str, str]:
@@ -164,17 +206,34 @@ def effects(decided: Sequence[claims.Claim]) -> dict[str, str]:
     return {claim.id: formats.format_number(claim.effect) for claim in decided}
 
 
-def _mean(values: np.ndarray) -> float | None:
-    """Return the mean, or None unless every value is known."""
-    known = values.size and np.all(np.isfinite(values))
-    return float(values.mean()) if known else None
+def _interval(found, *, empirical):
+    """Return the plain interval; of seeds that do not differ there is none."""
+    if found is None or empirical and isinstance(found, evidence.Number):
+        return None
+    return found.interval(intervals.CONFIDENCE)
+
+
+def _chance(found):
+    """Return how wide the seeds and the examples make an interval, each alone."""
+    if not isinstance(found, evidence.Mean) or len(found.sources) < 2:
+        return None
+    seeds, both = found.sources
+    examples = evidence.Source(both.variance - seeds.variance, math.inf)
+    return {
+        name: evidence.Mean(0.0, (source,)).half(intervals.CONFIDENCE)
+        for name, source in (("seeds", seeds), ("examples", examples))
+    }
+
+
+def _few(count, what):
+    return f"fewer than three {what}: {count}"
 
 
 def _rows(id: str, pair: Pair) -> tuple[np.ndarray, np.ndarray]:
     a, b = (np.asarray(row, np.float64) for row in pair)
-    if a.ndim != 1 or a.shape != b.shape:
+    if a.ndim not in (1, 2) or a.shape != b.shape:
         raise ValueError(
             f"claim {id}: a has shape {a.shape} and b {b.shape}; expected two rows of "
-            "one value a seed"
+            "one value a seed, or two tables of one a seed and example"
         )
     return a, b

@@ -70,7 +70,7 @@ def run(config, context):
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "metrics.jsonl")
     if config.end.isdigit():
         fail(int(config.end))
-    effects = np.array([0.9, 1.1]) + np.arange(3)[:, None]
+    effects = np.array([0.9, 1.1, 1.0]) + np.arange(3)[:, None]
     return Findings(effects, len(context.devices))
 
 
@@ -91,7 +91,7 @@ def analyse(config, found):
                 "Figures",
                 report.Curves(
                     "fake",
-                    {"effect": (np.arange(2), found.effects[0])},
+                    {"effect": (np.arange(3), found.effects[0])},
                     ("seed", "effect"),
                     caption="One.",
                 ),

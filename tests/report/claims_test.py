@@ -36,7 +36,8 @@ def test_file_has_the_pinned_fields_in_order(tmp_path):
     assert list(row) == [
         *("id", "statement", "source", "verdict", "effect"),
         *("interval", "unit", "seeds", "figure"),
-        *("above", "below", "kind", "p", "why"),
+        *("above", "below", "kind", "ratio", "p", "corrected_p"),
+        *("corrected_interval", "detectable", "chance", "why"),
     ]
 
 

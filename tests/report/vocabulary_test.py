@@ -1,5 +1,6 @@
 """Claims are decided by the range they state, whatever the form of the effect."""
 
+import dataclasses
 import math
 
 import numpy as np
@@ -9,11 +10,13 @@ from scipy import stats
 from lec7 import report
 
 SAY = report.Claims(source="lecture, 0:01:00", figure="curve")
+COUNT = dataclasses.replace(SAY, kind="definition")
 A, B = np.array([2.0, 2.2, 1.9, 2.1]), np.array([1.0, 1.1, 1.0, 0.9])
 
 
 def decided(form, *values, **ends):
-    return getattr(SAY, form)("L00", "It is so.", "nats", *values, **ends)
+    say = COUNT if form == "exact" else SAY
+    return getattr(say, form)("L00", "It is so.", "nats", *values, **ends)
 
 
 FORMS = [
@@ -29,6 +32,7 @@ FORMS = [
 def test_the_effect_lies_in_its_interval(form, values, effect):
     claim = decided(form, *values, above=0)
     assert claim.effect == pytest.approx(effect, rel=1e-12)
+    assert claim.ratio == (form == "ratio")
     assert claim.interval[0] <= claim.effect <= claim.interval[1]
     assert (claim.source, claim.figure) == (SAY.source, SAY.figure)
 
@@ -48,12 +52,15 @@ def test_a_verdict_flips_with_the_range(form, values, effect):
 @pytest.mark.parametrize(("form", "values", "effect"), FORMS)
 def test_a_claim_keeps_the_range_and_the_kind(form, values, effect):
     claim = decided(form, *values, above=-1, below=9)
-    assert (claim.above, claim.below, claim.kind) == (-1, 9, "empirical")
+    kind = "definition" if form == "exact" else "empirical"
+    assert (claim.above, claim.below, claim.kind) == (-1, 9, kind)
     assert decided(form, *values, below=9).above is None
     says = report.Claims(source="algebra", kind="identity")
     assert says.exact("x", "It is so.", "one", 1.0, above=0).kind == "identity"
     with pytest.raises(ValueError, match="kind is 'odd'; expected one of empirical"):
         report.Claims(source="x", kind="odd").exact("x", "It.", "one", 1.0, above=0)
+    with pytest.raises(ValueError, match="a number without chance is an identity"):
+        SAY.exact("x", "It.", "one", 1.0, above=0)
 
 
 @pytest.mark.parametrize("bad", [np.nan, np.inf])
@@ -61,7 +68,7 @@ def test_a_claim_keeps_the_range_and_the_kind(form, values, effect):
 def test_a_value_that_is_unknown_leaves_a_claim_open(form, bad):
     spoilt = np.append(A[:3], bad)
     claim = decided(form, spoilt if form == "mean" else (spoilt, B), above=0)
-    assert claim.verdict == "inconclusive"
+    assert (claim.verdict, claim.why) == ("untested", "1 of 4 seeds have no value")
     assert claim.effect is None
 
 
@@ -79,7 +86,7 @@ def test_a_share_has_the_interval_of_clopper_and_pearson():
 
 
 def test_effects_are_written_as_a_sentence_has_them():
-    claims = [decided("mean", A, above=0), SAY.exact("n", "It.", "one", 3.0, above=0)]
+    claims = [decided("mean", A, above=0), COUNT.exact("n", "It.", "one", 3.0, above=0)]
     assert report.effects(claims) == {"L00": "2.05", "n": "3.00"}
 
 
@@ -94,6 +101,7 @@ def test_two_claims_of_one_id_are_no_family():
     [
         (100 * [True], 0.95, "supported"),
         (10 * [True], 0.95, "inconclusive"),
+        (2 * [True], 0.95, "untested"),
         (100 * [False], 0.95, "contradicted"),
         (1 * [True] + 99 * [False], 0.0, "supported"),
         (100 * [False], 0.0, "inconclusive"),
@@ -162,26 +170,75 @@ def test_mean_meets_its_threshold():
 
 
 @pytest.mark.parametrize(
-    ("a", "b", "effect"),
+    ("a", "b", "effect", "why"),
     [
-        ([], [], None),
-        ([1.0], [0.5], 0.5),
-        ([1.0, np.nan], [0.5, 0.5], None),
-        ([np.inf, np.inf], [np.inf, 0.5], None),
-        ([1.0, 1.0, 1.0], [0.5, 0.5, 0.5], 0.5),
+        ([], [], None, "fewer than three seeds: 0"),
+        ([1.0], [0.5], 0.5, "fewer than three seeds: 1"),
+        ([1.0, 1.1], [0.5, 0.5], 0.55, "fewer than three seeds: 2"),
+        ([1.0, np.nan], [0.5, 0.5], None, "1 of 2 seeds have no value"),
+        ([np.inf, np.inf], [np.inf, 0.5], None, "2 of 2 seeds have no value"),
+        ([1.0, 1.0, 1.0], [0.5, 0.5, 0.5], 0.5, "the seeds do not differ"),
     ],
 )
-def test_degenerate_pairs_are_inconclusive_and_have_no_interval(a, b, effect):
-    claim = decided("paired", (a, b), above=0)
-    assert (claim.verdict, claim.interval) == ("inconclusive", None)
-    assert claim.effect == effect
+def test_degenerate_pairs_are_untested_whatever_they_say(a, b, effect, why):
+    claims = [
+        decided("paired", pair, above=end)
+        for pair in ((a, b), (b, a))
+        for end in (-2, 0, 2)
+    ]
+    assert {claim.verdict for claim in claims} == {"untested"}
+    claim = claims[1]
+    assert (claim.effect, claim.why) == (pytest.approx(effect), why)
+    assert (claim.interval is None) == (len(set(a)) < 2 or effect is None)
     assert claim.seeds == len(a)
 
 
 @pytest.mark.parametrize("b", [[0.0, 1.0], [-1.0, 1.0], [np.nan, 1.0], [-1.0, -1.0]])
-def test_a_ratio_of_what_is_not_positive_is_inconclusive(b):
+def test_a_ratio_of_what_is_not_positive_is_untested(b):
     claim = decided("ratio", ([-1.0, 2.0], b), above=1)
-    assert (claim.verdict, claim.effect, claim.interval) == ("inconclusive", None, None)
+    assert (claim.verdict, claim.effect, claim.interval) == ("untested", None, None)
+
+
+def test_a_precondition_leaves_claims_untested_with_their_numbers():
+    say = dataclasses.replace(SAY, untested="2 networks did not reach the loss")
+    claim = say.mean("L00", "It is so.", "nats", A, above=0)
+    assert (claim.verdict, claim.why) == ("untested", say.untested)
+    assert claim.effect == decided("mean", A, above=0).effect
+    assert claim.p is None
+
+
+def test_test_examples_are_a_sample_too():
+    # A difference on five of a thousand examples, of one treatment, for all seeds.
+    rng = np.random.default_rng(0)
+    right = np.tile(rng.random(1000) < 0.97, (10, 1)).astype(float)
+    wrong = right.copy()
+    wrong[:, np.flatnonzero(right[0])[:3]] = 0
+    wrong[0, np.flatnonzero(right[0])[4]] = 0
+    by_seed = decided("paired", (right.mean(1), wrong.mean(1)), above=0)
+    by_example = decided("paired", (right, wrong), above=0)
+    assert by_seed.verdict == "supported"
+    assert by_example.verdict == "inconclusive"
+    assert by_example.effect == pytest.approx(by_seed.effect)
+    assert by_example.chance["examples"] > by_example.chance["seeds"]
+    swapped = decided("paired", (right[::-1, ::-1], wrong[::-1, ::-1]), above=0)
+    assert swapped.interval == pytest.approx(by_example.interval)
+
+
+def test_a_ratio_of_mean_losses_has_the_interval_of_its_first_order():
+    rng = np.random.default_rng(1)
+    a, b = rng.gamma(2, 1, (8, 400)), rng.gamma(2, 0.8, (8, 400))
+    claim = decided("ratio", (a, b), above=1)
+    assert claim.effect == pytest.approx(
+        math.exp(np.log(a.mean(1) / b.mean(1)).mean()), rel=1e-12
+    )
+    seeds, _ = claim.evidence.sources
+    assert seeds.variance == pytest.approx(
+        np.log(a.mean(1) / b.mean(1)).var(ddof=1) / len(a)
+    )
+    # A hundredth more of every loss is a hundredth more of their mean.
+    more = decided("ratio", (1.01 * a, b), above=1)
+    assert more.effect == pytest.approx(1.01 * claim.effect)
+    assert np.divide(*more.interval) == pytest.approx(np.divide(*claim.interval))
 
 
 def test_false_claims_are_seldom_decided():
