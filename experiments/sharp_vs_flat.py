@@ -36,7 +36,7 @@ import jax
 import numpy as np
 import optax
 
-from experiments import minima, training
+from experiments import minima, tested, training
 from experiments import sharp_vs_flat_card as card
 from experiments import sharp_vs_flat_connections as connections
 from experiments import sharp_vs_flat_rescaling as rescaling
@@ -93,6 +93,7 @@ class Setting(NamedTuple):
     """What was found with weight decay, or without, by the names of `GROUPS`."""
 
     records: Mapping[str, train.Record]
+    tested: Mapping[str, tested.Tested]
     lengths: Mapping[str, np.ndarray]
     """Of the parameters [M]."""
     cards: Mapping[str, minima.Card]
@@ -137,10 +138,13 @@ def run(config: Config, context: runs.Context) -> Findings:
     networks = {group: minima.members(of) for group, of in plain.items()}
     few = {group: of[:side] for group, of in networks.items()}
     steps = np.linspace(-SPAN, SPAN, config.resolution)
+    test = study.dataset.test
     with context.phase("sharpness"):
         settings = [
             context.once(
-                title, Setting, functools.partial(_setting, config, probe, of, title)
+                title,
+                Setting,
+                functools.partial(_setting, config, probe, test, of, title),
             )
             for of, title in ((plain, "no weight decay"), (decayed, "weight decay"))
         ]
@@ -168,7 +172,7 @@ def run(config: Config, context: runs.Context) -> Findings:
             rescaled = rescaling.measure(config, probe, few[SMALL_BATCH], before, steps)
     return Findings(
         size=optax.tree.size(networks[SMALL_BATCH][0]["params"]),
-        test_examples=len(study.dataset.test.labels),
+        test_examples=len(test.labels),
         plain=settings[0],
         decayed=settings[1],
         spectra=densities,
@@ -180,10 +184,14 @@ def run(config: Config, context: runs.Context) -> Findings:
     )
 
 
-def _setting(config, probe, populations, title):
+def _setting(config, probe, test, populations, title):
     networks = {group: minima.members(of) for group, of in populations.items()}
     return Setting(
         records={group: of.record for group, of in populations.items()},
+        tested={
+            group: tested.test(probe.model, of, test)
+            for group, of in populations.items()
+        },
         lengths={group: minima.lengths(of) for group, of in populations.items()},
         cards={
             group: probe.card(of, f"sharpness, {group}, {title}", card.measures(config))
@@ -240,7 +248,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _generalisation_claims(setting, id, start, figure):
-    small, large = (setting.records[group].final for group in GROUPS)
+    small, large = (setting.tested[group] for group in GROUPS)
     worse = "The large batch generalises worse: its test"
     both = report.Claims(
         source=f"{LECTURE}; Keskar et al. 2017, table 2", figure=figure
@@ -251,14 +259,14 @@ def _generalisation_claims(setting, id, start, figure):
             id,
             _begun(start, f"{worse} accuracy is lower."),
             "points of test accuracy, small − large batch",
-            (100 * small["test_accuracy"], 100 * large["test_accuracy"]),
+            (small.accuracy(), large.accuracy()),
             above=0,
         ),
         loss.paired(
             f"{id}.test_loss",
             _begun(start, f"{worse} loss is higher."),
             "nats, large − small batch",
-            (large["test_loss"], small["test_loss"]),
+            (large.losses, small.losses),
             above=0,
         ),
     ]

@@ -4,7 +4,7 @@ from lec7.randomness import STREAMS, step_keys
 from lec7.train.batch_norm import refit_batch_stats
 from lec7.train.checkpoint import CheckpointError, restore_latest, save
 from lec7.train.divergence import DivergedError
-from lec7.train.evaluate import batch_metrics, make_evaluate
+from lec7.train.evaluate import batch_metrics, example_metrics, make_evaluate
 from lec7.train.feed import Feed, from_arrays, from_stream
 from lec7.train.finished import keep_networks
 from lec7.train.loop import Plan, fit
@@ -30,6 +30,7 @@ __all__ = [
     "STREAMS",
     "TrainState",
     "batch_metrics",
+    "example_metrics",
     "fit",
     "from_arrays",
     "from_stream",

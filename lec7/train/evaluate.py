@@ -19,6 +19,41 @@ Examples = tuple[np.ndarray | disk.DiskImages, np.ndarray]
 READ = 2**23  # bytes that are read from the disk and evaluated at once
 
 
+def example_metrics(
+    model: nn.Module, loss: steps.Loss, metrics: steps.MetricFunctions = steps.ACCURACY
+) -> Callable[[Any, jax.Array, jax.Array], dict[str, jax.Array]]:
+    """Return a function that measures a network on each example of a batch.
+
+    Args:
+      model: Flax model, `apply(variables, images, train=False)` -> logits [B, K].
+      loss: logits [B, K], labels [B] -> [B].
+      metrics: name -> the same of what is measured beside it.
+
+    Returns:
+      variables, images, labels -> `loss` and the metrics, [B] each. Raises ValueError
+      where one is not a number for each example.
+    """
+    functions = {"loss": loss, **metrics}
+
+    def per_example(variables, images, labels):
+        arguments.require(len(images) > 0, "images", images, "one example or more")
+        with jax.default_matmul_precision("highest"):
+            logits = model.apply(variables, images, train=False)
+            each = {
+                name: function(logits, labels) for name, function in functions.items()
+            }
+        for name, values in each.items():
+            expected = f"[{len(images)}], a number for each example"
+            holds = jnp.shape(values) == images.shape[:1]
+            arguments.require(
+                holds, f"the shape of {name}", jnp.shape(values), expected
+            )
+            each[name] = values.astype(jnp.promote_types(values.dtype, jnp.float32))
+        return each
+
+    return per_example
+
+
 def batch_metrics(
     model: nn.Module, loss: steps.Loss, metrics: steps.MetricFunctions = steps.ACCURACY
 ) -> Callable[[Any, Examples], dict[str, jax.Array]]:
@@ -33,7 +68,7 @@ def batch_metrics(
       variables, (images, labels) -> `loss` and the metrics, means over the batch, [].
       Raises ValueError where one is not a number for each example.
     """
-    per_example = _per_example(model, loss, metrics)
+    per_example = example_metrics(model, loss, metrics)
 
     def means(variables, batch):
         each = per_example(variables, *batch)
@@ -76,7 +111,7 @@ def make_evaluate(
     arguments.require_call(model, "train")
     for name, examples in splits.items():
         feed.require_together(name, *examples)
-    per_example = _per_example(model, loss, metrics)
+    per_example = example_metrics(model, loss, metrics)
 
     def member(variables, images, labels, weights):
         each = per_example(variables, images, labels)
@@ -166,31 +201,6 @@ def _from_disk(each, devices, chunk) -> Callable:
 
 def _sum_chunks(made: dict[str, jax.Array]) -> dict[str, jax.Array]:
     return jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), made)
-
-
-def _per_example(
-    model: nn.Module, loss: steps.Loss, metrics: steps.MetricFunctions
-) -> Callable[[Any, jax.Array, jax.Array], dict[str, jax.Array]]:
-    """Return variables, inputs, labels -> loss and metrics of each example [B]."""
-    functions = {"loss": loss, **metrics}
-
-    def per_example(variables, images, labels):
-        arguments.require(len(images) > 0, "images", images, "one example or more")
-        with jax.default_matmul_precision("highest"):
-            logits = model.apply(variables, images, train=False)
-            each = {
-                name: function(logits, labels) for name, function in functions.items()
-            }
-        for name, values in each.items():
-            expected = f"[{len(images)}], a number for each example"
-            holds = jnp.shape(values) == images.shape[:1]
-            arguments.require(
-                holds, f"the shape of {name}", jnp.shape(values), expected
-            )
-            each[name] = values.astype(jnp.promote_types(values.dtype, jnp.float32))
-        return each
-
-    return per_example
 
 
 def check_labels(labels: np.ndarray, classes: int, name: str) -> None:
