@@ -19,7 +19,7 @@ Data: digits and glyphs, or any others by name or path
 
 import dataclasses
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -47,9 +47,14 @@ SCHEDULES: dict[str, Callable[[float, int], training.Rate]] = {
     ),
 }
 RULES = {
-    "SGD": (update_rules.sgd, (0.1, 0.3, 0.6)),
-    "momentum": (update_rules.momentum, (0.01, 0.03, 0.06)),
-    "Adam": (update_rules.adam, (0.003, 0.01, 0.02)),
+    "SGD": (update_rules.sgd, (0.03, 0.1, 0.3, 0.6, 1.2)),
+    "momentum": (update_rules.momentum, (0.003, 0.01, 0.03, 0.06, 0.12)),
+    "Adam": (update_rules.adam, (0.001, 0.003, 0.01, 0.02, 0.04)),
+}
+PAYS = {
+    "supported": "is above 1, so decay pays,",
+    "contradicted": "is below 1, so decay costs,",
+    "otherwise": "is not decided",
 }
 RULE = "momentum"  # the rule of the claims that are not about rules
 LOSS = "training loss (nats)"
@@ -62,7 +67,7 @@ class Config(runs.Checked):
 
     # names of data sets, of lec7 or of TFDS, or paths
     dataset: tuple[str, ...] = ("digits", "glyphs/grey14-3000")
-    seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
+    seeds: runs.Seeds = tuple(range(8))  # networks of a population, at least 2
     model: training.Model = "mlp"  # network
     width: runs.Count = 32  # hidden units of an mlp
     batch_size: runs.Count = 8  # examples an update
@@ -95,8 +100,13 @@ class Trained(NamedTuple):
 
     def best_rate(self, rule: str, schedule: str) -> float:
         """Return the first rate that ends with the lowest loss, a geometric mean."""
-        several = self.records[rule][schedule]
-        return min(several, key=lambda rate: np.mean(np.log(several[rate].end)))
+        return training.best_rate(self.records[rule][schedule])
+
+    def at_border(self, rules: Sequence[str], decays: Sequence[str]) -> str | None:
+        """Say which best first rate is at an end of its list; None if none is."""
+        return training.at_border(
+            *(self.records[rule][schedule] for rule in rules for schedule in decays)
+        )
 
     def best(self, rule: str, schedule: str) -> train.Record:
         """Return the training from the best first rate."""
@@ -189,10 +199,10 @@ def analyse(config: Config, found: Findings) -> report.Report:
     claims = report.family(
         [claim for pair in everything for claim in _claims(config, *pair)]
     )
-    effects = report.effects(claims)
+    by_id = {claim.id: claim for claim in claims}
     return report.Report(
         title="Learning rate decay",
-        summary=" ".join(_summary(effects, *pair) for pair in everything),
+        summary=" ".join(_summary(by_id, name) for name in found.trained),
         claims=claims,
         sections=[
             _setting(),
@@ -206,10 +216,12 @@ def analyse(config: Config, found: Findings) -> report.Report:
 def _claims(config, name, of):
     """Decide every claim on one data set."""
 
-    def ratio(id, figure, statement, unit, pair, above=1, **ends):
+    def ratio(id, figure, statement, unit, pair, above=1, untested=None, **ends):
         number, *part = id.split(".")
         say = report.Claims(
-            source=f"lecture, {TIMES[number]}", figure=f"{figure}_{name}"
+            source=f"lecture, {TIMES[number]}",
+            figure=f"{figure}_{name}",
+            untested=untested,
         )
         words = (".".join([number, name, *part]), f"On {name}, {statement}", unit)
         return say.ratio(*words, pair, above=above, **ends)
@@ -236,6 +248,7 @@ def _claims(config, name, of):
             "decay, each from its best first rate.",
             f"training loss, none / {schedule}",
             (best[NONE], best[schedule]),
+            untested=of.at_border((RULE,), (NONE, schedule)),
         )
         for schedule in DECAYS
     ]
@@ -258,6 +271,7 @@ def _claims(config, name, of):
             "training loss by the larger factor.",
             f"gain from decay, {rule} / Adam",
             (of.mean_gain(rule), of.mean_gain("Adam")),
+            untested=of.at_border((rule, "Adam"), (NONE, *DECAYS)),
         )
         for rule in ("SGD", "momentum")
     ]
@@ -272,6 +286,7 @@ def _claims(config, name, of):
             (advised, best[STEP]),
             above=None,
             below=1.1,
+            untested=_same(of) or of.at_border((RULE,), (NONE, STEP)),
         ),
         ratio(
             "L39.when",
@@ -284,16 +299,44 @@ def _claims(config, name, of):
     ]
 
 
-def _summary(effects, name, of):
-    gains = ", ".join(
-        f"{report.format_number(float(np.median(of.mean_gain(rule))))} with {rule}"
-        for rule in of.records
-    )
+def _same(of):
+    """Say that both tunings chose one rate, if they did."""
+    without, with_step = (of.best_rate(RULE, how) for how in (NONE, STEP))
+    same = without == with_step
+    return f"both choose the rate {without:g}" if same else None
+
+
+def _summary(by_id, name):
+    """Return what the claims on one data set say, sentence by sentence."""
+
+    def effect(id):
+        return report.format_number(by_id[id].effect)
+
+    first, second = (f"L37.{name}.{which}" for which in ("first", "second"))
+    breaks = {
+        which: report.by_verdict(
+            by_id[id],
+            supported="breaks the plateau",
+            contradicted="does not break the plateau",
+            otherwise="may or may not break the plateau",
+        )
+        for which, id in (("first", first), ("second", second))
+    }
+    pays = {
+        words: [
+            f"{schedule} ({effect(id)})"
+            for schedule in DECAYS
+            for id in [f"L36.{name}.{schedule}"]
+            if words == report.by_verdict(by_id[id], **PAYS)
+        ]
+        for words in PAYS.values()
+    }
+    told = "; ".join(f"{words} for {', '.join(of)}" for words, of in pays.items() if of)
     return (
-        f"On {name}, the first step of a step decay makes the loss drop "
-        f"{effects[f'L37.{name}.first']} times as far as it would without a step, the "
-        f"second {effects[f'L37.{name}.second']} times. Decay lowers the final "
-        f"training loss, each from its best rate, by a factor of {gains}."
+        f"On {name}, the first step of a step decay {breaks['first']} (the loss drops "
+        f"{effect(first)} times as far as without it) and the second "
+        f"{breaks['second']} ({effect(second)}). Each from its best rate, the final "
+        f"training loss without decay over that with it {told}."
     )
 
 

@@ -352,10 +352,24 @@ def without_validation(dataset: data.Dataset) -> data.Dataset:
     return dataclasses.replace(dataset, train=joined, validation=None)
 
 
+def best_rate(swept: Mapping[Name, train.Record]) -> Name:
+    """Return the rate of the lowest final training loss, a geometric mean."""
+    return min(swept, key=lambda rate: np.log(swept[rate].end).mean())
+
+
 def best(swept: Mapping[Any, train.Record]) -> np.ndarray:
-    """Return the final training loss [M] at the rate of the lowest geometric mean."""
-    ends = [record.end for record in swept.values()]
-    return min(ends, key=lambda loss: np.log(loss).mean())
+    """Return the final training loss [M] at the best rate."""
+    return swept[best_rate(swept)].end
+
+
+def at_border(*several: Mapping[float, train.Record]) -> str | None:
+    """Say which best rate is the first or the last of its list; None if none is."""
+    for swept in several:
+        rate = best_rate(swept)
+        if rate in (min(swept), max(swept)):
+            side = "lowest" if rate == min(swept) else "highest"
+            return f"a best rate, {rate:g}, is the {side} of its list"
+    return None
 
 
 def shortfall(

@@ -30,7 +30,7 @@ from lec7.report.significance import holm, paired_p_value
 from lec7.report.surfaces import Surface
 from lec7.report.tables import Table
 from lec7.report.trajectories import Trajectories
-from lec7.report.vocabulary import Claims, effects
+from lec7.report.vocabulary import Claims, by_verdict, effects
 
 __all__ = [
     "Animation",
@@ -55,6 +55,7 @@ __all__ = [
     "Surface",
     "Table",
     "Trajectories",
+    "by_verdict",
     "differences",
     "effects",
     "family",
