@@ -3,8 +3,9 @@
 A network is trained for every combination of a batch size, a dropout rate, a learning
 rate, a weight decay and a seed, all to the same training loss. Each has its report card
 of sharpness taken, and each measure is judged by Kendall's tau between it and the gap
-between training and test accuracy: over all hyper-parameters, along one at a time (the
-granulated coefficient of Jiang et al.), and between seeds alone.
+between training and test accuracy. Claims are made along one hyper-parameter at a time
+(the granulated coefficient of Jiang et al.); what they come to over all of them, and
+between seeds alone, is shown.
 
 Run: python launch.py --experiment=sharpness_and_gap
 
@@ -50,7 +51,7 @@ class Config(runs.Checked):
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     # examples trained on, the first ones; few, so that gaps vary
     train_examples: Annotated[int, runs.at_least(16)] = 192
-    seeds: runs.Seeds = (0, 1, 2, 3, 4)  # networks of a combination, at least 2
+    seeds: runs.Seeds = tuple(range(8))  # networks of a combination, at least 2
     # examples an update
     batch_sizes: Annotated[tuple[int, ...], _between(1, np.inf)] = (8, 32, 128)
     # probability of dropping a hidden unit, which a ResNet does not
@@ -212,14 +213,17 @@ def analyse(config: Config, found: Findings) -> report.Report:
     """Decide the claims, and show what was found."""
     gaps = _gaps(config, found.final)
     judged = ranks.judge(found.measures, gaps)
-    claims = report.family(ranks.claims(judged, found.invariant))
+    axes = _axes(config)
+    claims = report.family(
+        ranks.claims(judged, found.invariant, axes, _missed(config, found.final))
+    )
     return report.Report(
         title="Sharpness and the generalisation gap",
-        summary=_summary(found, claims),
+        summary=_summary(axes, claims),
         claims=claims,
         sections=[
             ranks.section(judged, found.invariant, found.costs),
-            ranks.one_by_one(found.measures, gaps["accuracy"], _axes(config)),
+            ranks.one_by_one(judged, axes),
             _networks(config, found.final, gaps),
             _every_network(config, found.measures, gaps["accuracy"]),
         ],
@@ -236,38 +240,46 @@ def _gaps(config, final):
     return {name: np.where(done, gap, np.nan) for name, gap in gaps.items()}
 
 
-def _summary(found, claims):
-    by_id = {claim.id: claim for claim in claims}
-    effects = report.effects(claims)
-    each = [by_id[f"L20.{name}"] for name in found.invariant]
-    supported, contradicted, open_ = (
-        sum(claim.verdict == verdict for claim in each)
-        for verdict in ("supported", "contradicted", "inconclusive")
-    )
-    text = (
-        f"That sharper networks have the larger gap is supported by {supported} of "
-        f"{len(each)} measures, contradicted by {contradicted} and left open by "
-        f"{open_}. "
-    )
-    known = [claim for claim in each if claim.effect is not None]
-    if known:
-        best = max(known, key=lambda claim: claim.effect).id
-        text += (
-            f"The highest tau, {effects[best]}, is that of the "
-            f"{ranks.TITLES[best.removeprefix('L20.')]}; the training loss, which "
-            f"should rank nothing, has {effects['equal_loss']}. "
-        )
+def _missed(config, final):
+    """Say how many networks did not reach the loss at which all are compared."""
+    missed = int(np.sum(final["train_loss"] > config.stop_loss))
+    return f"{missed} networks did not reach the training loss" if missed else None
+
+
+def _summary(axes, claims):
+    """Return how many measures rank the gap along each hyper-parameter."""
+    along = {
+        axis: [c for c in claims if c.id.startswith(f"L20.{axis.replace(' ', '_')}.")]
+        for axis in axes
+    }
+    told = [
+        f"along the {axis} by {_count(of, 'supported')} of {len(of)} measures "
+        f"({_count(of, 'contradicted')} contradict it)"
+        for axis, of in along.items()
+        if of
+    ]
+    text = f"That sharper networks have the larger gap is supported {'; '.join(told)}."
+    controls = [c for c in claims if c.id.startswith("equal_loss.")]
+    held = _count(controls, "supported")
     text += (
-        f"The mean over all measures is {effects['L20.granulated']} where one "
-        f"hyper-parameter alone varies, and {effects['L20.between_seeds']} where the "
-        "seed alone does."
+        f" Of the {len(controls)} controls by the training loss, which should rank "
+        f"nothing, {held} are supported."
     )
-    if "Dinh" in by_id:
-        text += (
-            " That measures which survive a rescaling of the layers rank better than "
-            f"those which do not is {by_id['Dinh'].verdict}."
+    survivors = [claim for claim in claims if claim.id == "Dinh"]
+    return text + "".join(
+        " Measures which survive a rescaling of the layers "
+        + report.by_verdict(
+            claim,
+            supported="rank the gap better than those which do not.",
+            contradicted="rank the gap worse than those which do not.",
+            otherwise="are not shown to rank it better than those which do not.",
         )
-    return text
+        for claim in survivors
+    )
+
+
+def _count(claims, verdict):
+    return sum(claim.verdict == verdict for claim in claims)
 
 
 def _networks(config, final, gaps):

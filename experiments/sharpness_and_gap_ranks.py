@@ -1,6 +1,7 @@
 """How well each measure ranks networks by their generalisation gaps."""
 
-from collections.abc import Iterable, Mapping
+import dataclasses
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -9,6 +10,8 @@ from lec7 import report, sharpness
 from lec7.sharpness import ranking
 
 NOTHING = 0.2  # a tau this small is called none
+TOLD = ("hessian_max", "hessian_trace", "keskar", "adaptive_worst_case", "fisher_rao")
+"""Measures of which claims are made, chosen before any was ranked."""
 TITLES = sharpness.TITLES | {
     "training_loss": "training loss (control)",
     "parameter_norm": "length of the parameters (control)",
@@ -22,6 +25,8 @@ class Judged(NamedTuple):
     """Over all networks of a seed [M]."""
     psis: Mapping[str, np.ndarray]
     """Granulated coefficients [M]."""
+    along: Mapping[str, np.ndarray]
+    """Along each hyper-parameter, [number of them, M]."""
     within: Mapping[str, np.ndarray]
     """Between seeds, of each setting."""
     by_loss: Mapping[str, np.ndarray]
@@ -37,101 +42,83 @@ def judge(measures: Mapping[str, np.ndarray], gaps: Mapping[str, np.ndarray]) ->
     return Judged(
         taus=by(ranking.overall),
         psis=by(ranking.psi),
+        along=by(ranking.granulated),
         within=by(ranking.within),
         by_loss=by(ranking.overall, "loss"),
     )
 
 
-def claims(judged: Judged, invariant: Mapping[str, bool]) -> list[report.Claim]:
-    """Decide whether sharper networks have the larger gap.
+def claims(
+    judged: Judged,
+    invariant: Mapping[str, bool],
+    axes: Mapping[str, Sequence[float]],
+    untested: str | None,
+) -> list[report.Claim]:
+    """Decide whether sharper networks have the larger gap, one cause at a time.
 
-    Claims are made of each measure; of all of them together, where one hyper-parameter
-    varies and where the seed alone does; of those that survive a rescaling of layers
-    against the others; and of the training loss, which should rank nothing.
+    Where a measure and the gap both follow one hyper-parameter, they rank networks
+    alike whatever sharpness does, so a claim is made along each of them.
     """
+    say = report.Claims(
+        source="lecture, 0:32:05; Jiang et al. 2020, arXiv:1912.02178, section 2",
+        figure="ranking",
+        untested=untested,
+    )
+    varied = [(place, name) for place, name in enumerate(axes) if len(axes[name]) > 1]
+    told = [name for name in TOLD if name in invariant]
     return [
-        *_each_measure(judged, invariant),
-        *_together(judged, invariant),
-        *_survivors(judged, invariant),
-        _control(judged),
-    ]
-
-
-def _say(source="lecture, 0:32:05; Jiang et al. 2020, arXiv:1912.02178, section 2"):
-    return report.Claims(source=source, figure="ranking")
-
-
-def _each_measure(judged, invariant):
-    return [
-        _say().mean(
-            f"L20.{name}",
-            "Sharp minima generalise worse than flat ones: the gap grows with the "
-            f"{TITLES[name]}.",
-            "Kendall's tau",
-            judged.taus[name],
-            above=0,
-        )
-        for name in invariant
-    ]
-
-
-def _together(judged, invariant):
-    def mean(ranks):
-        return np.mean([ranks[name] for name in invariant], axis=0)
-
-    return [
-        _say().mean(
-            "L20.granulated",
-            "The gap grows with sharpness where a single hyper-parameter varies, on "
-            "average over the hyper-parameters and over all measures.",
-            "mean granulated coefficient Psi",
-            mean(judged.psis),
-            above=0,
+        *(
+            say.mean(
+                f"L20.{axis.replace(' ', '_')}.{name}",
+                f"Along the {axis} alone, the gap grows with the {TITLES[name]}.",
+                "granulated Kendall's tau, on this grid",
+                judged.along[name][place],
+                above=0,
+            )
+            for place, axis in varied
+            for name in told
         ),
-        _say().mean(
-            "L20.between_seeds",
-            "The gap grows with sharpness between networks that differ in the seed "
-            "alone, on average over all measures.",
-            "mean Kendall's tau between seeds, a value for each setting",
-            mean(judged.within),
-            above=0,
+        *(
+            dataclasses.replace(say, figure="along").mean(
+                f"equal_loss.{axis.replace(' ', '_')}",
+                f"Along the {axis} training to equal loss is equal enough: what "
+                "differences in training loss remain do not rank the gap.",
+                "granulated Kendall's tau of the training loss",
+                judged.along["training_loss"][place],
+                above=-NOTHING,
+                below=NOTHING,
+            )
+            for place, axis in varied
         ),
+        *_survivors(judged, invariant, untested),
     ]
 
 
-def _survivors(judged, invariant):
+def _survivors(judged, invariant, untested):
     if len({*invariant.values()}) < 2:
         return []
-    means = [
-        np.mean(
-            [judged.taus[name] for name, is_ in invariant.items() if is_ is kept],
+    medians = [
+        np.median(
+            [judged.psis[name] for name, is_ in invariant.items() if is_ is kept],
             axis=0,
         )
         for kept in (True, False)
     ]
-    say = _say("Dinh et al. 2017, arXiv:1703.04933; Kwon et al. 2021, arXiv:2102.11600")
+    say = report.Claims(
+        source="Dinh et al. 2017, arXiv:1703.04933; Kwon et al. 2021, arXiv:2102.11600",
+        figure="ranking",
+        untested=untested,
+    )
     return [
         say.paired(
             "Dinh",
-            "Measures that a rescaling of the layers leaves alone rank the gap better, "
-            "on average, than those that it changes.",
-            "difference of the mean taus",
-            tuple(means),
+            "Measures that a rescaling of the layers leaves alone rank the gap better "
+            "than those that it changes: the median one does.",
+            "granulated coefficient Psi, difference of the medians",
+            tuple(medians),
             above=0,
         )
     ]
-
-
-def _control(judged):
-    return _say("Jiang et al. 2020, arXiv:1912.02178, section 3").mean(
-        "equal_loss",
-        "Training to equal loss is equal enough: what differences in training loss "
-        f"remain do not rank the gap; their tau is less than {NOTHING} either way.",
-        "Kendall's tau of the training loss",
-        judged.taus["training_loss"],
-        above=-NOTHING,
-        below=NOTHING,
-    )
 
 
 def section(
@@ -152,13 +139,12 @@ def section(
         "order, −1 where they put them in opposite orders, and 0 on average where "
         "neither tells anything about the other. `tau` here compares all networks of a "
         "seed, and may be high only because measure and gap both follow one "
-        "hyper-parameter. `Psi`, the granulated coefficient, compares networks that "
-        "differ in one hyper-parameter, and is the mean over the hyper-parameters. The "
-        "column between seeds compares networks that differ in the seed alone. SAM's "
+        "hyper-parameter: it is a picture, and no claim is made of it. `Psi`, the "
+        "granulated coefficient, compares networks that differ in one hyper-parameter, "
+        "and is the mean over the hyper-parameters. The column between seeds compares "
+        "networks that differ in the seed alone. SAM's "
         "sharpness is that of one ascent, which near a minimum says more about the "
-        "gradient that is left than about curvature. A claim on a mean over measures "
-        "counts all of them alike, although many measure nearly the same thing and one "
-        "of opposite sign may decide it.\n\n"
+        "gradient that is left than about curvature.\n\n"
         "The intervals are over seeds, which decide the initial parameters, the "
         "batches and the masks of dropout; the examples are the same for all, so the "
         "intervals say nothing about another training set. Gradients are what a "
@@ -209,21 +195,27 @@ def _cell(taus):
     return f"{report.format_number(float(taus.mean()), digits=2)} ({interval})"
 
 
-def one_by_one(
-    measures: Mapping[str, np.ndarray], gap: np.ndarray, axes: Iterable[str]
-) -> report.Section:
+def one_by_one(judged: Judged, axes: Mapping[str, Sequence[float]]) -> report.Section:
     """Show the ranks along each hyper-parameter."""
+    names = list(judged.along)
+    varied = {
+        axis: [judged.along[name][place] for name in names]
+        for place, axis in enumerate(axes)
+        if len(axes[axis]) > 1
+    }
     return report.Section(
         "Along each hyper-parameter",
         "`Psi` is the mean of these numbers: the tau of networks that differ in one "
         "hyper-parameter alone, averaged over the values of the others. Where a "
-        "measure has opposite signs in two columns it follows the hyper-parameter, not "
-        "the gap.",
-        report.Table(
-            ("measure", *axes),
-            [
-                (TITLES[name], *ranking.granulated(values, gap))
-                for name, values in measures.items()
-            ],
+        "measure has opposite signs for two of them it follows the hyper-parameter, "
+        "not the gap.",
+        report.Forest(
+            "along",
+            [TITLES[name] for name in names],
+            varied,
+            "granulated Kendall's tau with the accuracy gap",
+            reference=0.0,
+            caption="Rank correlation of every measure with the accuracy gap along one "
+            "hyper-parameter, and its 95 % interval over seeds.",
         ),
     )
