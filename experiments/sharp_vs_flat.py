@@ -189,8 +189,7 @@ def _setting(config, probe, test, populations, title):
     return Setting(
         records={group: of.record for group, of in populations.items()},
         tested={
-            group: tested.test(probe.model, of, test)
-            for group, of in populations.items()
+            group: tested.test(probe.model, of, test) for group, of in networks.items()
         },
         lengths={group: minima.lengths(of) for group, of in populations.items()},
         cards={

@@ -1,8 +1,10 @@
 """Are the minima of SAM, ASAM and GSAM flatter, do they generalise, and is it worth it?
 
 A network is trained with SGD and with each of the three rules, on right labels and on
-labels of which a share is wrong, for as many updates and for as many gradients. The
-perturbation is that of m examples, whatever the number of devices.
+labels of which a share is wrong, for as many updates and for as many gradients. Each is
+stopped, and its setting chosen, by validation: the radius of a rule, and of SGD the
+rate and weight decay, of which it tries so many that it takes no fewer gradients in
+all. The perturbation is that of m examples, whatever the number of devices.
 
 Run: python launch.py --experiment=sharpness_aware
 
@@ -29,7 +31,7 @@ import numpy as np
 import optax
 
 from experiments import sharpness_aware_flatness as flatness
-from experiments import training
+from experiments import tested, training
 from lec7 import data, losses, report, runs, schedules, train
 from lec7 import update_rules as rules
 
@@ -41,6 +43,7 @@ SOURCES = {
     GSAM: "Zhuang et al. 2022, arXiv:2203.08065",
 }
 SPLITS = ("train", "validation", "test")
+FACTORS = (0.25, 1.0, 4.0)  # of SGD's rates
 Radii = Annotated[
     tuple[float, ...],
     runs.Range(
@@ -79,7 +82,11 @@ class Config(runs.Checked):
     shares: Shares = (0.0, 0.2, 0.4, 0.6)  # of the training labels that are wrong
     model: training.Model = "mlp"  # network
     width: runs.Count = 64  # hidden units of an mlp
-    learning_rate: runs.Positive = 0.05  # first step size, falling along a cosine
+    # first step size, falling along a cosine; SGD takes the best of it, a quarter of
+    # it and four times it
+    learning_rate: runs.Positive = 0.05
+    # of the L2 penalty's gradient, with which SGD is tried as well as without
+    weight_decay: runs.Positive = 1e-3
     batch_size: runs.Count = 64  # examples an update
     m: runs.Count = 16  # examples that share a perturbation, a divisor of the batch
     updates: runs.Count = 800  # of every training; SGD has a second one, twice as long
@@ -100,11 +107,28 @@ class Config(runs.Checked):
             )
 
 
-class Trained(NamedTuple):
-    """Networks of one rule: F shares of wrong labels, R radii, M seeds."""
+class Setting(NamedTuple):
+    """Of which a rule takes the best."""
 
-    radii: tuple[float, ...]
-    """R; of a rule without a radius, one."""
+    rho: float
+    """Radius; 0 of a rule without one."""
+    rate: float
+    """First step size."""
+    decay: float
+    """Rate of the L2 penalty's gradient."""
+
+    def text(self, rule: str) -> str:
+        """Return what differs between the settings of a rule."""
+        if rule in BASELINES:
+            return f"rate {self.rate:g}, decay {self.decay:g}"
+        return f"radius {self.rho:g}"
+
+
+class Trained(NamedTuple):
+    """Networks of one rule: F shares of wrong labels, R settings, M seeds."""
+
+    settings: tuple[Setting, ...]
+    """R."""
     accuracy: Mapping[str, np.ndarray]
     """Split -> accuracy [F, R, M], percent; `train` against the labels it was given."""
     loss: Mapping[str, np.ndarray]
@@ -113,23 +137,36 @@ class Trained(NamedTuple):
     """Made at the looks, [T]."""
     validation: np.ndarray
     """Validation accuracy at the looks, [T, F, R, M], percent."""
+    tested: tuple[tested.Tested, ...]
+    """F; at the best look of the best setting."""
 
-    def best(self) -> np.ndarray:
-        """Return the place of the radius best on the validation set [F]."""
-        return self.accuracy["validation"].mean(axis=-1).argmax(axis=-1)
+    def best(self) -> list[tuple[int, int]]:
+        """Return look and setting best on the validation set for each share, [F]."""
+        means = np.nan_to_num(np.moveaxis(self.validation.mean(axis=-1), 1, 0))
+        return [np.unravel_index(of.argmax(), of.shape) for of in means]
 
-    def at_best(self, values: np.ndarray) -> np.ndarray:
-        """Return values [F, R, M] at the best radius of each share [F, M]."""
-        return np.stack([row[r] for row, r in zip(values, self.best(), strict=True)])
+    def at_end(self, values: np.ndarray) -> np.ndarray:
+        """Return values [F, R, M] in the best setting of each share [F, M]."""
+        return np.stack(
+            [row[r] for row, (_, r) in zip(values, self.best(), strict=True)]
+        )
 
-    def best_accuracy(self, split: str = "test") -> np.ndarray:
-        """Return the accuracy at the best radius of each share [F, M], percent."""
-        return self.at_best(self.accuracy[split])
+    def accuracies(self) -> np.ndarray:
+        """Return the test accuracy of each share [F, M], percent."""
+        return np.stack([of.accuracy().mean(axis=1) for of in self.tested])
 
     @property
     def most_wrong(self) -> np.ndarray:
         """Validation accuracies with the most wrong labels [T, M], percent."""
-        return self.validation[:, -1, self.best()[-1]]
+        return self.validation[:, -1, self.best()[-1][1]]
+
+    def at_border(self, share: int) -> str | None:
+        """Say that the best rate is the first or the last of several, if it is."""
+        rates = {setting.rate for setting in self.settings}
+        rate = self.settings[self.best()[share][1]].rate
+        if len(rates) > 1 and rate in (min(rates), max(rates)):
+            return f"SGD's best rate, {rate:g}, is at an end of its list"
+        return None
 
 
 class Findings(NamedTuple):
@@ -138,7 +175,7 @@ class Findings(NamedTuple):
     trained: Mapping[str, Trained]
     """By rule."""
     sharpness: Mapping[str, Mapping[str, np.ndarray]]
-    """Measure -> rule -> value [M], without wrong labels and at the best radius."""
+    """Measure -> rule -> value [M], without wrong labels, after the last update."""
 
 
 def run(config: Config, context: runs.Context) -> Findings:
@@ -152,10 +189,11 @@ def run(config: Config, context: runs.Context) -> Findings:
     study = training.Study(config, context)
     trained, minima = {}, {}
     with context.phase("training"):
-        for name, (make, radii) in _rules(config).items():
-            trained[name], networks = _train(config, study, name, make, radii)
-            radius = trained[name].best()[0]
-            minima[name] = jax.tree.map(lambda leaf, r=radius: leaf[0, r], networks)
+        for name, (make, settings) in _rules(config).items():
+            trained[name], networks = _train(config, study, name, make, settings)
+            minima[name] = _part(
+                networks, len(config.seeds), trained[name].best()[0][1]
+            )
     with context.phase("sharpness"):
         return Findings(
             trained, flatness.measure(config, context, study, _network(config), minima)
@@ -163,7 +201,7 @@ def run(config: Config, context: runs.Context) -> Findings:
 
 
 def _rules(config):
-    """Return name -> what makes the rule of a base and a radius, and the radii."""
+    """Return name -> what makes the rule of a base and a radius, and its settings."""
 
     def plain(base, rho):
         del rho
@@ -172,12 +210,21 @@ def _rules(config):
     asam = functools.partial(
         rules.sharpness_aware, adaptive=True, eta=0.01, adapt_biases=False
     )
+    base = config.learning_rate
+    tuned = [
+        Setting(0.0, base * factor, decay)
+        for factor, decay in itertools.product(FACTORS, (0.0, config.weight_decay))
+    ]
+    radii, adaptive = (
+        [Setting(rho, base, 0.0) for rho in of]
+        for of in (config.radii, config.adaptive_radii)
+    )
     return {
-        SGD: (plain, (0.0,)),
-        SGD_LONG: (plain, (0.0,)),
-        SAM: (rules.sharpness_aware, config.radii),
-        ASAM: (asam, config.adaptive_radii),
-        GSAM: (functools.partial(rules.gsam, alpha=config.alpha), config.radii),
+        SGD: (plain, tuned),
+        SGD_LONG: (plain, tuned),
+        SAM: (rules.sharpness_aware, radii),
+        ASAM: (asam, adaptive),
+        GSAM: (functools.partial(rules.gsam, alpha=config.alpha), radii),
     }
 
 
@@ -185,24 +232,34 @@ def _network(config):
     return training.named(config.model, widths=(config.width,))
 
 
-def _train(config, study, name, make, radii):
+def _part(variables, seeds, place):
+    """Return the networks of all seeds at a place among the members of a rule."""
+    part = slice(place * seeds, (place + 1) * seeds)
+    return jax.tree.map(lambda leaf: leaf[part], variables)
+
+
+def _train(config, study, name, make, settings):
     """Train all members of a rule, and return what they came to and their variables.
 
-    A member is a share of wrong labels, a radius and a seed. Each has wrong labels of
+    A member is a share of wrong labels, a setting and a seed. Each has wrong labels of
     its own, the same under every rule.
     """
     updates = config.updates * (2 if name == SGD_LONG else 1)
-    rate = schedules.cosine_decay(config.learning_rate, steps=updates)
-    dims = (len(config.shares), len(radii), len(config.seeds))
-    every = list(itertools.product(config.shares, radii, config.seeds))
+    falling = schedules.cosine_decay(1.0, steps=updates)
+    dims = (len(config.shares), len(settings), len(config.seeds))
+    every = list(itertools.product(config.shares, settings, config.seeds))
+    hyperparams = Setting(*np.transpose([of for _, of, _ in every]))._asdict()
+
+    def rule(rho, rate, decay):
+        base = rules.momentum(lambda count: rate * falling(count))
+        return make(optax.chain(rules.l2_in_loss(decay), base), rho=rho)
+
     split, classes = study.dataset.train, study.dataset.num_classes
     labels = np.stack([wrong_labels(split, classes, of, seed) for of, _, seed in every])
     seeds = [seed for _, _, seed in every]
     population = study.population(
         _network(config),
-        optax.inject_hyperparams(lambda rho: make(rules.momentum(rate), rho=rho))(
-            rho=0.0
-        ),
+        optax.inject_hyperparams(rule)(**dict.fromkeys(hyperparams, 0.0)),
         name=name.replace(",", ""),
         dataset={
             "train": _feed(np.asarray(split.images), labels, seeds, config.batch_size),
@@ -212,8 +269,10 @@ def _train(config, study, name, make, radii):
         batch_size=config.batch_size,
         updates=updates,
         seeds=seeds,
-        hyperparams={"rho": np.array([rho for _, rho, _ in every])},
+        hyperparams=hyperparams,
         evaluate_every=updates // config.looks,
+        snapshot_every=updates // config.looks,
+        on_divergence="stop",
         watch=("validation", "test"),
         m=None if name in BASELINES else config.m,
     )
@@ -224,15 +283,28 @@ def _train(config, study, name, make, radii):
     }
     history = population.history
     trained = Trained(
-        radii=tuple(radii),
+        settings=tuple(settings),
         accuracy={of: 100 * final[f"{of}_accuracy"] for of in SPLITS},
         loss={of: final[f"{of}_loss"] for of in SPLITS},
         updates=history["validation_accuracy_step"] + 1,
         validation=100 * history["validation_accuracy"].reshape(-1, *dims),
+        tested=(),
     )
-    return trained, jax.tree.map(
-        lambda leaf: leaf.reshape(*dims, *leaf.shape[1:]), population.variables
+    return trained._replace(tested=_tested(config, study, population, trained)), (
+        population.variables
     )
+
+
+def _tested(config, study, population, trained):
+    """Return what the best networks of each share make of the test examples."""
+    model, seeds = study.network(_network(config)), len(config.seeds)
+    found = []
+    for share, (look, setting) in enumerate(trained.best()):
+        kept = population.snapshots[int(trained.updates[look])]
+        several = _part(kept, seeds, share * len(trained.settings) + setting)
+        networks = [jax.tree.map(lambda x, i=i: x[i], several) for i in range(seeds)]
+        found.append(tested.test(model, networks, study.dataset.test))
+    return tuple(found)
 
 
 def wrong_labels(
@@ -295,7 +367,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Sharpness-aware rules",
-        summary=_summary(config, found.trained, report.effects(claims)),
+        summary=_summary(config, found.trained, claims),
         claims=claims,
         sections=[
             _accuracies(config, found.trained),
@@ -310,6 +382,13 @@ def analyse(config: Config, found: Findings) -> report.Report:
 def _accuracy_claims(config, trained, rule):
     """Return the claims at equal updates, and at equal gradients at either end."""
     say = report.Claims(source=SOURCES[rule], figure="wrong_labels")
+    fair = {
+        (baseline, place): dataclasses.replace(
+            say, untested=trained[baseline].at_border(place)
+        )
+        for baseline in BASELINES
+        for place in range(len(config.shares))
+    }
     last = len(config.shares) - 1
     rows = [("accuracy", SGD, place, "") for place in range(last + 1)]
     rows += [
@@ -318,14 +397,15 @@ def _accuracy_claims(config, trained, rule):
     ]
     words = {"accuracy": "updates", "gradients": "gradients"}
     return [
-        say.paired(
+        fair[baseline, place].paired(
             f"{rule}.{kind}.{round(100 * config.shares[place])}",
             f"With {100 * config.shares[place]:.0f} % wrong labels, {rule} has a "
-            f"higher test accuracy than SGD after as many {words[kind]}{end}.",
+            f"higher test accuracy than SGD at the best of as many {words[kind]}{end}, "
+            "each tuned.",
             f"points of test accuracy, {rule} − SGD",
             (
-                trained[rule].best_accuracy()[place],
-                trained[baseline].best_accuracy()[place],
+                trained[rule].tested[place].accuracy(),
+                trained[baseline].tested[place].accuracy(),
             ),
             above=0,
         )
@@ -333,29 +413,35 @@ def _accuracy_claims(config, trained, rule):
     ]
 
 
-def _summary(config, trained, effects):
+def _summary(config, trained, claims):
+    by_id = {claim.id: claim for claim in claims}
     most = f"{round(100 * config.shares[-1])}"
 
-    def of(rule):
+    def of(id):
+        claim = by_id[id]
+        return f"{report.format_number(claim.effect)} ({claim.verdict})"
+
+    def told(rule):
+        flatter = report.by_verdict(
+            by_id[f"{rule}.top_eigenvalue"],
+            supported="is flatter than SGD's",
+            contradicted="is sharper than SGD's",
+            otherwise="is not shown to be flatter than SGD's",
+        )
         return (
-            f"{rule} changes the test accuracy by {effects[f'{rule}.accuracy.0']} "
-            f"points, and by {effects[f'{rule}.accuracy.{most}']} points with {most} % "
-            "wrong labels; against SGD with as many gradients by "
-            f"{effects[f'{rule}.gradients.0']} and "
-            f"{effects[f'{rule}.gradients.{most}']}. Its top eigenvalue is "
-            f"{effects[f'{rule}.top_eigenvalue']} times that of SGD."
+            f"{rule} minus tuned SGD with as many gradients, in points of test "
+            f"accuracy: {of(f'{rule}.gradients.0')} on right labels and "
+            f"{of(f'{rule}.gradients.{most}')} with {most} % wrong ones. By the top "
+            f"eigenvalue its minimum {flatter}."
         )
 
-    baseline = trained[SGD].best_accuracy()
-    stopped = trained[SGD].most_wrong.max(axis=0)
+    baseline = trained[SGD_LONG].accuracies()
     return " ".join(
         (
-            f"SGD has a test accuracy of {report.format_spread(baseline[0])} % with "
-            f"{100 * config.shares[0]:.0f} % wrong labels and "
-            f"{report.format_spread(baseline[-1])} % with {most} %.",
-            *map(of, AWARE),
-            "Stopped in time, SGD has a validation accuracy of "
-            f"{report.format_spread(stopped)} % with {most} % wrong labels.",
+            "Stopped and tuned by validation, SGD has a test accuracy of "
+            f"{report.format_spread(baseline[0])} % on right labels and "
+            f"{report.format_spread(baseline[-1])} % with {most} % wrong ones.",
+            *map(told, AWARE),
         )
     )
 
@@ -374,19 +460,19 @@ def _accuracies(config, trained):
         f"for {config.updates:,} updates. An update of a sharpness-aware rule takes "
         "two gradients, so SGD is also given twice the updates. The perturbation is "
         f"that of {config.m} examples (m-sharpness) in a batch of {config.batch_size}. "
-        "All have one learning rate, whereas the radius of each rule is the best of "
-        "several for each share, by validation with right labels. The split of the "
-        "images is the same for all seeds.\n\n"
+        "For each share of wrong labels the validation set, whose labels are right, "
+        "chooses the radius of a rule or the rate and weight decay of SGD, and when "
+        f"to stop, out of {config.looks} looks. The split of the images is the same "
+        "for all seeds.\n\n"
         "A training that is stopped in time learns fewer wrong labels. The highest "
         f"validation accuracies along the training with {shares[-1]:.0f} % of them are "
         f"{peaks}.",
         _costs(config, trained),
         report.Curves(
             "wrong_labels",
-            {rule: (shares, of.best_accuracy().T) for rule, of in trained.items()},
+            {rule: (shares, of.accuracies().T) for rule, of in trained.items()},
             ("wrong labels in the training set (%)", "test accuracy (%)"),
-            caption="Test accuracy after the last update, each rule at its best "
-            "radius.",
+            caption="Test accuracy of each rule, stopped and tuned by validation.",
         ),
         report.Curves(
             "memorising",
@@ -408,32 +494,32 @@ def _costs(config, trained):
         updates = config.updates * (2 if rule == SGD_LONG else 1)
         gradients = updates * (1 if rule in BASELINES else 2)
         for place, share in enumerate(config.shares):
-            radius = of.radii[of.best()[place]]
+            look, setting = of.best()[place]
             rows.append(
                 (
                     f"{rule}, {100 * share:.0f} %",
-                    "–" if rule in BASELINES else f"{radius:g}",
-                    updates,
+                    of.settings[setting].text(rule),
                     gradients,
-                    of.best_accuracy("train")[place],
-                    of.best_accuracy()[place],
-                    of.at_best(of.loss["test"])[place],
+                    int(of.updates[look]),
+                    of.accuracies()[place],
+                    of.at_end(of.accuracy["test"])[place],
+                    of.at_end(of.accuracy["train"])[place],
                 )
             )
     return report.Table(
-        ("rule, wrong labels", "radius", "updates", "gradients")
-        + ("given (%)", "test (%)", "test loss (nats)"),
+        ("rule, wrong labels", "setting", "gradients", "stopped after")
+        + ("test, stopped (%)", "test, at the end (%)", "given, at the end (%)"),
         rows,
-        "What every training costs and comes to: the accuracy on the training set with "
-        "the labels given, and on the test set; mean ± standard deviation over seeds.",
+        "What every training costs and comes to: the test accuracy where it is stopped "
+        "and after the last update, and then the accuracy on the training set with the "
+        "labels given; mean ± standard deviation over seeds.",
     )
 
 
 def _radii(config, trained):
     return report.Section(
         "The radius",
-        "Each rule has the radius with the best validation accuracy for its share of "
-        "wrong labels. GSAM's is kept constant here rather than made to fall with the "
+        "GSAM's is kept constant here rather than made to fall with the "
         f"rate, and its alpha is {config.alpha:g}; ASAM's distance is relative to "
         "|w| + 0.01 and leaves biases out, as its authors have it.",
         *(
@@ -441,7 +527,7 @@ def _radii(config, trained):
                 name,
                 {
                     f"{rule}, {100 * config.shares[place]:.0f} % wrong": (
-                        trained[rule].radii,
+                        [setting.rho for setting in trained[rule].settings],
                         trained[rule].accuracy["test"][place].T,
                     )
                     for rule in several
@@ -449,7 +535,8 @@ def _radii(config, trained):
                 },
                 (f"radius rho{unit}", "test accuracy (%)"),
                 log="x",
-                caption=f"Test accuracy against the radius of {' and '.join(several)}.",
+                caption="Test accuracy after the last update, against the radius of "
+                f"{' and '.join(several)}.",
             )
             for name, several, unit in (
                 ("radius", (SAM, GSAM), " (L2 distance)"),

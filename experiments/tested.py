@@ -1,6 +1,7 @@
 """What networks make of each test example, which is a sample as the seeds are."""
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -29,12 +30,11 @@ class Tested(NamedTuple):
         return Tested(self.right[members], self.losses[members])
 
 
-def test(model: nn.Module, population: train.Population, split: data.Split) -> Tested:
-    """Return what each network of a population makes of each example of a split."""
+def test(model: nn.Module, networks: Sequence[Any], split: data.Split) -> Tested:
+    """Return what each network, given by its variables, makes of each example."""
     each = jax.jit(train.example_metrics(model, losses.cross_entropy))
-    members = [population.member(i) for i in range(len(population.updates))]
     chunks = data.chunks(split, CHUNK)
-    found = jax.device_get([[each(one, *chunk) for chunk in chunks] for one in members])
+    found = jax.device_get([[each(of, *chunk) for chunk in chunks] for of in networks])
 
     def table(metric):
         return np.stack([np.concatenate([x[metric] for x in row]) for row in found])

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experiments import sharpness_aware
+from experiments import sharpness_aware, tested
 from experiments import sharpness_aware_flatness as flatness
 from lec7 import data
 
@@ -35,37 +35,55 @@ def test_more_wrong_labels_are_the_same_ones_and_others():
     assert (sharpness_aware.wrong_labels(SPLIT, 10, 0.2, seed=2) != few).any()
 
 
-def test_every_share_takes_the_radius_best_on_the_validation_set():
-    validation = np.array([[[80.0, 82], [90, 70]], [[50, 50], [60, 55]]])
-    one = sharpness_aware.Trained(
-        radii=(0.1, 0.2),
-        accuracy={"validation": validation},
-        loss={},
-        updates=np.zeros(0),
-        validation=np.zeros(0),
+def one(accuracies, *, settings=((0.1, 0.05, 0.0),), validation=None):
+    """Return a rule with test accuracies [F, M], of a thousand examples."""
+    right = np.arange(1000) < 10 * np.asarray(accuracies)[..., None]
+    tests = tuple(
+        tested.Tested(np.packbits(of, axis=1), np.zeros(of.shape)) for of in right
     )
-    assert one.best().tolist() == [0, 1]
-    test = np.arange(8.0).reshape(2, 2, 2)
-    assert one.at_best(test).tolist() == [[0, 1], [6, 7]]
-
-
-def trained(test):
-    """Return a rule with test accuracies [F, M]."""
-    accuracy = {split: test[:, None] for split in sharpness_aware.SPLITS}
+    of_all = np.repeat(np.asarray(accuracies)[:, None], len(settings), axis=1)
     return sharpness_aware.Trained(
-        (0.1,), accuracy, accuracy, np.ones(1), test[None, :, None]
+        settings=tuple(sharpness_aware.Setting(*setting) for setting in settings),
+        accuracy={split: of_all for split in sharpness_aware.SPLITS},
+        loss={split: of_all for split in sharpness_aware.SPLITS},
+        updates=np.array([4, 8]),
+        validation=np.stack([of_all, of_all]) if validation is None else validation,
+        tested=tests,
     )
+
+
+def test_every_share_takes_look_and_setting_best_on_the_validation_set():
+    first = [[[80.0, 82], [90, 70]], [[50, 50], [60, 55]]]
+    second = [[[81.0, 83], [95, 71]], [[50, np.nan], [40, 55]]]
+    settings = (0.1, 0.05, 0.0), (0.2, 0.05, 0.0)
+    rule = one(
+        np.full((2, 2), 80.0), settings=settings, validation=np.array([first, second])
+    )
+    assert rule.best() == [(1, 1), (0, 1)]
+    test = np.arange(8.0).reshape(2, 2, 2)
+    assert rule.at_end(test).tolist() == [[2, 3], [6, 7]]
+    assert rule.most_wrong.tolist() == [[60, 55], [40, 55]]
+
+
+@pytest.mark.parametrize(("best", "at_end"), [(0, True), (1, False), (2, True)])
+def test_a_rival_whose_best_rate_is_at_an_end_of_its_list_decides_nothing(best, at_end):
+    settings = [(0.0, rate, 0.0) for rate in (0.01, 0.05, 0.2)]
+    validation = np.full((2, 1, 3, 2), 50.0)
+    validation[:, :, best] = 60
+    rule = one(np.full((1, 2), 50.0), settings=settings, validation=validation)
+    assert (rule.at_border(0) is not None) == at_end
+    assert one(np.full((1, 2), 50.0)).at_border(0) is None
 
 
 @pytest.mark.parametrize(
     ("gain", "verdict"), [(5, "supported"), (-5, "contradicted"), (0, "inconclusive")]
 )
 def test_verdicts_follow_the_gain_over_sgd(gain, verdict):
-    config = sharpness_aware.Config(shares=(0.0, 0.4), seeds=(0, 1, 2, 3))
-    noise = np.array([[0.3, -0.2, 0.1, -0.2], [-0.1, 0.2, 0.1, -0.2]])
+    config = sharpness_aware.Config(shares=(0.0, 0.4), seeds=tuple(range(8)))
+    noise = np.tile([[0.3, -0.2, 0.1, -0.2], [-0.1, 0.2, 0.1, -0.2]], 2)
     found = sharpness_aware.Findings(
-        {name: trained(80 + noise / 2) for name in sharpness_aware.BASELINES}
-        | {name: trained(80 + gain + noise) for name in sharpness_aware.AWARE},
+        {name: one(80 + noise.round(1) / 2) for name in sharpness_aware.BASELINES}
+        | {name: one(80 + gain + noise) for name in sharpness_aware.AWARE},
         {
             measure: {
                 rule: np.exp(noise[0] - (gain if rule in sharpness_aware.AWARE else 0))
@@ -75,10 +93,11 @@ def test_verdicts_follow_the_gain_over_sgd(gain, verdict):
             for measure in flatness.MEASURES
         },
     )
-    claims = sharpness_aware.analyse(config, found).claims
-    assert len(claims) == 3 * (2 + 2 + 2)
-    decided = {claim.id: claim.verdict for claim in claims}
+    told = sharpness_aware.analyse(config, found)
+    assert len(told.claims) == 3 * (2 + 2 + 2)
+    decided = {claim.id: claim.verdict for claim in told.claims}
     ids = ("SAM.accuracy.40", "ASAM.gradients.0", "GSAM.accuracy.0")
     assert [decided[id] for id in ids] == 3 * [verdict]
+    assert f"({verdict})" in told.summary
     if gain:
         assert decided["SAM.top_eigenvalue"] == verdict
