@@ -7,7 +7,7 @@ import jax
 import numpy as np
 from flax import linen as nn
 
-from lec7 import data, losses, train
+from lec7 import data, ensembles, losses, train
 
 CHUNK = 512  # examples at once
 
@@ -40,3 +40,15 @@ def test(model: nn.Module, networks: Sequence[Any], split: data.Split) -> Tested
         return np.stack([np.concatenate([x[metric] for x in row]) for row in found])
 
     return Tested(np.packbits(table("accuracy") > 0, axis=1), table("loss"))
+
+
+def right(model: nn.Module, variables: Any, split: data.Split) -> np.ndarray:
+    """Return whether each of M networks tells the class of each example, bool [M, N].
+
+    The variables are those of the networks together, leaves [M, ...].
+    """
+    rows = [
+        ensembles.member_logits(model, variables, images)
+        for images, _ in data.chunks(split, CHUNK)
+    ]
+    return np.concatenate(rows, axis=1).argmax(axis=-1) == split.labels

@@ -10,6 +10,7 @@ from lec7 import models, train
 
 CONFIG = inductive_bias.Config()
 ORDERS, NETWORKS = inductive_bias.ORDERS, tuple(inductive_bias.NETWORKS)
+NAMED = tuple(enumerate(NETWORKS))
 SPREAD = np.linspace(-0.5, 0.5, 10)
 PUBLISHED = {
     (how, name): numbers[place]
@@ -30,6 +31,13 @@ def record(test, spread=SPREAD):
     return train.Record(np.full(10, 4), history, final)
 
 
+def right(test, place):
+    """Whether 2,000 examples are right, of so many in %, others for each network."""
+    few = [np.arange(2000) < 20 * (test + spread) for spread in np.roll(SPREAD, place)]
+    order = np.random.default_rng(place).permutation(2000)
+    return np.stack(few)[:, order]
+
+
 def findings(**test):
     """Findings of the published accuracies, but for those given."""
     numbers = PUBLISHED | {
@@ -41,6 +49,10 @@ def findings(**test):
                 name: record(numbers[how, name], np.roll(SPREAD, place))
                 for place, name in enumerate(NETWORKS)
             }
+            for how in ORDERS
+        },
+        right={
+            how: {name: right(numbers[how, name], place) for place, name in NAMED}
             for how in ORDERS
         },
         parameters=dict.fromkeys(NETWORKS, 1),
