@@ -55,7 +55,7 @@ class Config(runs.Checked):
     """Which rates are compared, and for how long."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
-    seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
+    seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
     # networks that Adam trains; momentum and Nesterov train MLP and deep
     networks: runs.Some[tuple(NETWORKS)] = (
         "linear",
@@ -71,7 +71,7 @@ class Config(runs.Checked):
     high: runs.Positive = 0.3  # one that is high
     too_high: runs.Positive = 10.0  # one that is too high
     # step sizes of momentum and Nesterov
-    rates: runs.Positives = (0.003, 0.01, 0.03, 0.06, 0.1)
+    rates: runs.Positives = (0.003, 0.01, 0.03, 0.1, 0.2, 0.4)
     # step sizes of Adam, 0.0001 and 0.001 among them
     adam_rates: runs.Positives = (1e-4, 1e-3, 3e-3, 1e-2, 1e-1)
     batch_size: runs.Count = 32  # examples an update
@@ -164,7 +164,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
             *_curve_claims(found),
         ]
     )
-    effects = report.effects(claims)
+    effects, by_id = report.effects(claims), {claim.id: claim for claim in claims}
     title = {name: f"{name} ({rate:g})" for name, rate in _four(config).items()}
     ends = "; ".join(
         f"{title[name]}, {_nats(np.median(record.end))}"
@@ -175,10 +175,10 @@ def analyse(config: Config, found: Findings) -> report.Report:
         summary=(
             f"Median training loss at the end, by the rate of SGD: {ends}. At an equal "
             "rate Nesterov ends lower than momentum on "
-            f"{effects['L15.networks']} % of networks and rates. On all architectures "
-            f"but one, Adam at 0.001 is at most {effects['L32.0_001']} points of "
-            "validation accuracy below its best rate, at 0.0001 "
-            f"{effects['L32.0_0001']} points."
+            f"{effects['L15.networks']} % of networks and rates. That Adam at 0.001 or "
+            "0.0001 is within 2 points of validation accuracy of its best rate, on all "
+            f"architectures but one, is {by_id['L32'].verdict} "
+            f"({effects['L32']} points)."
         ),
         claims=claims,
         sections=[
@@ -205,14 +205,14 @@ def _nesterov_claims(found):
     return [
         say.mean(
             "L15.networks",
-            "On networks nothing is guaranteed: at an equal rate, Nesterov does not "
-            "always end with a lower training loss than momentum.",
+            "On networks nothing is guaranteed: at an equal rate, Nesterov ends with a "
+            "lower training loss than momentum in fewer than three cases of four.",
             "% of networks and rates at which Nesterov is lower",
             100 * np.mean(lower, axis=0),
-            below=100,
+            below=75,
         )
     ] + [
-        say.ratio(
+        dataclasses.replace(say, untested=training.at_border(*rules.values())).ratio(
             f"L15.{network}",
             f"On the network {network}, Nesterov ends with a lower training loss than "
             "momentum, each at its best rate.",
@@ -228,7 +228,6 @@ def _adam_claims(config, found):
     say = report.Claims(source="lecture, 0:42:45", figure="adam")
     words = {
         "": (USUAL, "the better of 0.001 and 0.0001"),
-        ".0_001": (USUAL[1:], "0.001"),
         ".0_0001": (USUAL[:1], "0.0001"),
     }
     return [
@@ -251,17 +250,19 @@ def _adam_claims(config, found):
 def _curve_claims(found):
     say = report.Claims(source="lecture, 0:44:51", figure="four_curves")
     guide = report.Claims(source=GUIDE, figure="oscillation")
+    picked = dataclasses.replace(say, kind="definition")  # the rates were, by pilots
     end = {name: record.end for name, record in found.curves.items()}
     at_once = found.descents
     return [
-        say.ratio(
+        say.share(
             "L35",
-            "A rate too high explodes: the training loss ends above where it began.",
-            "training loss, end / start",
-            (end[TOO_HIGH], found.curves[GOOD].start),
-            above=1,
+            "A rate too high explodes: most trainings end with a training loss above "
+            "where it began.",
+            "share of trainings",
+            end[TOO_HIGH] > found.curves[GOOD].start,
+            above=0.5,
         ),
-        say.ratio(
+        picked.ratio(
             "L35.low",
             "A rate too low crawls: after equally many updates its training loss is "
             "above that of the good rate.",
@@ -269,7 +270,7 @@ def _curve_claims(found):
             (end[LOW], end[GOOD]),
             above=1,
         ),
-        say.ratio(
+        picked.ratio(
             "L35.high",
             "A high rate ends with a higher training loss than the good one.",
             "training loss, high / good rate",
