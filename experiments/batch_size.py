@@ -42,7 +42,7 @@ class Config(runs.Checked):
     """Which batches, for how long, and how closely they are looked at."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
-    seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
+    seeds: runs.Seeds = tuple(range(10))  # networks of a population, at least 2
     model: training.Model = "mlp"  # network
     width: runs.Count = 32  # hidden units of an mlp
     mini_batch: runs.Several = 32  # examples an update, between one and all

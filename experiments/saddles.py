@@ -62,7 +62,7 @@ class Config(runs.Checked):
     """What is descended, and for how long."""
 
     seeds: runs.Draws = (0, 1, 2, 3)  # of what is drawn, at least 1
-    each: runs.Several = 25  # passes and wells that each seed draws
+    each: runs.Several = 50  # passes and wells that each seed draws
     rate: runs.Positive = 0.05  # step size of all rules on a pass
     # updates that a rule has to leave a pass
     steps: Annotated[int, runs.at_least(10)] = 3_000

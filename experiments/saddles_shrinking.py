@@ -104,11 +104,11 @@ def claims(config: "saddles.Config", found: Shrinking) -> list[report.Claim]:
         ),
         stops.share(
             "L24",
-            "AdaGrad may stop at a saddle: some of its descents over diagonal passes "
-            f"are not out after {config.steps:,} updates.",
+            "AdaGrad may stop at a saddle: more than a tenth of its descents over "
+            f"diagonal passes are not out after {config.steps:,} updates.",
             "share of descents",
             slow >= config.steps,
-            above=0,
+            above=0.1,
         ),
         stops.ratio(
             "L24.slower",

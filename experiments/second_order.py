@@ -34,7 +34,7 @@ class Config(runs.Checked):
     """What is stepped on, measured and trained."""
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
-    seeds: runs.Seeds = tuple(range(5))  # trainings of a rule, at least 2
+    seeds: runs.Seeds = tuple(range(10))  # trainings of a rule, at least 2
     draws: runs.Several = 10  # independent sets of starts on the surfaces, at least 2
     starts: runs.Count = 20  # starts of a set on each surface
     near: runs.Positive = 0.01  # least distance of a single step's start

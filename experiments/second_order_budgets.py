@@ -258,14 +258,6 @@ def claims(trained: Mapping[str, Mapping[str, Descent]]) -> list[report.Claim]:
             "than the best rule of first order.",
             below=1,
         ),
-        against_first_order(
-            "L44.network",
-            NETWORK,
-            "0:50:29",
-            "With full batches L-BFGS is a good choice on a network too: its training "
-            "loss ends lower than that of the best rule of first order.",
-            below=1,
-        ),
     ]
 
 

@@ -44,7 +44,7 @@ class Config(runs.Checked):
     """What is analysed and descended."""
 
     seeds: runs.Draws = (0, 1, 2, 3)  # of the functions, at least 1
-    each: runs.Several = 25  # functions of each kind that each seed draws
+    each: runs.Several = 50  # functions of each kind that each seed draws
     starts: runs.Several = 16  # descents on each function
     # updates on a polynomial, at the rate 1 / largest curvature
     steps: runs.Count = 5_000

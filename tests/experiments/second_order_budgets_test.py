@@ -70,7 +70,6 @@ def test_the_best_rule_of_first_order_has_the_least_mean_loss():
         ("L43.pairs", 0.7, 2.0),
         ("L43.nonconvex", 0.7, 0.3),
         ("L44", 0.3, 0.7),
-        ("L44.network", 0.3, 0.7),
     ],
 )
 def test_verdicts_turn_with_the_numbers(id, holds, fails):
