@@ -247,8 +247,9 @@ def _summary(found, claims):
         for name, over in found.overshoot(found.equal).items()
     }
     return (
-        "Median updates until the loss has settled, the rate of each rule tuned to each "
-        f"shell and start, which nobody can do for a network: {steps}. At one rate for all, momentum goes past the minimum by "
+        "Median updates until the loss has settled, the rate of each rule tuned to "
+        f"each shell and start, which nobody can do for a network: {steps}. At one "
+        "rate for all, momentum goes past the minimum by "
         f"{past['momentum']} % of the way along the flat direction, Nesterov by "
         f"{past['Nesterov']} % and Adam by {past['Adam']} %. When every rule has its "
         f"own best rate, {report.effects(claims)['L27.unfair']} % of the pairs of "
