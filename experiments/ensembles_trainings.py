@@ -268,7 +268,11 @@ def snapshot_claims(config: "Config", of: Trainings, name: str) -> list[report.C
     cyclic, plain = (
         of.snapshots[how].of_size(config.kept) for how in (CYCLES, DECAYED)
     )
-    together = report.Claims(source="lecture, 0:52:14", figure=f"methods_{name}")
+    few = min(config.kept, many)
+    together, huang = (
+        report.Claims(source=source, figure=f"methods_{name}")
+        for source in ("lecture, 0:52:14", "Huang et al. 2017, section 4")
+    )
     methods, differ = (
         report.Claims(source="lecture, 0:52:34", figure=f"{figure}_{name}")
         for figure in ("methods", "diversity")
@@ -289,6 +293,14 @@ def snapshot_claims(config: "Config", of: Trainings, name: str) -> list[report.C
             f"{NATS}, snapshots − one network",
             (cyclic.loss, one.loss),
             below=0,
+        ),
+        huang.paired(
+            f"L46.{name}.below",
+            f"On {name}, snapshots of one training stay below as many networks that "
+            "were trained apart: their test accuracy together is lower.",
+            f"{POINTS}, {few} networks − {config.kept} snapshots",
+            (of.members.of_size(few).accuracy, cyclic.accuracy),
+            above=0,
         ),
         differ.mean(
             f"L47.{name}.regions",

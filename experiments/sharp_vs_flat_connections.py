@@ -41,7 +41,7 @@ def line(probe: minima.Probe, pairs: Pairs) -> Line:
 
 def curve(probe: minima.Probe, pairs: Pairs, *, steps: int) -> np.ndarray:
     """Return the training loss [M, B] along trained Bezier curves between pairs."""
-    loss_fn = _training_loss(probe.model)
+    loss_fn = training_loss(probe.model)
     batches = probe.batches["train"]
 
     def bend(seed, pair):
@@ -154,7 +154,7 @@ def line_figure(name: str, on_line: Line, caption: str) -> report.Interpolation:
     return report.Interpolation(name, LINE, on_line, minima.GROUPS, caption=caption)
 
 
-def _training_loss(model: nn.Module) -> Callable[..., jax.Array]:
+def training_loss(model: nn.Module) -> Callable[..., jax.Array]:
     """Return the loss with the statistics of the batch, where there are any."""
     alone = model.clone(axis_name=None)
     batch_norm = getattr(model, "batch_norm", True)  # a ResNet always has it

@@ -9,17 +9,17 @@ from experiments import ensembles_trainings as trainings
 from lec7.ensembles.scores import Scores
 
 CONFIG = ensembles.Config(**ensembles.SMALL)
-GROUPS = np.array([0.999, 1.001])  # how two groups differ
+GROUPS = np.array([0.999, 1.0, 1.001])  # how three groups differ
 
 
 def scored(*accuracies):
-    """Return the scores of two groups, [2] or, of several sizes, [2, S]."""
+    """Return the scores of three groups, [3] or, of several sizes, [3, S]."""
     rows = np.outer(GROUPS, accuracies).squeeze()
     return Scores(rows, (100 - rows) / 100)
 
 
 def found(*, one=80.0, members=82.0, cyclic=81.0, averaged=80.0):
-    """Return findings of two groups in which every method has a given accuracy."""
+    """Return findings of three groups in which every method has a given accuracy."""
     alike = trainings.Trainings(
         ends={schedule: scored(one) for schedule in trainings.SCHEDULES},
         members=scored(one, members),
@@ -60,6 +60,7 @@ def decided(**accuracies):
         ("L45.digits", {"members": 82.0}, {"members": 79.0}),
         ("L45.digits.two", {"members": 82.0}, {"members": 84.0}),
         ("L46.digits", {"cyclic": 81.0}, {"cyclic": 79.0}),
+        ("L46.digits.below", {"members": 82.0}, {"members": 78.0}),
         ("L47.digits.enough", {"cyclic": 81.5}, {"cyclic": 80.5}),
         ("L49.digits", {"members": 82.0}, {"members": 79.0}),
         ("L50.digits.swa_constant", {"averaged": 81.0}, {"averaged": 79.0}),
