@@ -20,6 +20,8 @@ class Trained(NamedTuple):
     """What it is compared with; None for a control."""
     records: Mapping[str, train.Record]
     """Strength -> M trained networks, from weak to strong."""
+    right: Mapping[str, np.ndarray]
+    """Strength -> whether a test example's class is right, bool [M, N]."""
 
     @property
     def best(self) -> str:
@@ -35,17 +37,30 @@ class Trained(NamedTuple):
         """Return the mean validation accuracy at a strength, in per cent."""
         return 100 * float(np.mean(self.records[strength].final["validation_accuracy"]))
 
-    def gap(self, strength: str | None = None) -> np.ndarray:
-        """Return training minus test accuracy, at the best strength unless given, [M].
+    def tested(self, strength: str | None = None) -> np.ndarray:
+        """Return 100 where a test example is right, otherwise 0, [M, N].
 
-        In points.
+        At the best strength unless given.
         """
-        final = self.records[strength or self.best].final
-        return 100 * np.float64(final["train_accuracy"] - final["test_accuracy"])
+        return 100.0 * self.right[strength or self.best]
+
+    def gaps(self, strength: str | None = None) -> np.ndarray:
+        """Return training accuracy in per cent minus that, [M, N]."""
+        train = self.records[strength or self.best].final["train_accuracy"]
+        return 100 * np.float64(train)[:, None] - self.tested(strength)
+
+    def gap(self, strength: str | None = None) -> np.ndarray:
+        """Return training minus test accuracy in points, [M]."""
+        return self.gaps(strength).mean(axis=1)
 
     def accuracy(self, split: str = "test") -> np.ndarray:
         """Return accuracies at the chosen strength in per cent, [M]."""
         return 100 * np.float64(self.chosen.final[f"{split}_accuracy"])
+
+    def unreached(self, loss: float) -> int:
+        """Return how many networks do not reach a training loss in nats."""
+        history = self.chosen.history
+        return int((~(history["train_loss"] <= loss).any(axis=0)).sum())
 
     def updates_to(self, loss: float) -> np.ndarray:
         """Return updates until the training loss is as low as another in nats, [M].
@@ -89,7 +104,7 @@ def claims(found: Mapping[str, Trained]) -> list[report.Claim]:
                 "It is the noise of a batch that regularises: the gap is smaller where "
                 f"{fewest} examples are normalised together than where {most} are.",
                 f"points of gap, {most} - {fewest} examples",
-                (norm.gap(most), norm.gap(fewest)),
+                (norm.gaps(most), norm.gaps(fewest)),
                 above=0,
             )
         )
@@ -102,7 +117,7 @@ def claims(found: Mapping[str, Trained]) -> list[report.Claim]:
                 "The strength of dropout can be tuned beside BatchNorm: the gap is "
                 f"smaller at the rate {strong} than at {weak}.",
                 f"points of gap, rate {weak} - rate {strong}",
-                (both.gap(weak), both.gap(strong)),
+                (both.gaps(weak), both.gaps(strong)),
                 above=0,
             )
         )

@@ -52,3 +52,18 @@ def right(model: nn.Module, variables: Any, split: data.Split) -> np.ndarray:
         for images, _ in data.chunks(split, CHUNK)
     ]
     return np.concatenate(rows, axis=1).argmax(axis=-1) == split.labels
+
+
+def between(a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    """Return what decides the difference of two means over different examples.
+
+    Each of K examples of a [M, K] and L of b [M, L] adds its own deviation to the
+    difference of the two means of a seed, so that both are samples: [M, K + L].
+    """
+    total = a.shape[1] + b.shape[1]
+    means = [of.mean(axis=1, keepdims=True) for of in (a, b)]
+    parts = [
+        sign * total / of.shape[1] * (of - mean)
+        for sign, of, mean in zip((1, -1), (a, b), means, strict=True)
+    ]
+    return means[0] - means[1] + np.concatenate(parts, axis=1)

@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Callable, Hashable, Mapping, Sequence
+from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, Literal, Protocol, TypeVar
 
 import jax
@@ -365,11 +365,18 @@ def best(swept: Mapping[Any, train.Record]) -> np.ndarray:
 def at_border(*several: Mapping[float, train.Record]) -> str | None:
     """Say which best rate is the first or the last of its list; None if none is."""
     for swept in several:
-        rate = best_rate(swept)
-        if rate in (min(swept), max(swept)):
-            side = "lowest" if rate == min(swept) else "highest"
-            return f"a best rate, {rate:g}, is the {side} of its list"
+        if why := end_of(swept, best_rate(swept)):
+            return why
     return None
+
+
+def end_of(rates: Iterable[float], rate: float) -> str | None:
+    """Say that a best rate is the first or the last of its list; None if it is not."""
+    rates = list(rates)
+    if min(rates) < rate < max(rates):
+        return None
+    side = "lowest" if rate == min(rates) else "highest"
+    return f"a best rate, {rate:g}, is the {side} of its list"
 
 
 def shortfall(

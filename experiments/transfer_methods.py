@@ -8,7 +8,7 @@ import jax
 import numpy as np
 import optax
 
-from experiments import domains, pretraining
+from experiments import domains, pretraining, tested, training
 from lec7 import data, losses, models, runs, schedules, train, transfer, update_rules
 
 SCRATCH, HEAD, BLOCK, ALL = METHODS = (
@@ -19,7 +19,6 @@ SCRATCH, HEAD, BLOCK, ALL = METHODS = (
 )
 TRANSFERRED = (HEAD, BLOCK, ALL)
 SIZES = LITTLE, MUCH = ("little", "much")
-SPLITS = ("train", "validation", "test")
 
 
 class Plan(NamedTuple):
@@ -56,8 +55,8 @@ class Outcome(NamedTuple):
     """Accuracy on the examples trained on, [M]."""
     validation: np.ndarray
     """Accuracy [M]."""
-    test: np.ndarray
-    """Accuracy [M]."""
+    right: np.ndarray
+    """Whether the class of a test example is right, bool [M, N]."""
     trainable: int
     """Parameters that were trained."""
 
@@ -73,15 +72,33 @@ class Cells(NamedTuple):
     """Amount of data -> method -> outcome."""
     examples: Mapping[str, int]
     """Amount of data -> number of examples."""
+    rates: Sequence[float]
+    """Learning rates of which each method has its best."""
+
+    def right(self, size: str, method: str) -> np.ndarray:
+        """Return 100 where a test example is right, otherwise 0, [M, N]."""
+        return 100.0 * self.outcomes[size][method].right
+
+    def gaps(self, size: str, method: str) -> np.ndarray:
+        """Return the training accuracy in percent less that, [M, N]."""
+        train = 100 * self.outcomes[size][method].train
+        return train[:, None] - self.right(size, method)
 
     def test(self, size: str, method: str) -> np.ndarray:
         """Return the test accuracy in percent, [M]."""
-        return 100 * self.outcomes[size][method].test
+        return self.right(size, method).mean(axis=1)
 
     def gap(self, size: str, method: str) -> np.ndarray:
         """Return by how many points the accuracy is higher in training, [M]."""
-        outcome = self.outcomes[size][method]
-        return 100 * (outcome.train - outcome.test)
+        return self.gaps(size, method).mean(axis=1)
+
+    def at_border(self, size: str, *methods: str) -> str | None:
+        """Say which method's best rate is at an end of the list; None if none is."""
+        for method in methods:
+            why = training.end_of(self.rates, self.outcomes[size][method].rate)
+            if why:
+                return f"{method} with {size} data of {self.name}: {why}"
+        return None
 
     def best(self, size: str, among: Sequence[str] = METHODS) -> str:
         """Return the method with the highest mean accuracy on the validation split."""
@@ -146,6 +163,7 @@ def compare(
         place=place,
         outcomes={size: {of: trained[of][size] for of in METHODS} for size in SIZES},
         examples={LITTLE: plan.examples * classes, MUCH: len(labels)},
+        rates=tuple(plan.rates),
     )
 
 
@@ -180,7 +198,6 @@ def _train(place, method, dataset, subsets, network, plan, context):
                 "train": _feed(dataset.train, subsets, plan),
                 "all": dataset.train,
                 "validation": dataset.validation,
-                "test": dataset.test,
             },
             initialise=lambda key: models.initialise(model, key, shape),
             seeds=[seed for _, _, seed in plan.members],
@@ -189,24 +206,26 @@ def _train(place, method, dataset, subsets, network, plan, context):
             batch_size=plan.batch_size,
             steps=plan.updates,
             evaluate_every=plan.evaluate_every,
-            watch=("all", "validation", "test"),
-            on_divergence="raise",
+            watch=("all", "validation"),
             devices=context.devices,
             folder=context.folder,
             name=name.replace(" ", "_"),
             progress=task.update,
         )
-    accuracy = {of: population.final[f"{of}_accuracy"] for of in ("validation", "test")}
-    accuracy["train"] = population.final["all_accuracy"].copy()
+    found = {
+        "train": population.final["all_accuracy"].copy(),
+        "validation": population.final["validation_accuracy"],
+        "right": tested.right(model, population.variables, dataset.test),
+    }
     little = [i for i, member in enumerate(plan.members) if member[0] == LITTLE]
-    accuracy["train"][little] = _own_accuracy(
+    found["train"][little] = _own_accuracy(
         model, dataset.train, population, subsets, little
     )
     params = population.member(0)["params"]
     total = transfer.count_parameters(params)
     fixed = 0 if pattern is None else transfer.count_parameters(params, pattern)
     context.progress.say(f"{name}: {total - fixed:,} of {total:,} parameters trained")
-    return _outcomes(accuracy, plan, total - fixed)
+    return _outcomes(found, plan, total - fixed)
 
 
 def _transferred(network, plan):
@@ -258,13 +277,17 @@ def _own_accuracy(model, split, population, subsets, members):
     return np.asarray(metrics(variables, examples)["accuracy"])
 
 
-def _outcomes(accuracy, plan, trainable):
+def _outcomes(several, plan, trainable):
     """Return the outcome at the best rate for each amount of data."""
     shape = (len(SIZES), len(plan.rates), len(plan.seeds))
-    accuracy = {split: accuracy[split].reshape(shape) for split in SPLITS}
+    several = {
+        name: values.reshape(*shape, *values.shape[1:])
+        for name, values in several.items()
+    }
     found = {}
     for i, size in enumerate(SIZES):
-        best = int(accuracy["validation"][i].mean(axis=-1).argmax())
-        of_best = {split: values[i, best] for split, values in accuracy.items()}
+        validation = several["validation"][i].mean(axis=-1)
+        best = int(np.nan_to_num(validation, nan=-1.0).argmax())  # NaN has diverged
+        of_best = {name: values[i, best] for name, values in several.items()}
         found[size] = Outcome(plan.rates[best], **of_best, trainable=trainable)
     return found

@@ -34,12 +34,15 @@ def own_zoo(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
 
 
-def outcome(test, spread):
-    accuracy = test + spread * np.array([-0.001, 0.0, 0.001])
-    return methods.Outcome(0.1, np.ones(3), accuracy, accuracy, 10)
+def outcome(test, place, rate=0.1):
+    """Of four seeds and 40,000 examples, of which others are right for each method."""
+    accuracy = test + (1 + place) * np.array([-0.001, 0.0005, -0.0005, 0.001])
+    right = np.arange(40_000) < 40_000 * accuracy[:, None]
+    order = np.random.default_rng(place).permutation(40_000)
+    return methods.Outcome(rate, np.ones(4), accuracy, right[:, order], 10)
 
 
-def cells(place, little, much):
+def cells(place, little, much, rate=0.1):
     """Return cells with the test accuracies of the four methods."""
     rows = dict(zip(methods.SIZES, (little, much), strict=True))
     return methods.Cells(
@@ -47,7 +50,7 @@ def cells(place, little, much):
         place=place,
         outcomes={
             size: {
-                method: outcome(value, 1 + i)
+                method: outcome(value, i, rate)
                 for i, (method, value) in enumerate(
                     zip(methods.METHODS, row, strict=True)
                 )
@@ -55,6 +58,7 @@ def cells(place, little, much):
             for size, row in rows.items()
         },
         examples={"little": 100, "much": 1000},
+        rates=(0.01, 0.1, 1.0),
     )
 
 
@@ -73,8 +77,6 @@ def test_the_grid_is_decided_cell_by_cell():
         "L67.far.avoided": "contradicted",
         "L67.near": "supported",
         "L67.near.avoided": "supported",
-        "L68.far": "contradicted",
-        "L68.near": "supported",
         "L69.far.block": "supported",
         "L69.far.everything": "supported",
         "L69.near.block": "supported",
@@ -88,15 +90,23 @@ def test_the_grid_is_decided_cell_by_cell():
         "L71.near.little": "supported",
         "L71.near.much": "supported",
     }
-    assert found["L68.near"].effect == pytest.approx(15)
-    assert found["L70.near.much"].effect == pytest.approx(-1)
+    assert found["L67.near.avoided"].effect == pytest.approx(15, abs=1e-3)
+    assert found["L70.near.much"].effect == pytest.approx(-1, abs=1e-3)
 
 
 def test_one_target_is_decided_without_the_other():
     near = cells("near", (0.8, 0.9, 0.9, 0.9), (0.9, 0.9, 0.9, 0.9))
     ids = {claim.id for claim in decide(near)}
     assert not any("far" in id for id in ids)
-    assert len(ids) == 9
+    assert len(ids) == 8
+
+
+def test_a_best_rate_at_an_end_of_its_list_leaves_claims_untested():
+    near = cells("near", (0.8, 0.9, 0.9, 0.9), (0.9, 0.9, 0.9, 0.9), rate=1.0)
+    found = {claim.id: claim for claim in decide(near)}
+    assert {claim.verdict for claim in found.values()} == {"untested"}
+    told = "from scratch with little data of near: a best rate, 1, is the highest of"
+    assert found["L67.near"].why.startswith(told)
 
 
 def test_a_method_freezes_all_but_what_it_trains():
