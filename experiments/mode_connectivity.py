@@ -30,7 +30,7 @@ from typing import Annotated, NamedTuple
 import jax
 import numpy as np
 
-from experiments import training
+from experiments import tested, training
 from lec7 import data, landscape, losses, models, report, runs, train, update_rules
 
 POSITIONS = np.linspace(0, 1, 31)  # of the line and the curve, as Frankle et al.
@@ -80,7 +80,9 @@ SMALL = {"seeds": (0, 1), "width": 8, "depth": 1, "updates": 8} | {
 }
 
 Way = Mapping[str, Mapping[str, np.ndarray]]
-"""Split -> `loss` in nats and `accuracy`, [M, A] at the A places of `POSITIONS`."""
+"""Split -> `loss` in nats and `accuracy`, [M, A] at the A places of `POSITIONS`; of the
+test split `rises` as well, the points that each example adds to the highest rise of the
+error above the chord, [M, N]."""
 
 
 class Findings(NamedTuple):
@@ -180,7 +182,7 @@ def _measure(config, context, study, pairs):
             ways |= others | {CURVE: [bent]}
             rows.append(
                 {
-                    name: _look(study.dataset, metrics, *way)
+                    name: _look(study.dataset, model, metrics, *way)
                     for name, way in ways.items()
                 }
             )
@@ -211,7 +213,7 @@ def _renumbered(config, first, second, key):
     return pairs, all(whole)
 
 
-def _look(dataset, metrics, *way):
+def _look(dataset, model, metrics, *way):
     """Return loss and accuracy on a line between two networks, or on a curve."""
     found = {}
     for split in ("train", "test"):
@@ -221,7 +223,24 @@ def _look(dataset, metrics, *way):
         else:
             on = landscape.bezier_losses(metrics, *way, batches, positions=POSITIONS)
         found[split] = dict(on)
+    found["test"]["rises"] = _rises(dataset, model, found["test"]["accuracy"], *way)
     return found
+
+
+def _rises(dataset, model, accuracy, *way):
+    """Return what test examples add to the highest rise of the error, points [N]."""
+    chord = accuracy[0] + POSITIONS * (accuracy[-1] - accuracy[0])
+    place = POSITIONS[np.argmax(chord - accuracy)]
+    if len(way) == 2:
+        points = [
+            jax.tree.map(lambda a, b, t=t: (1 - t) * a + t * b, *way)
+            for t in (0, place, 1)
+        ]
+    else:
+        points = [way[0].at(t) for t in (0, place, 1)]
+    stacked = jax.tree.map(lambda *leaves: np.stack(leaves), *points)
+    right = 100 * tested.right(model, stacked, dataset.test).astype(np.float32)
+    return (1 - place) * right[0] + place * right[2] - right[1]
 
 
 def _bend(config, dataset, metrics, pair, seed):
@@ -240,26 +259,42 @@ def analyse(config: Config, found: Findings) -> report.Report:
     """Decide the claims, and show the ways."""
     basin, stability = _basin_claims(found), _stability_claims(config, found)
     claims = report.family([*basin, *stability, *_control_claims(found)])
-    effects = report.effects(claims)
     return report.Report(
         title="Mode connectivity",
-        summary=(
-            "Between networks from different starts the test error rises by "
-            f"{effects['apart']} points on the straight line, by {effects['matched']} "
-            "once the units of one are numbered as in the other, and by "
-            f"{effects['curve']} on a trained curve; between networks of one start "
-            f"that saw different batches it rises by {effects['stable.0']} points."
-        ),
+        summary=_summary(claims),
         claims=claims,
         sections=[_barriers(found), *_pictures(config, found)],
     )
 
 
-def _error(say, found, id, statement, way, **tested):
+def _summary(claims):
+    """Return how far the test error rises on the ways, and what is decided of it."""
+    by_id = {claim.id: claim for claim in claims}
+    low, high = f"below {STABLE:g}", f"above {STABLE:g}"
+    told = [
+        f"{where} {report.format_number(by_id[id].effect)} ("
+        + report.by_verdict(
+            by_id[id],
+            supported=high if id == "apart" else low,
+            contradicted=low if id == "apart" else high,
+            otherwise=f"whether below {STABLE:g} is not decided",
+        )
+        + ")"
+        for id, where in (
+            ("apart", "on the straight line between networks from different starts,"),
+            ("matched", "there once the units of one are numbered as in the other,"),
+            ("curve", "on a trained curve,"),
+            ("stable.0", "between networks of one start that saw different batches,"),
+        )
+    ]
+    return f"By how many points the test error rises: {'; '.join(told)}."
+
+
+def _error(say, found, id, statement, way, **ends):
     """Decide how far the test error rises on a way, as Frankle et al. measure it."""
     unit = "points of test error above the ends"
-    barrier = found.barrier(way, "accuracy", "test")
-    return say.mean(id, statement, unit, barrier, **tested)
+    rises = found.ways[way]["test"]["rises"]
+    return say.mean(id, statement, unit, rises, **ends)
 
 
 def _removed(say, found, id, statement, way):

@@ -1,13 +1,14 @@
 """Which networks are pairs, how units are renumbered, and what a barrier is."""
 
 import dataclasses
+import types
 
 import jax
 import numpy as np
 import pytest
 
 from experiments import mode_connectivity, training
-from lec7 import models, report, runs
+from lec7 import data, landscape, losses, models, report, runs, train
 
 CONFIG = dataclasses.replace(mode_connectivity.Config(), **mode_connectivity.SMALL)
 
@@ -67,13 +68,32 @@ def found(error):
         scatter = 1 + 0.001 * (place + 1) * np.arange(3)[:, None]
         height = error.get(name, 0.5) * scatter * bump
         on_split = {"loss": 0.01 + 0.1 * height, "accuracy": 1 - height / 100}
-        ways[name] = {"train": on_split, "test": on_split}
+        rises = np.tile(height.max(axis=1, keepdims=True), 5)
+        ways[name] = {"train": on_split, "test": on_split | {"rises": rises}}
     return mode_connectivity.Findings(ways, np.ones(3, bool))
 
 
 def test_a_barrier_of_error_is_in_points_above_the_ends():
     barriers = found({"one start": 7.0}).barrier("one start", "accuracy")
     np.testing.assert_allclose(barriers, 7.0 * (1 + 0.006 * np.arange(3)))
+
+
+def test_test_examples_add_up_to_the_barrier():
+    rng = np.random.default_rng(0)
+    images = rng.normal(size=(50, 4)).astype(np.float32)
+    split = data.Split(images, rng.integers(3, size=50).astype(np.int32))
+    dataset = types.SimpleNamespace(train=split, test=split)
+    model = mode_connectivity._build(CONFIG, num_classes=3)
+    metrics = train.batch_metrics(model, losses.cross_entropy)
+    pair = [jax.tree.map(lambda leaf: 9 * leaf, network(seed)) for seed in (0, 1)]
+    middle = jax.tree.map(lambda a, b: (a + b) / 2, *pair)
+    for way in (pair, [landscape.BezierPath(pair[0], middle, pair[1])]):
+        seen = mode_connectivity._look(dataset, model, metrics, *way)
+        stacked = jax.tree.map(lambda leaf: leaf[None], {"way": seen["test"]})
+        found = mode_connectivity.Findings({"way": {"test": stacked["way"]}}, None)
+        barrier = found.barrier("way", "accuracy", "test")
+        assert barrier > 0
+        assert seen["test"]["rises"].mean() == pytest.approx(barrier[0], abs=1e-3)
 
 
 def test_claims_compare_the_ways():
