@@ -8,10 +8,10 @@ the line through the minima of both batch sizes.
 
 Run: python launch.py --experiment=equal_epochs
 
-Expected: 3 minutes on two CPU cores. The large batch is sharper by Keskar's box, but 1.5
-times (1.1 to 2.1) and not the more than ten of the paper; its test accuracy is 1.7
-points lower. On the line the loss beyond its minimum is 101 times as high as beyond the
-small batch's, and with weight decay 13 times: less, but not reversed, as 16 epochs
+Expected: 3 minutes on two CPU cores. By Keskar's box the large batch is 1.5 times (1.1
+to 2.1) sharper, not more than ten times as in the paper; its test accuracy is 1.7
+points lower. On the line the loss beyond its minimum is 101 times as high as beyond
+the small batch's, and with weight decay 13 times: less, but not reversed, as 16 epochs
 leave the small batch's parameters the longer ones.
 
 Source: Keskar et al. 2017, arXiv:1609.04836, tables 2 and 3; Li et al. 2018,
