@@ -1,10 +1,10 @@
 """Are there as many large eigenvalues of the Hessian as classes?
 
 Networks learn the first few classes of a data set, or more of them. Of the largest
-eigenvalues of the Hessian of the training loss, those before the largest ratio of
-neighbours stand out. Along the training on all classes it is measured how much of the
-gradient lies in the space of as many top eigenvectors as classes. Last, the density of
-the eigenvalues from Lanczos quadrature is compared with that of all eigenvalues.
+eigenvalues of the Hessian of the training loss, those above the last wide gap stand
+out. Along the training on all classes it is measured how much of the gradient lies in
+the space of as many top eigenvectors as classes. Last, the density of the eigenvalues
+from Lanczos quadrature is compared with that of all eigenvalues.
 
 Run: python launch.py --experiment=outliers
 
@@ -62,7 +62,7 @@ class Config(runs.Checked):
     learning_rate: runs.Positive = 0.1  # of SGD
     batch_size: runs.Count = 50  # examples an update
     looks: Steps = (0, 25, 100, 400, 1_600)  # updates made when looked at; last, all
-    images: runs.Count = 190  # on which all eigenvalues are computed
+    images: runs.Count = 150  # on which all eigenvalues are computed
     spectra: runs.Several = 3  # networks of which all eigenvalues are computed
 
     def _check(self):
@@ -284,8 +284,9 @@ def _spectra(config, found, counts):
     ends = {classes: of.values[:, -1] for classes, of in found.looks.items()}
     return report.Section(
         "Outliers",
-        "Eigenvalues stand out that come before the largest ratio of neighbours among "
-        f"the 2C + {outliers_top.MORE} largest, for C classes. The softmax is blind to "
+        f"Among the 2C + {outliers_top.MORE} largest eigenvalues, for C classes, those "
+        "stand out that come before the last gap which is, by its logarithm, at least "
+        "half as wide as the widest. The softmax is blind to "
         "a shift of all logits, so the loss of an example curves in C - 1 directions "
         "of its logits.",
         report.Curves(

@@ -12,6 +12,7 @@ from lec7.curvature import operators
 
 SOURCE = "Ghorbani, Krishnan and Xiao 2019, arXiv:1901.10159, section 2"
 NODES, STARTS = 90, 10  # of the quadrature, as in the paper
+AWAY = 5 * 1e-5**0.5  # of the range of the spectrum: five widths of the kernel
 FAINTEST = 1e-6  # density that is drawn
 
 
@@ -30,9 +31,12 @@ class Density(NamedTuple):
     """Ritz values of the first start vector, ascending [NODES]."""
 
     @property
-    def area(self) -> float:
-        """The area between the two densities, from 0 to 2."""
-        return float(np.trapezoid(np.abs(self.lanczos - self.exact), self.grid))
+    def tail(self) -> float:
+        """The area between the densities away from the peak at zero / area there."""
+        spread = self.eigenvalues[-1] - self.eigenvalues[0]
+        away = np.abs(self.grid) > AWAY * spread
+        between = np.abs(self.lanczos - self.exact)
+        return float(between[away].sum() / self.exact[away].sum())
 
     @property
     def distance(self) -> float:
@@ -112,14 +116,14 @@ def claims(found: Sequence[Density], outliers: int) -> list[report.Claim]:
             "The distribution of the eigenvalues by Lanczos is that of all of them.",
             "largest difference of the cumulative distributions",
             [of.distance for of in found],
-            below=0.01,
+            below=0.005,
         ),
         say.mean(
-            "density.area",
-            "The density of the eigenvalues by Lanczos is that of all of them.",
-            "area between the densities, 0 to 2",
-            [of.area for of in found],
-            below=0.05,
+            "density.tail",
+            "So it is away from the peak at zero, where few eigenvalues are.",
+            "area between the densities away from zero / area there",
+            [of.tail for of in found],
+            below=0.25,
         ),
         say.mean(
             "density.outliers",
@@ -155,11 +159,13 @@ def section(found: Sequence[Density], images: int) -> report.Section:
             caption="Density of the eigenvalues of the first network.",
         ),
         report.Table(
-            ("network", "largest difference of distributions", "area between", "top"),
+            ("network", "difference of distributions", "area between, tail", "top"),
             [
-                (str(index), of.distance, of.area, float(of.eigenvalues[-1]))
+                (str(index), of.distance, of.tail, float(of.eigenvalues[-1]))
                 for index, of in enumerate(found, 1)
             ],
-            "Differences between Lanczos and all eigenvalues.",
+            "Largest difference of the cumulative distributions; area between the "
+            f"densities further than {AWAY:.1%} of the range from zero, over the area "
+            "there; top eigenvalue.",
         ),
     )

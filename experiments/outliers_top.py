@@ -39,19 +39,22 @@ class Looks(NamedTuple):
 def stand_out(values: np.ndarray) -> int:
     """Return how many of the largest eigenvalues stand out of the rest.
 
-    They are those before the largest ratio of neighbours. There is no threshold to
-    choose, and a scale of the loss does not count. What is below `FLOOR` of the
-    largest, as negative ones are, counts as that.
+    In the rest neighbours are close together. So an edge is a gap that is, on a
+    logarithmic scale, at least half as wide as the widest, and the eigenvalues before
+    the last edge stand out: gaps among themselves may be as wide. A scale of the loss
+    does not count. What is below `FLOOR` of the largest, as negative ones are, counts
+    as that.
 
     Args:
       values: descending, the largest above zero.
 
     Example:
-      >>> stand_out(np.array([9.0, 8.0, 5.0, 1.0, 0.9, 0.5]))
+      >>> stand_out(np.array([90.0, 20.0, 5.0, 1.0, 0.9, 0.5]))
       3
     """
     values = np.maximum(values, FLOOR * values[0])
-    return int(np.argmax(values[:-1] / values[1:])) + 1
+    gaps = np.log(values[:-1] / values[1:])
+    return int(np.flatnonzero(gaps >= gaps.max() / 2)[-1]) + 1
 
 
 def look(

@@ -31,6 +31,10 @@ def test_the_bulk_below_zero_is_no_outlier_and_scale_does_not_matter():
     assert outliers_top.stand_out(np.array([5.0, 4.0, 0.004, 0.0, -1.0])) == 2
 
 
+def test_a_wide_gap_among_the_outliers_is_not_the_edge():
+    assert outliers_top.stand_out(np.array([30.0, 9.0, 8.0, 3.0, 2.9, 2.6])) == 3
+
+
 def test_the_share_of_a_gradient_in_the_top_space_of_a_quadratic():
     scales = jnp.array([9.0, 8.0, 7.0, 0.3, 0.2, 0.1])
 
@@ -75,14 +79,14 @@ def test_all_eigenvalues_are_those_of_the_whole_hessian(images):
 
 def test_equal_densities_are_no_distance_apart_and_shifted_ones_are():
     grid, values = np.linspace(-1, 2, 3001), np.array([0.0, 0.0, 0.0, 1.0])
-    exact = outliers_density.smooth(values, grid, 0.01)
+    exact = outliers_density.smooth(values, grid, 0.002)
     assert np.trapezoid(exact, grid) == pytest.approx(1)
     nodes = np.array([0.0, 0.9])
     same = outliers_density.Density(values, grid, exact, exact, nodes)
-    assert same.area == same.distance == 0
-    moved = outliers_density.smooth(np.array([0.0, 0.0, 0.5, 1.0]), grid, 0.01)
+    assert same.tail == same.distance == 0
+    moved = outliers_density.smooth(np.array([0.0, 0.0, 0.5, 1.0]), grid, 0.002)
     off = same._replace(lanczos=moved)
-    assert off.area == pytest.approx(0.5, rel=1e-3)
+    assert off.tail == pytest.approx(1, rel=1e-3)  # 1/4 at 0.5, beside 1/4 at 1
     assert off.distance == pytest.approx(0.25, rel=1e-3)
     assert off.misplaced(1) == pytest.approx(0.1)
 
