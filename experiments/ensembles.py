@@ -35,8 +35,10 @@ class Config(runs.Checked):
 
     # names of data sets, of lec7 or of TFDS, or paths
     dataset: tuple[str, ...] = ("digits", "glyphs/grey14-3000")
-    seeds: runs.Seeds = tuple(range(5))  # groups of networks, at least 2
+    seeds: runs.Seeds = tuple(range(8))  # groups of networks, at least 2
     members: runs.Several = 10  # networks of a group, at least 2
+    # of these, the ones trained with a constant and with a cyclic rate as well
+    trainings: runs.Count = 3
     model: training.Model = "mlp"  # network
     width: runs.Count = 64  # hidden units of an mlp
     learning_rate: runs.Positive = 0.06  # first step size
@@ -54,6 +56,11 @@ class Config(runs.Checked):
 
     def _check(self):
         training.short_names(self.dataset)
+        if self.trainings > self.members:
+            raise ValueError(
+                f"trainings is {self.trainings}; expected at most members, which is "
+                f"{self.members}"
+            )
         if self.kept > self.cycles:
             raise ValueError(
                 f"kept is {self.kept}; expected at most cycles, which is {self.cycles}"
@@ -75,6 +82,7 @@ SMALL = {
     "dataset": ("digits",),
     "seeds": (0, 1),
     "members": 2,
+    "trainings": 1,
     "width": 8,
     "updates": 12,
     "cycles": 3,
@@ -144,15 +152,25 @@ def _sections(config, alike, mixed, name):
 
 
 def _summary(config, found, claims):
-    effects = report.effects(claims)
-    verdicts = {claim.id: claim.verdict for claim in claims}
+    by_id = {claim.id: claim for claim in claims}
+
+    def gains(id):
+        effect = report.format_number(by_id[id].effect)
+        decided = report.by_verdict(
+            by_id[id],
+            supported="gain",
+            contradicted="lose",
+            otherwise="neither gain nor lose beyond doubt",
+        )
+        return f"{decided} ({effect})"
+
     return " ".join(
         f"On {name}, where one network has a test accuracy of "
-        f"{report.format_spread(alike.members.accuracy[:, 0])} %, {config.members} of "
-        f"them gain {effects[f'L45.{name}']} points, the snapshots of one training "
-        f"with a cyclic rate {effects[f'L46.{name}']} ({verdicts[f'L46.{name}']}), and "
-        "the mean of the last weights at a constant rate "
-        f"{effects[f'L50.{name}.swa_constant']} over the last ones."
+        f"{report.format_spread(alike.members.mean().accuracy[:, 0])} %, in points: "
+        f"{config.members} networks together {gains(f'L45.{name}')} over one, the "
+        f"snapshots of one training with a cyclic rate {gains(f'L46.{name}')} over one "
+        "after a training as long, and at a constant rate the mean weights "
+        f"{gains(f'L50.{name}.swa_constant')} over the last ones."
         for name, alike in found.alike.items()
     )
 
@@ -172,8 +190,11 @@ def _setting(config):
         "two points from the last snapshot to the last four, but those reach 79.8 %, "
         "where one network at a rate of 0.06 has 81.0 %.\n\n"
         f"A group has {config.members} networks with their own starts and batches. "
-        "What a single training comes to is the mean over those of a group, and the "
-        "intervals are over the groups, on one split of the data. The bounds in the "
+        "What a single training comes to is the mean over the first "
+        f"{config.trainings} of a group, from the same starts on the same batches "
+        "under every schedule. Claims on the test are over groups and test examples, "
+        "those on the training set and on rank correlations over groups; the training "
+        "set is one. The bounds in the "
         "claims are our reading of the lecture's words: one point to three for about "
         "two per cent, a point for enough, half a point for no worse. Where one "
         "network errs on less than two per cent, no ensemble can gain two.",
@@ -197,7 +218,7 @@ def _methods(config, alike, mixed):
     last = {how: of.of_size(config.kept) for how, of in alike.snapshots.items()}
     every = {
         f"{many} networks": (many, many, alike.members.of_size(many)),
-        f"{few} mixed": (few, few, mixed.mixed),
+        f"{few} mixed": (len(mixture.choices(config)), few, mixed.mixed),
         "snapshots, cycles": (1, config.kept, last[trainings.CYCLES]),
         "snapshots, no cycles": (1, config.kept, last[trainings.DECAYED]),
     } | {
@@ -206,7 +227,7 @@ def _methods(config, alike, mixed):
         for schedule in (trainings.DECAYED, trainings.CONSTANT)
     }
     return {
-        name: Method(trained, passes, scored.less(one))
+        name: Method(trained, passes, scored.less(one).mean())
         for name, (trained, passes, scored) in every.items()
     }
 
@@ -220,7 +241,7 @@ def _gains(config, alike, mixed, name):
         "weights of its own. An average costs a copy of the weights while it is taken; "
         "with BatchNorm it would cost a pass through the training set for every such "
         "layer as well.",
-        _costs(config, alike.ends[trainings.DECAYED], methods),
+        _costs(config, alike.ends[trainings.DECAYED].mean(), methods),
         report.Paired(
             f"methods_{name}",
             {

@@ -26,23 +26,23 @@ BAND = "Median over the groups, in a band from the lowest to the highest."
 
 
 class Trainings(NamedTuple):
-    """G groups of networks on one data set."""
+    """G groups of networks on one data set, with the scores of its N test examples."""
 
     ends: Mapping[str, scores.Scores]
-    """Schedule -> last networks, the mean of a group [G]."""
+    """Schedule -> last networks, the mean of a group [G, N]."""
     members: scores.Scores
-    """Ensembles of 1 to M independent networks, decayed rate [G, M]."""
+    """Ensembles of 1 to M independent networks, decayed rate [G, M, N]."""
     snapshots: Mapping[str, scores.Scores]
-    """Schedule -> the last 1 to S snapshots of a training, mean of a group [G, S]."""
+    """Schedule -> the last 1 to S snapshots, mean of a group [G, S, N]."""
     averages: Mapping[str, Mapping[str, scores.Scores]]
-    """Average -> schedule -> the averaged networks [G]."""
+    """Average -> schedule -> the averaged networks [G, N]."""
     diversity: Mapping[str, np.ndarray]
     """`MEMBERS` or the schedule of snapshots -> disagreement (percent), Q, divergence
     (nats) [3, G]."""
     rises: Mapping[str, np.ndarray]
     """Schedule -> rise of the training loss between neighbours [G], nats."""
     curves: Mapping[str, tuple[np.ndarray, np.ndarray]]
-    """Schedule -> updates [T] and training loss [G M, T]."""
+    """Schedule -> updates [T] and training loss of the networks [.., T]."""
 
 
 def measure(
@@ -53,18 +53,17 @@ def measure(
     look = Look(model, study.dataset, training.chunk(config.model))
     labels = study.dataset.test.labels
     trained = _train(config, study, build, name)
+    everyone = _groups(trained[DECAYED], config.members)
     groups = {
-        schedule: [
-            population.part(slice(start, start + config.members))
-            for start in range(0, len(population.updates), config.members)
-        ]
+        schedule: _groups(population, config.trainings)
         for schedule, population in trained.items()
-    }
+        if schedule != DECAYED
+    } | {DECAYED: [group.part(slice(config.trainings)) for group in everyone]}
 
     def alone(variables):
-        return scores.score(look.logits(variables), labels).mean()
+        return scores.score(look.logits(variables), labels, each=True).mean(axis=0)
 
-    members = [look.logits(group.variables) for group in groups[DECAYED]]
+    members = [look.logits(group.variables) for group in everyone]
     snapshots = {
         schedule: [
             jnp.stack([look.logits(one) for one in group.snapshots.values()], axis=1)
@@ -81,11 +80,13 @@ def measure(
     } | {MEMBERS: [_diversity(of, labels) for of in members]}
     return Trainings(
         ends=_stacked(groups, lambda group: alone(group.variables)),
-        members=scores.stack([scores.by_number(of, labels) for of in members]),
+        members=scores.stack(
+            [scores.by_number(of, labels, each=True) for of in members]
+        ),
         snapshots=_stacked(
             snapshots,
             lambda group: scores.stack(
-                [scores.by_last(of, labels) for of in group]
+                [scores.by_last(of, labels, each=True) for of in group]
             ).mean(axis=0),
         ),
         averages={
@@ -101,6 +102,12 @@ def measure(
         },
         curves={key: population.record.curve for key, population in trained.items()},
     )
+
+
+def _groups(population, size):
+    """Return the networks of each group."""
+    starts = range(0, len(population.updates), size)
+    return [population.part(slice(start, start + size)) for start in starts]
 
 
 def _stacked(groups, quantity):
@@ -181,24 +188,32 @@ def make_rule(
 
 def _train(config, study, build, name):
     cycle, rate = config.updates // config.cycles, config.learning_rate
-    return study.populations(
-        build,
-        lambda schedule: make_rule(config, schedule),
-        {
-            DECAYED: schedules.cosine_decay(rate, steps=config.updates),
-            CONSTANT: rate,
-            CYCLES: schedules.cyclic_cosine(rate, cycle_steps=cycle),
-        },
-        name=name,
-        seeds=[
-            SEED_STRIDE * seed + member
-            for seed in config.seeds
-            for member in range(config.members)
-        ],
-        evaluate_every=cycle // config.looks,
-        checkpoint_every=4 * config.looks,
-        snapshot_every=cycle,
-    )
+
+    def fit(rates, count, name):
+        return study.populations(
+            build,
+            lambda schedule: make_rule(config, schedule),
+            rates,
+            name=name,
+            seeds=[
+                SEED_STRIDE * seed + member
+                for seed in config.seeds
+                for member in range(count)
+            ],
+            evaluate_every=cycle // config.looks,
+            checkpoint_every=4 * config.looks,
+            snapshot_every=cycle,
+        )
+
+    decayed = {DECAYED: schedules.cosine_decay(rate, steps=config.updates)}
+    others = {
+        CONSTANT: rate,
+        CYCLES: schedules.cyclic_cosine(rate, cycle_steps=cycle),
+    }
+    return {
+        **fit(decayed, config.members, name),
+        **fit(others, config.trainings, f"{name}, other schedules"),
+    }
 
 
 @jax.jit
@@ -385,7 +400,8 @@ def numbers(of: Trainings, name: str) -> report.Section:
                 f"number_{short}_{name}",
                 {
                     group: (np.arange(1, one.loss.shape[1] + 1), getattr(one, short))
-                    for group, one in several.items()
+                    for group, of_each in several.items()
+                    for one in [of_each.mean()]
                 },
                 ("members", f"test {short} ({unit})"),
                 caption=f"Test {short} of ensembles on {name}: of networks with their "
@@ -432,7 +448,7 @@ def averages(of: Trainings, name: str) -> report.Section:
     shown = (CONSTANT, CYCLES, DECAYED)
     measures = {
         f"{average}: test {short} ({unit})": [
-            getattr(after[schedule].less(of.ends[schedule]), short)
+            getattr(after[schedule].less(of.ends[schedule]).mean(), short)
             for schedule in shown
         ]
         for average, after in of.averages.items()

@@ -59,7 +59,7 @@ class Config(runs.Checked):
     dataset: str = "digits"  # a data set of lec7 or of TFDS, or a path
     # sources of noise, each with a network of its own
     noise: runs.Some[layers.NOISE] = layers.NOISE
-    seeds: runs.Seeds = tuple(range(5))  # networks of each kind, at least 2
+    seeds: runs.Seeds = tuple(range(10))  # networks of each kind, at least 2
     # hidden units; channels are a quarter and half of it
     width: Annotated[int, runs.at_least(4)] = 64
     units: runs.Count = 12  # of the layer all of whose 2^units masks are listed
@@ -169,33 +169,53 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Averaging at test time",
-        summary=_summary(found, report.effects(claims)),
+        summary=_summary(found, claims),
         claims=claims,
         sections=[
-            *layers.sections(found.layers),
+            *layers.sections(found.layers, found.plain_means),
             masks.section(found.masks),
             *([views.section(found.views, found.padding)] if found.views else []),
         ],
     )
 
 
-def _summary(found, effects):
-    gaps = ", ".join(
-        f"{report.format_number(float(np.mean(difference)), digits=2)} with {name}"
-        for name, layer in found.layers.items()
-        for difference in [layer.rule.accuracy - layer.averaged().accuracy]
-    )
+def _summary(found, claims):
+    by_id = {claim.id: claim for claim in claims}
+
+    def gain(id):
+        words = report.by_verdict(
+            by_id[id],
+            supported="gains",
+            contradicted="loses",
+            otherwise="neither gains nor loses beyond doubt",
+        )
+        return f"{words} ({report.format_number(by_id[id].effect)} points)"
+
     count = next(iter(found.layers.values())).count
-    return (
-        "Test accuracy by one pass of the rule, less that of the average over "
-        f"{count} noisy passes, in points: {gaps}. Averaging all "
+    alike = {"supported": [], "contradicted": [], "otherwise": []}
+    for name in found.layers:
+        claim = by_id.get(f"rule.{name.replace(' ', '_')}")
+        if claim is not None:
+            of = claim.verdict if claim.verdict in alike else "otherwise"
+            alike[of].append(name)
+    told_of = {
+        "supported": "to half a point as accurate with",
+        "contradicted": "further apart with",
+        "otherwise": "not decided with",
+    }
+    rules = "; ".join(
+        f"{told_of[verdict]} {', '.join(of)}" for verdict, of in alike.items() if of
+    )
+    text = (
+        f"One pass of the rule and the average over {count} noisy passes: "
+        f"{rules or 'not compared'}. Averaging all "
         f"{found.masks['with dropout'].count:,} sub-networks of a network with one "
-        f"narrow layer gains {effects['L54.ensemble']} points over one of them; the "
-        f"rule differs from the average by {effects['L54.rule']} points. "
-    ) + (
-        f"Ten crops gain {effects['L62.accuracy']} points over the image after "
-        "training with crops and mirror images, and five crops "
-        f"{effects['L62.crops.accuracy']} points after training with crops alone."
-        if found.views
-        else "Sequences have no crops, so that views are left out."
+        f"narrow layer {gain('L54.ensemble')} over one of them. "
+    )
+    if not found.views:
+        return f"{text}Sequences have no crops, so that views are left out."
+    return (
+        f"{text}Averaging ten crops {gain('L62.accuracy')} over the image after "
+        "training with crops and mirror images, and averaging five crops "
+        f"{gain('L62.crops.accuracy')} after training with crops alone."
     )

@@ -40,12 +40,11 @@ class Layer(NamedTuple):
     """A source of noise: its deterministic rule, and averages over T passes."""
 
     rule: scores.Scores
+    """Of each of N test examples, [M, N]."""
     passes: np.ndarray
     """T, powers of two, [G]."""
-    accuracy: np.ndarray
-    """Of an average over T passes, per cent, [M, G]."""
-    loss: np.ndarray
-    """Cross-entropy of the averaged probabilities, nats, [M, G]."""
+    several: scores.Scores
+    """Of an average over T passes, for each example, [M, G, N]."""
     noise: np.ndarray
     """Variance of an averaged probability over the passes, mean over images and
     classes; NaN where fewer than `GROUPS` averages are independent, [M, G]."""
@@ -64,9 +63,8 @@ class Layer(NamedTuple):
         return np.array([_exponent(self.passes, noise) for noise in self.noise])
 
     def averaged(self, count: int | None = None) -> scores.Scores:
-        """Return the scores of averages over some passes, over all by default."""
-        place = -1 if count is None else list(self.passes).index(count)
-        return scores.Scores(self.accuracy[:, place], self.loss[:, place])
+        """Return the scores [M, N] of averages over some passes, all by default."""
+        return self.several.of_size(1 + list(self.passes).index(count or self.count))
 
 
 def plain(width: int, **noise: Any) -> Callable[..., nn.Module]:
@@ -150,26 +148,30 @@ def measure(found: Networks, several: Sequence[np.ndarray], split: data.Split) -
     """Compare the rule of M networks with averages over their passes [N, B, K]."""
     rules = by_rule(found, split.images)
     curves = [curve(probabilities, split.labels) for probabilities in several]
+    scored, noise = zip(*curves, strict=True)
     return Layer(
-        scores.of_probabilities(rules, split.labels),
+        scores.of_probabilities(rules, split.labels, each=True),
         2 ** np.arange(len(several[0]).bit_length()),
-        *(np.stack(rows) for rows in zip(*curves, strict=True)),
+        scores.stack(scored),
+        np.stack(noise),
         distance=distances(rules, several),
     )
 
 
-def curve(probabilities: np.ndarray, labels: np.ndarray) -> tuple[np.ndarray, ...]:
-    """Return accuracy, loss and noise [G] of averages over 1, 2, 4, ... of N passes.
+def curve(
+    probabilities: np.ndarray, labels: np.ndarray
+) -> tuple[scores.Scores, np.ndarray]:
+    """Return scores [G, B] and noise [G] of averages over 1, 2, 4, ... of N passes.
 
     Every number is a mean over the N / T averages of disjoint groups.
     """
-    rows = []
+    scored, noise = [], []
     for count in 2 ** np.arange(len(probabilities).bit_length()):
         means = averages(probabilities, count)
         enough = len(means) >= GROUPS
-        noise = means.var(axis=0, ddof=1).mean() if enough else np.nan
-        rows.append((*scores.of_probabilities(means, labels).mean(), noise))
-    return tuple(np.transpose(rows))
+        noise.append(means.var(axis=0, ddof=1).mean() if enough else np.nan)
+        scored.append(scores.of_probabilities(means, labels, each=True).mean(axis=0))
+    return scores.stack(scored), np.array(noise)
 
 
 def averages(probabilities: np.ndarray, count: int) -> np.ndarray:
@@ -216,7 +218,7 @@ def _exponent(counts, noise):
 def noise_claims(found: Mapping[str, Layer]) -> list[report.Claim]:
     """Decide what the lecture says of a noisy pass, and of many."""
     say = report.Claims(source="lecture, 0:59:58", figure="layers")
-    left = report.Claims(source="lecture, 0:59:58", figure="noise")
+    left = report.Claims(source="lecture, 0:59:58", figure="noise", kind="identity")
     claims = []
     for name, layer in found.items():
         one, every, id = layer.averaged(1), layer.averaged(), name.replace(" ", "_")
@@ -237,16 +239,21 @@ def noise_claims(found: Mapping[str, Layer]) -> list[report.Claim]:
                 (every.accuracy, one.accuracy),
                 above=0,
             ),
+        ]
+    if found:
+        exponents = np.mean([of.exponents for of in found.values()], axis=0)
+        claims.append(
             left.mean(
-                f"L55.{id}.left",
-                f"With {name}, sampling leaves noise: its variance falls as 1/T with T "
-                "passes, the exponent being −1 to within a quarter.",
-                "exponent of T",
-                layer.exponents,
+                "L55.left",
+                "Sampling leaves noise: the variance of the mean of T independent "
+                "passes falls as 1/T, whatever the noise, the exponent being −1 to "
+                "within a quarter.",
+                "exponent of T, mean over the sources of noise",
+                exponents,
                 above=-1.25,
                 below=-0.75,
-            ),
-        ]
+            )
+        )
     return claims
 
 
@@ -255,20 +262,11 @@ def pooling_claims(found: Mapping[str, Layer]) -> list[report.Claim]:
     if "fractional pooling" not in found:
         return []
     layer = found["fractional pooling"]
-    say = report.Claims(source="lecture, 1:07:12", figure="layers")
     graham = report.Claims(
         source="lecture, 1:07:12; Graham 2014, arXiv:1412.6071", figure="layers"
     )
     one = layer.averaged(1).accuracy
     return [
-        say.paired(
-            "L64.fixed",
-            "With fractional pooling, fixed regions at test are more accurate than one "
-            "pass with random ones.",
-            "points of test accuracy, fixed − one pass",
-            (layer.rule.accuracy, one),
-            above=0,
-        ),
         graham.paired(
             "L64.several",
             f"With fractional pooling, {layer.count} passes averaged are more accurate "
@@ -305,6 +303,7 @@ def paper_claims(found: Mapping[str, Layer]) -> list[report.Claim]:
             below=0.5,
         )
         for name, layer in found.items()
+        if name != "fractional pooling"  # of which `L64.several` tells the same number
     ] + [
         report.Claims(source=source, figure="losses").paired(
             id,
@@ -326,7 +325,7 @@ def wan_claims(
     if "DropConnect" not in found:
         return []
     return [
-        report.Claims(source="Wan et al. 2013, PMLR 28(3):1058").ratio(
+        report.Claims(source="Wan et al. 2013, PMLR 28(3):1058", figure="rules").ratio(
             "wan",
             "With DropConnect, Gaussian moments are nearer to the average over true "
             "masks than weights at their means.",
@@ -337,15 +336,23 @@ def wan_claims(
     ]
 
 
-def sections(found: Mapping[str, Layer]) -> list[report.Section]:
+def sections(
+    found: Mapping[str, Layer], plain_means: np.ndarray
+) -> list[report.Section]:
     """Show rules and averages, and the noise that averages leave."""
-    return [_rules(found), _noise(found)]
+    return [_rules(found, plain_means), _noise(found)]
 
 
-def _rules(found):
+def _rules(found, plain_means):
     count = next(iter(found.values())).count
     shown = sorted({1, 4, 16, count})
-    scored = {n: [of.rule, *map(of.averaged, shown)] for n, of in found.items()}
+    scored = {
+        name: [each.mean() for each in (of.rule, *map(of.averaged, shown))]
+        for name, of in found.items()
+    }
+    rules = {name: 100 * of.distance for name, of in found.items()}
+    if plain_means.size:
+        rules["DropConnect, weights at their means"] = 100 * plain_means
     groups = ("rule", *map(str, shown))
     return report.Section(
         "The rule, and averages over passes",
@@ -354,20 +361,29 @@ def _rules(found):
         "normalise. The probabilities of T passes are averaged. The distance is the "
         "total variation between the rule's probabilities and the average over all "
         "passes, mean over the test images.\n\n"
-        "Seeds decide the initial weights, the batches and the noise; the images are "
-        "the same for all, so the intervals say nothing about other images. The bounds "
-        "in the claims, such as half a point or ten per cent, are ours: the lecture "
-        "names none.",
+        "Seeds decide the initial weights, the batches and the noise. Claims on "
+        "accuracies and losses are over seeds and test images. The bounds in the "
+        "claims, such as half a point or ten per cent, are ours: the lecture names "
+        "none.",
         report.Table(
             ("noise", "rule (%)", "T = 1 (%)", f"T = {count} (%)")
             + ("rule (nats)", f"T = {count} (nats)", "distance (%)"),
             [
-                (name, layer.rule.accuracy, layer.averaged(1).accuracy)
-                + (layer.averaged().accuracy, layer.rule.loss, layer.averaged().loss)
-                + (100 * layer.distance,)
-                for name, layer in found.items()
+                (name, rule.accuracy, one.accuracy, every.accuracy)
+                + (rule.loss, every.loss, 100 * found[name].distance)
+                for name, (rule, one, *_, every) in scored.items()
             ],
             SPREAD,
+        ),
+        report.Forest(
+            "rules",
+            list(rules),
+            {"rule": list(rules.values())},
+            f"distance of the rule from the average over {count} passes (%)",
+            log=True,
+            caption="Total variation between the probabilities of the rule and of the "
+            "average over all passes: geometric mean over seeds with its 95 % "
+            "interval. DropConnect's rule takes Gaussian moments.",
         ),
         report.Paired(
             "layers",
@@ -396,8 +412,9 @@ def _rules(found):
 
 def _noise(found):
     gains = {
-        name: (of.passes, (of.accuracy - of.rule.accuracy[:, None]).mean(axis=0))
+        name: (of.passes, np.subtract(of.several.accuracy, rule).mean(axis=(0, 2)))
         for name, of in found.items()
+        for rule in [of.rule.accuracy[:, None]]
     }
     left = {
         name: (of.passes[known], of.noise[:, known])

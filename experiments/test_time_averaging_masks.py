@@ -68,10 +68,10 @@ class Enumeration(NamedTuple):
 
     accuracies: np.ndarray
     """Of each sub-network, per cent, [M, 2^n]."""
-    accuracy: Mapping[str, np.ndarray]
-    """`all`, `geometric` and `rule`, per cent, [M]."""
-    loss: Mapping[str, np.ndarray]
-    """The same, nats, [M]."""
+    one: np.ndarray
+    """Of a random sub-network on each of N test examples, per cent, [M, N]."""
+    scores: Mapping[str, scores.Scores]
+    """`all`, `geometric` and `rule`, of each example, [M, N]."""
     linear_error: np.ndarray
     """Of the rule for what enters a unit after the masks: largest difference from the
     mean over all masks, relative to the largest value, [M]."""
@@ -124,7 +124,7 @@ def enumerate_all(model: Narrow, variables, split: data.Split) -> Enumeration:
         masks = all_masks(model.units).reshape(
             -1, min(CHUNK, 2**model.units), model.units
         )
-        mean, accuracies = jax.device_get(
+        mean, right, accuracies = jax.device_get(
             _mean_over_masks(model, wide, images, split.labels, masks)
         )
         rule = jax.device_get(_apply(model, wide, _hidden(model, wide, images)))
@@ -135,11 +135,13 @@ def enumerate_all(model: Narrow, variables, split: data.Split) -> Enumeration:
         "geometric": geometric / geometric.sum(-1, keepdims=True),
         "rule": rule.probability,
     }
-    found = {k: scores.of_probabilities(p, split.labels) for k, p in predicted.items()}
     return Enumeration(
         accuracies=100 * accuracies.ravel(),
-        accuracy={k: of.accuracy for k, of in found.items()},
-        loss={k: of.loss for k, of in found.items()},
+        one=100 * right.astype(np.float32),
+        scores={
+            k: scores.of_probabilities(p, split.labels, each=True)
+            for k, p in predicted.items()
+        },
         linear_error=np.max(np.abs(mean.unit - rule.unit)) / np.max(np.abs(mean.unit)),
         rectified_error=np.mean(np.abs(mean.rectified - rule.rectified))
         / np.mean(mean.rectified),
@@ -183,7 +185,7 @@ def _apply(model, variables, h):
 
 @functools.partial(jax.jit, static_argnums=0)
 def _mean_over_masks(model, variables, images, labels, masks):
-    """Return the means over all masks, and the accuracy of each."""
+    """Return the means over masks, the share right of each example, accuracies."""
     h = _hidden(model, variables, images)
 
     def one(mask):
@@ -192,20 +194,21 @@ def _mean_over_masks(model, variables, images, labels, masks):
     def add(total, several):
         found = jax.vmap(one)(several)
         right = jnp.argmax(found.probability, axis=-1) == labels[None]
-        sums = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), found)
+        sums = jax.tree.map(lambda leaf: jnp.sum(leaf, axis=0), (found, right))
         return jax.tree.map(jnp.add, total, sums), jnp.mean(right, axis=-1)
 
     zero = jax.tree.map(jnp.zeros_like, _apply(model, variables, h))
-    total, accuracies = jax.lax.scan(add, zero, masks)
-    return jax.tree.map(lambda leaf: leaf / accuracies.size, total), accuracies
+    total, accuracies = jax.lax.scan(add, (zero, jnp.zeros(len(labels))), masks)
+    means = jax.tree.map(lambda leaf: leaf / accuracies.size, total)
+    return *means, accuracies
 
 
 def ensemble_claims(found: Mapping[str, Enumeration]) -> list[report.Claim]:
     """Decide what the lecture says of the ensemble of sub-networks."""
-    counted = report.Claims(source="lecture, 0:58:42", kind="identity")
+    counted = report.Claims(source="lecture, 0:58:42", kind="definition")
     say = report.Claims(source="lecture, 0:58:42", figure="subnetworks")
     dropout = found["with dropout"]
-    one, plain = (found[n].accuracies.mean(axis=1) for n in ("with dropout", "without"))
+    one, plain = (found[name].one for name in ("with dropout", "without"))
     return [
         counted.exact(
             "L54.count",
@@ -228,7 +231,7 @@ def ensemble_claims(found: Mapping[str, Enumeration]) -> list[report.Claim]:
             "The sub-networks are an ensemble: all of them averaged are more accurate "
             "than one.",
             "points of test accuracy, all − one",
-            (dropout.accuracy["all"], one),
+            (dropout.scores["all"].accuracy, one),
             above=0,
         ),
         say.paired(
@@ -236,7 +239,7 @@ def ensemble_claims(found: Mapping[str, Enumeration]) -> list[report.Claim]:
             "The deterministic rule stands for that ensemble: its accuracy is that of "
             "all sub-networks averaged, to within a point.",
             "points of test accuracy, rule − all",
-            (dropout.accuracy["rule"], dropout.accuracy["all"]),
+            tuple(dropout.scores[name].accuracy for name in ("rule", "all")),
             above=-1,
             below=1,
         ),
@@ -248,9 +251,8 @@ def scaling_claims(
 ) -> list[report.Claim]:
     """Decide where scaling by p is the mean over the masks."""
     dropout, source = found["with dropout"], "lecture, 1:00:36"
-    say, follows = (
-        report.Claims(source=source, kind=k) for k in ("empirical", "identity")
-    )
+    say = report.Claims(source=source, figure="distances")
+    follows = report.Claims(source=source, kind="identity")
     return [
         follows.share(
             "L56.neuron",
@@ -286,18 +288,11 @@ def scaling_claims(
         ),
         say.mean(
             "L56.network",
-            "For the network it is not exact: its probabilities are more than one per "
-            "cent away from the mean of all sub-networks.",
+            "For the network it is approximate, not exact: its probabilities are one "
+            "to ten per cent away from the mean of all sub-networks.",
             "total variation distance",
             dropout.distances["all"],
             above=0.01,
-        ),
-        say.mean(
-            "L56.approximate",
-            "For the network it is approximate: its probabilities are less than ten "
-            "per cent away from the mean of all sub-networks.",
-            "total variation distance",
-            dropout.distances["all"],
             below=0.1,
         ),
     ]
@@ -307,7 +302,7 @@ def baldi_claim(found: Mapping[str, Enumeration]) -> report.Claim:
     """Decide which mean of the sub-networks the rule is nearer to."""
     distances = found["with dropout"].distances
     source = "Baldi and Sadowski 2013, Understanding dropout, NIPS"
-    return report.Claims(source=source).ratio(
+    return report.Claims(source=source, figure="distances").ratio(
         "baldi",
         "With dropout, the rule is nearer to the geometric mean of all sub-networks "
         "than to their arithmetic mean.",
@@ -322,11 +317,11 @@ def section(found: Mapping[str, Enumeration]) -> report.Section:
     count = found["with dropout"].count
     rows = {
         "one sub-network (%)": lambda of: of.accuracies.mean(axis=1),
-        "all averaged (%)": lambda of: of.accuracy["all"],
-        "geometric mean of all (%)": lambda of: of.accuracy["geometric"],
-        "rule (%)": lambda of: of.accuracy["rule"],
-        "all averaged (nats)": lambda of: of.loss["all"],
-        "rule (nats)": lambda of: of.loss["rule"],
+        "all averaged (%)": lambda of: of.scores["all"].mean().accuracy,
+        "geometric mean of all (%)": lambda of: of.scores["geometric"].mean().accuracy,
+        "rule (%)": lambda of: of.scores["rule"].mean().accuracy,
+        "all averaged (nats)": lambda of: of.scores["all"].mean().loss,
+        "rule (nats)": lambda of: of.scores["rule"].mean().loss,
         "distance (%)": lambda of: 100 * of.distances["all"],
     }
     return report.Section(
@@ -354,5 +349,24 @@ def section(found: Mapping[str, Enumeration]) -> report.Section:
             },
             ("sub-networks that are less accurate (%)", "test accuracy (%)"),
             caption="Accuracy of every sub-network, from the worst to the best.",
+        ),
+        report.Forest(
+            "distances",
+            [
+                "rule, from the arithmetic mean of probabilities",
+                "rule, from the geometric mean of probabilities",
+                "mean ReLU of a unit, error over its value",
+            ],
+            {
+                "with dropout": [
+                    100 * found["with dropout"].distances["all"],
+                    100 * found["with dropout"].distances["geometric"],
+                    100 * found["with dropout"].rectified_error,
+                ]
+            },
+            "distance (%)",
+            log=True,
+            caption="How far the rule is from what it stands for: total variation from "
+            "the means of all sub-networks, and the error of the mean behind a ReLU.",
         ),
     )

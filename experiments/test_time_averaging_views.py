@@ -16,7 +16,7 @@ Views = Mapping[str, Mapping[str, scores.Scores]]
 def measure(
     found: noisy.Networks, split: data.Split, padding: int
 ) -> dict[str, scores.Scores]:
-    """Score averages over views of the test images.
+    """Score averages over views of each test image, [M, N].
 
     Crops are of images with a border, as in training: one in the centre is the image.
     """
@@ -33,6 +33,7 @@ def measure(
         name: scores.of_probabilities(
             np.stack([ensembles.average_views(p, several).mean for p in predictors]),
             split.labels,
+            each=True,
         )
         for name, several in shown.items()
     }
@@ -71,7 +72,7 @@ def claims(found: Views) -> list[report.Claim]:
 def section(found: Views, padding: int) -> report.Section:
     """Show what several views of an image gain."""
     ten, image = (
-        report.format_spread(found[training][name].accuracy)
+        report.format_spread(found[training][name].mean().accuracy)
         for training, name in (("crops and flips", "ten crops"), ("crops", "image"))
     )
     return report.Section(
@@ -86,7 +87,9 @@ def section(found: Views, padding: int) -> report.Section:
         report.Paired(
             "views",
             {
-                f"{name}: {quantity}": [getattr(s, field) for s in several.values()]
+                f"{name}: {quantity}": [
+                    getattr(of.mean(), field) for of in several.values()
+                ]
                 for name, several in found.items()
                 for field, quantity in (
                     ("accuracy", "accuracy (%)"),

@@ -68,3 +68,19 @@ def test_probabilities_in_halves_are_scored_in_float32():
     p = np.tile(np.float16([0.25, 0.75]), (4000, 1))
     found = scores.of_probabilities(p, np.ones(4000, int))
     np.testing.assert_allclose(found.loss, -np.log(0.75), rtol=1e-6)
+
+
+def test_the_mean_over_the_examples_is_the_score():
+    p = np.asarray(jnp.exp(ensembles.average_probabilities(LOGITS)))
+    for function, outputs in (
+        (scores.score, LOGITS),
+        (scores.of_probabilities, p),
+        (scores.by_number, LOGITS),
+        (scores.by_last, LOGITS),
+    ):
+        of_each = function(outputs, LABELS, each=True)
+        whole = function(outputs, LABELS)
+        assert of_each.loss.shape == (*whole.loss.shape, 30)
+        assert of_each.loss.dtype == np.float32
+        np.testing.assert_allclose(of_each.mean().loss, whole.loss, rtol=1e-6)
+        np.testing.assert_allclose(of_each.mean().accuracy, whole.accuracy, rtol=1e-6)

@@ -9,17 +9,17 @@ from experiments import ensembles_trainings as trainings
 from lec7.ensembles.scores import Scores
 
 CONFIG = ensembles.Config(**ensembles.SMALL)
-GROUPS = np.array([0.999, 1.0, 1.001])  # how three groups differ
+GROUPS = np.array([0.9999, 1.0, 1.0001])  # how three groups differ
 
 
 def scored(*accuracies):
-    """Return the scores of three groups, [3] or, of several sizes, [3, S]."""
-    rows = np.outer(GROUPS, accuracies).squeeze()
+    """Return the scores of groups, [3, N] or, of several sizes, [3, S, N]."""
+    rows = np.outer(GROUPS, accuracies).squeeze()[..., None] + np.zeros(4)
     return Scores(rows, (100 - rows) / 100)
 
 
 def found(*, one=80.0, members=82.0, cyclic=81.0, averaged=80.0):
-    """Return findings of three groups in which every method has a given accuracy."""
+    """Return findings of groups in which every method has a given accuracy."""
     alike = trainings.Trainings(
         ends={schedule: scored(one) for schedule in trainings.SCHEDULES},
         members=scored(one, members),
@@ -37,7 +37,7 @@ def found(*, one=80.0, members=82.0, cyclic=81.0, averaged=80.0):
         },
         rises={how: GROUPS for how in (trainings.CYCLES, trainings.DECAYED)},
         curves={
-            how: (np.array([4, 8]), np.ones((4, 2))) for how in trainings.SCHEDULES
+            how: (np.array([4, 8]), np.ones((6, 2))) for how in trainings.SCHEDULES
         },
     )
     rising = 70.0 + np.arange(len(mixture.choices(CONFIG)))
@@ -45,7 +45,8 @@ def found(*, one=80.0, members=82.0, cyclic=81.0, averaged=80.0):
         split: np.outer(GROUPS, factor * rising)
         for split, factor in zip(mixture.SPLITS, (1.2, 1.0, 1.0), strict=True)
     }
-    mixed = mixture.Mixture(accuracy, scored(members), scored(one))
+    right = np.arange(100) < accuracy["test"][..., None]
+    mixed = mixture.Mixture(accuracy, right, scored(members), scored(one))
     return ensembles.Findings({"digits": alike}, {"digits": mixed})
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from experiments import test_time_averaging_layers as noisy
 from lec7 import data, models
-from lec7.ensembles.scores import Scores, of_probabilities
+from lec7.ensembles.scores import Scores, of_probabilities, stack
 
 SHAPE, CLASSES = (4, 4, 1), 3
 
@@ -30,9 +30,11 @@ def examples(count=16):
 def curve(several, right):
     """Return the numbers of one network."""
     counts = 2 ** np.arange(len(several).bit_length())
-    rows = [row[None] for row in noisy.curve(several, right)]
-    zeros = np.zeros(1)
-    return noisy.Layer(Scores(zeros, zeros), counts, *rows, distance=zeros)
+    scored, noise = noisy.curve(several, right)
+    nothing = np.zeros((1, len(right)))
+    return noisy.Layer(
+        Scores(nothing, nothing), counts, stack([scored]), noise[None], np.zeros(1)
+    )
 
 
 def initial(model, seed=0):
@@ -47,8 +49,9 @@ def test_a_curve_equals_loops_over_groups_of_passes():
         groups = [several[i : i + count].mean(0) for i in range(0, 32, count)]
         hits = [p[i].argmax() == y for p in groups for i, y in enumerate(right)]
         lost = [-math.log(p[i, y]) for p in groups for i, y in enumerate(right)]
-        np.testing.assert_allclose(found.accuracy[0, place], 100 * np.mean(hits))
-        np.testing.assert_allclose(found.loss[0, place], np.mean(lost))
+        scored = found.averaged(count).mean()
+        np.testing.assert_allclose(scored.accuracy, [100 * np.mean(hits)], rtol=1e-6)
+        np.testing.assert_allclose(scored.loss, [np.mean(lost)], rtol=1e-6)
         known = len(groups) >= noisy.GROUPS
         noise = np.var(groups, axis=0, ddof=1).mean() if known else np.nan
         np.testing.assert_allclose(found.noise[0, place], noise)
@@ -65,7 +68,7 @@ def test_the_noise_of_equal_passes_is_zero():
     same = np.repeat(probabilities(1), 32, axis=0)
     found = curve(same, labels())
     np.testing.assert_allclose(found.noise[0, :3], 0, atol=1e-30)
-    assert np.ptp(found.accuracy) == 0
+    assert np.ptp(found.several.accuracy, axis=1).max() == 0
 
 
 def test_a_certain_error_costs_a_finite_loss():

@@ -34,5 +34,5 @@ def test_views_of_an_image_are_averaged_as_probabilities():
         "five crops": crops,
         "ten crops": crops + mirrored,
     }.items():
-        one = [score_of[0] for score_of in found[name]]
+        one = [score_of[0] for score_of in found[name].mean()]
         np.testing.assert_allclose(one, score(*several), rtol=1e-5)
