@@ -380,10 +380,9 @@ def _rules(found, plain_means):
             list(rules),
             {"rule": list(rules.values())},
             f"distance of the rule from the average over {count} passes (%)",
-            log=True,
             caption="Total variation between the probabilities of the rule and of the "
-            "average over all passes: geometric mean over seeds with its 95 % "
-            "interval. DropConnect's rule takes Gaussian moments.",
+            "average over all passes: mean over seeds with its 95 % interval. "
+            "DropConnect's rule takes Gaussian moments.",
         ),
         report.Paired(
             "layers",

@@ -365,7 +365,6 @@ def section(found: Mapping[str, Enumeration]) -> report.Section:
                 ]
             },
             "distance (%)",
-            log=True,
             caption="How far the rule is from what it stands for: total variation from "
             "the means of all sub-networks, and the error of the mean behind a ReLU.",
         ),
