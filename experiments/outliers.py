@@ -8,7 +8,12 @@ from Lanczos quadrature is compared with that of all eigenvalues.
 
 Run: python launch.py --experiment=outliers
 
-Expected: 4 minutes on two CPU cores.
+Expected: 5 minutes on two CPU cores. Of 15 claims 14 are supported and one is
+inconclusive. After training on 2, 4, 7 and 10 classes 1, 3, 6 and 9 eigenvalues stand
+out in every network. In the space of the top 10 eigenvectors lie 0.41 of the squared
+gradient before training (0.30 to 0.51, not decided against a half), 0.82 after 100
+updates and 0.96 after 1,600. Distributions by Lanczos and of all eigenvalues differ by
+0.0003. The rule for what stands out was chosen on seeds 100 to 103.
 
 Source: Sagun et al. 2017, arXiv:1706.04454; Papyan 2020, arXiv:2008.11865; Gur-Ari,
 Roberts and Dyer 2018, arXiv:1812.04754; Ghorbani, Krishnan and Xiao 2019,
@@ -286,9 +291,8 @@ def _spectra(config, found, counts):
         "Outliers",
         f"Among the 2C + {outliers_top.MORE} largest eigenvalues, for C classes, those "
         "stand out that come before the last gap which is, by its logarithm, at least "
-        "half as wide as the widest. The softmax is blind to "
-        "a shift of all logits, so the loss of an example curves in C - 1 directions "
-        "of its logits.",
+        "half as wide as the widest. The softmax is blind to a shift of all logits, so "
+        "the loss of an example curves in C - 1 directions of its logits.",
         report.Curves(
             "eigenvalues",
             {
