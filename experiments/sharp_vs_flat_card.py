@@ -46,6 +46,11 @@ def measures(config: "Config") -> dict[str, Callable[..., sharpness.Measure]]:
     return {name: known[name] for name in config.measures}
 
 
+def classic(measures: Mapping[str, Callable]) -> Mapping[str, Callable]:
+    """Return those that are claimed of weight decay; all, where none of them is."""
+    return {name: measures[name] for name in CLASSIC if name in measures} or measures
+
+
 def section(config: "Config", cards: Mapping[str, minima.Card]) -> report.Section:
     """Show the measures seed by seed, and say what each of them is."""
     first = cards[minima.SMALL_BATCH]
@@ -75,9 +80,9 @@ def section(config: "Config", cards: Mapping[str, minima.Card]) -> report.Sectio
         f"The trace is estimated by Hutch++ with {config.probes} products. "
         "Keskar's sharpness is the highest rise of the loss in the box `|z| <= "
         f"{config.epsilon:g} (|w| + 1)`, relative to 1 + loss, found by "
-        f"{config.starts} searches of ten iterations of L-BFGS-B. SAM's is the highest "
-        "rise in a ball of radius 0.05. The adaptive ones measure a ball or noise in "
-        "units of the parameters themselves.\n\n"
+        f"{_searches(config.starts)} of ten iterations of L-BFGS-B. SAM's is the "
+        "highest rise in a ball of radius 0.05. The adaptive ones measure a ball or "
+        "noise in units of the parameters themselves.\n\n"
         "One ascent is what SAM itself takes in training: along the gradient, as far "
         "as the radius. Near a minimum the gradient says more about how the training "
         "ended than about curvature, so read that row beside the one of ten ascents, "
@@ -103,6 +108,10 @@ def section(config: "Config", cards: Mapping[str, minima.Card]) -> report.Sectio
         ),
         *figures,
     )
+
+
+def _searches(starts):
+    return "one search" if starts == 1 else f"{starts} searches"
 
 
 def _largest_error(cards, name):

@@ -159,12 +159,9 @@ def _search(
         losses.append(loss)
         return -STEEPNESS * loss, -STEEPNESS * gradient
 
-    scipy.optimize.minimize(
-        descend,
-        start,
-        jac=True,
-        method="L-BFGS-B",
-        bounds=scipy.optimize.Bounds(-radius, radius),
-        options={"maxiter": iterations, "gtol": 0, "ftol": 0},
+    # Not `minimize`, which takes longer to translate the bounds than to search.
+    ends = list(zip((-radius).tolist(), radius.tolist(), strict=True))
+    scipy.optimize.fmin_l_bfgs_b(
+        descend, start, bounds=ends, maxiter=iterations, pgtol=0, factr=0
     )
     return losses

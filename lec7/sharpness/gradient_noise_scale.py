@@ -60,8 +60,7 @@ def gradient_noise_scale(
     frozen = batch_means.freeze(batches)
     fn = jax.tree_util.Partial(_moments, batch_means.scalar(loss_fn))
     # Deviations from the first batch's gradient, near G: nothing large is subtracted.
-    origin = optax.tree.zeros_like(floating.widen(params))
-    _, near, _ = batch_means.mean(fn, frozen[:1], params, origin)
+    _, near = measure.value_and_gradient(loss_fn, params, frozen[:1])
     loss, gradient, squares = batch_means.mean(fn, frozen, params, near)
     measure.require_finite(loss)
     length, off = (float(x) for x in _lengths(gradient, near))
