@@ -73,7 +73,7 @@ def test_there_is_no_best_size_where_the_ends_of_the_list_are_best():
 
 def test_a_best_size_at_the_end_of_the_list_decides_nothing():
     told = best_batch.analyse(CONFIG, findings(power=4.0))
-    assert told.claims[0].verdict == "inconclusive"
+    assert told.claims[0].verdict == "untested"
     assert f"unknown at {CONFIG.rates[-1]:g}" in told.summary
 
 
