@@ -7,8 +7,8 @@ features worth taking over; neither has a rate of its own.
 
 Run: python launch.py --experiment=pretrain --config.dataset=letters
 
-Expected: 1 minute on two CPU cores. On letters the networks reach a test accuracy of
-99.4 % and linear classifiers 70.7 %.
+Expected: 1 minute on two CPU cores. On letters the networks are 28.8 (26.4 to 31.3)
+points of test accuracy better than linear classifiers.
 
 Source: lecture, 1:09:55 to 1:13:32 (L67 to L71)
 

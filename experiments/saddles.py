@@ -8,9 +8,10 @@ functions of ever more parameters, and a map shows which minimum is reached from
 
 Run: python launch.py --experiment=saddles
 
-Expected: 1 minute on two CPU cores. From a thousandth off the ridge SGD needs some 130
-updates to leave a pass, momentum 40 and RMSProp 10; of the critical points found, 51 %
-are saddles with two parameters and all with twelve.
+Expected: 2 minutes on two CPU cores; of 26 empirical claims 23 are supported, 2
+contradicted and 1 inconclusive. Momentum carries 70 % of the descents past the minimum
+in which SGD ends, but is slower out of a pass once each rate is tuned to it; AdaGrad
+stays at a saddle in 48 %, RMSProp in none.
 
 Source: lecture, 0:18:45 to 0:35:42 (L03 to L06, L08, L10, L24, L25); introductions to
 gradient descent and to optimisation (G03, D04, D05)

@@ -43,7 +43,7 @@ SOURCES = {
     GSAM: "Zhuang et al. 2022, arXiv:2203.08065",
 }
 SPLITS = ("train", "validation", "test")
-FACTORS = (0.25, 1.0, 4.0)  # of SGD's rates
+FACTORS = (1 / 16, 1 / 4, 1.0, 4.0, 16.0)  # of SGD's rates
 Radii = Annotated[
     tuple[float, ...],
     runs.Range(
@@ -82,8 +82,8 @@ class Config(runs.Checked):
     shares: Shares = (0.0, 0.2, 0.4, 0.6)  # of the training labels that are wrong
     model: training.Model = "mlp"  # network
     width: runs.Count = 64  # hidden units of an mlp
-    # first step size, falling along a cosine; SGD takes the best of it, a quarter of
-    # it and four times it
+    # first step size, falling along a cosine; SGD takes the best of five, from a
+    # sixteenth of it to sixteen times it
     learning_rate: runs.Positive = 0.05
     # of the L2 penalty's gradient, with which SGD is tried as well as without
     weight_decay: runs.Positive = 1e-3
