@@ -52,17 +52,18 @@ def test_a_start_has_arrived_from_when_it_stays():
 
 
 def found(*, near=2.0, searched=90.0):
-    """Return what was measured of two draws."""
-    groups = np.array([0.99, 1.01])
+    """Return what was measured of three draws."""
+    groups = np.array([0.99, 1.01, 1.0])
     gradient = np.outer(groups, [near, 0.5])
     arrived = {
-        rule: np.full((4, 2, 3), searched if rule == steps.NEWTON_CG else 50.0)
+        rule: np.full((4, 3, 3), searched if rule == steps.NEWTON_CG else 50.0)
         for rule in steps.RULES
     }
     arrived[steps.NEWTON_CG][:, 1] += 1
+    arrived[steps.NEWTON_CG][:, 2] -= 0.5
     return steps.Steps(
         radii=np.array([0.01, 3.0]),
-        nearer={steps.NEWTON: np.ones((2, 2)), steps.GRADIENT: gradient},
+        nearer={steps.NEWTON: np.ones((3, 2)), steps.GRADIENT: gradient},
         conditions=10 * groups,
         left=1e-15 * groups,
         shown={},
