@@ -8,10 +8,10 @@ all. The perturbation is that of m examples, whatever the number of devices.
 
 Run: python launch.py --experiment=sharpness_aware
 
-Expected: 4 minutes on two CPU cores; of 24 claims 9 are supported, 12 inconclusive and 3
-untested. Against SGD tuned and stopped alike the three rules gain 1.2 to 1.5 points of
-test accuracy with 20 % wrong labels; on right labels, and with 40 % or more, no gain is
-decided. Their top eigenvalues are 0.13 to 0.21 times SGD's.
+Expected: 4 minutes on two CPU cores; of 24 claims 9 are supported, 12 inconclusive and
+3 untested. Against SGD tuned and stopped alike the three rules gain 1.2 to 1.5 points
+of test accuracy with 20 % wrong labels; on right labels, and with 40 % or more, no gain
+is decided. Their top eigenvalues are 0.13 to 0.21 times SGD's.
 
 Source: Foret et al. 2021, arXiv:2010.01412, tables 1 and 4; Kwon et al. 2021,
 arXiv:2102.11600; Zhuang et al. 2022, arXiv:2203.08065
