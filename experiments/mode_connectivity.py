@@ -8,12 +8,12 @@ shuffled.
 
 Run: python launch.py --experiment=mode_connectivity
 
-Expected: 4 minutes on two CPU cores. Of 13 claims 12 are supported and one is
+Expected: 4 minutes on two CPU cores. Of 12 empirical claims 11 are supported and one is
 inconclusive. Between networks from different starts the test error rises by 8.2 points;
-with units matched by 2.6 (2.0 to 3.1), which does not decide whether it is below 2,
+with units matched by 2.6 (1.7 to 3.4), which does not decide whether it is below 2,
 though four fifths of the barrier in training loss are gone; on a trained curve by 0.8.
-Between networks of one start that saw different batches it rises by 0.15 points, and
-if they part after 100 updates by 0.01. Matching puts every shuffled copy back.
+Between networks of one start that saw different batches it rises by 0.15 points, and if
+they part after 100 updates by 0.01. Matching puts every shuffled copy back.
 
 Source: Ainsworth et al. 2023, arXiv:2209.04836 (Git Re-Basin); Frankle et al. 2020,
 arXiv:1912.05671; Garipov et al. 2018, arXiv:1802.10026
