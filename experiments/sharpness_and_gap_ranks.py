@@ -1,6 +1,5 @@
 """How well each measure ranks networks by their generalisation gaps."""
 
-import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -61,7 +60,7 @@ def claims(
     """
     say = report.Claims(
         source="lecture, 0:32:05; Jiang et al. 2020, arXiv:1912.02178, section 2",
-        figure="ranking",
+        figure="along",
         untested=untested,
     )
     varied = [(place, name) for place, name in enumerate(axes) if len(axes[name]) > 1]
@@ -79,7 +78,7 @@ def claims(
             for name in told
         ),
         *(
-            dataclasses.replace(say, figure="along").mean(
+            say.mean(
                 f"equal_loss.{axis.replace(' ', '_')}",
                 f"Along the {axis} training to equal loss is equal enough: what "
                 "differences in training loss remain do not rank the gap.",

@@ -89,7 +89,7 @@ def _notes(claim: claims.Claim) -> list[str]:
     notes = [f"n = {claim.seeds:,}"] if claim.seeds > 1 else []
     if claim.corrected_p is not None:
         alone, together = (_probability(p) for p in (claim.p, claim.corrected_p))
-        notes.append(f"p {alone}, of the family {together}")
+        notes.append(f"p {alone}, corrected {together}")
     if claim.chance is not None:
         parts = (f"{name} ±{number(half)}" for name, half in claim.chance.items())
         notes.append(", ".join(parts))
