@@ -26,7 +26,6 @@ from lec7.report.planes import Plane
 from lec7.report.progress import Progress
 from lec7.report.replays import Replay
 from lec7.report.scatters import Scatter
-from lec7.report.significance import holm, paired_p_value
 from lec7.report.surfaces import Surface
 from lec7.report.tables import Table
 from lec7.report.trajectories import Trajectories
@@ -64,9 +63,7 @@ __all__ = [
     "format_number",
     "format_spread",
     "geometric_interval",
-    "holm",
     "mean_interval",
-    "paired_p_value",
     "read_claims",
     "shares",
     "write_claims",

@@ -1,35 +1,8 @@
-"""How likely chance alone is to make a difference, for one test and for many."""
+"""How likely chance alone is to make any of many differences."""
 
 from collections.abc import Sequence
 
 import numpy as np
-import scipy
-from numpy.typing import ArrayLike
-
-
-def paired_p_value(differences: ArrayLike) -> float:
-    """Return the p-value of a mean of zero by Student's t test.
-
-    Args:
-      differences: [M], M >= 2.
-
-    Returns:
-      The probability, of so large a mean of either sign; 1 if all differences are zero,
-      0 if all are equal otherwise.
-
-    Example:
-      >>> round(paired_p_value([1.0, 2.0, 3.0]), 4)
-      0.0742
-
-    References:
-      Student 1908, The probable error of a mean, Biometrika 6.
-    """
-    values = np.asarray(differences, np.float64)
-    mean, count = values.mean(), values.size
-    error = values.std(ddof=1) / np.sqrt(count)
-    if error == 0:
-        return float(mean == 0)
-    return float(2 * scipy.special.stdtr(count - 1, -abs(mean) / error))
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
