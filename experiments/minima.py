@@ -265,14 +265,21 @@ def mean_losses(at: Probe, networks: Sequence[Variables]) -> np.ndarray:
     return np.array([float(curvature.mean_loss(*at.at(each))) for each in networks])
 
 
-def reached(config: Settings, records: Sequence[train.Record]) -> str:
-    """Say whether all networks reached the training loss they were meant to."""
-    missed = sum(int(np.sum(r.final["train_loss"] > config.stop_loss)) for r in records)
-    if missed:
-        return (
-            f"{missed} networks did not reach a training loss of {config.stop_loss:g} "
-            f"nats in {config.max_steps:,} updates, so losses are not equal."
-        )
+def missed(config: Settings, records: Sequence[train.Record]) -> str | None:
+    """Say how many networks did not reach the loss at which they are compared."""
+    count = sum(int(np.sum(r.final["train_loss"] > config.stop_loss)) for r in records)
+    if not count:
+        return None
+    return (
+        f"{count} networks did not reach a training loss of {config.stop_loss:g} nats "
+        f"in {config.max_steps:,} updates; raise max_steps or stop_loss"
+    )
+
+
+def reached(config: Settings, why: str | None) -> str:
+    """Return the first sentence of a page, given what `missed` says."""
+    if why:
+        return f"{why}."
     return f"All networks reached a training loss of {config.stop_loss:g} nats."
 
 

@@ -167,6 +167,10 @@ def _loss(config, classes):
     return lambda params, batch: metrics({"params": params}, batch)["loss"]
 
 
+def _member(networks, index):
+    return jax.tree.map(lambda leaf: leaf[index], networks)
+
+
 def _look(config, context, dataset, networks, steps):
     """Return what is seen of every network at every look."""
     classes, rows = dataset.num_classes, []
@@ -175,7 +179,7 @@ def _look(config, context, dataset, networks, steps):
         for index, seed in enumerate(config.seeds):
             seen, space = [], None
             for step in steps:
-                params = jax.tree.map(lambda leaf: leaf[index], networks[step])  # noqa: B023
+                params = _member(networks[step], index)
                 one, space = outliers_top.look(loss_fn, params, dataset, seed, space)
                 seen.append(one)
             rows.append(jax.tree.map(lambda *them: np.stack(them), *seen))
@@ -190,7 +194,7 @@ def _densities(config, context, dataset, networks):
     found = []
     with context.progress.task("spectra", config.spectra, unit="network") as task:
         for index, seed in enumerate(config.seeds[: config.spectra]):
-            params = jax.tree.map(lambda leaf: leaf[index], networks)  # noqa: B023
+            params = _member(networks, index)
             measure = functools.partial(
                 outliers_density.measure, loss_fn, params, few, seed
             )

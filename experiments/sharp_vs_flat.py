@@ -221,23 +221,27 @@ def _surface(context, probe, group, variables, steps):
 def analyse(config: Config, found: Findings) -> report.Report:
     """Decide the claims, and show what was found."""
     rescaled = [found.rescaled] if found.rescaled else []
+    records = [*found.plain.records.values(), *found.decayed.records.values()]
+    missed = minima.missed(config, records)
+    at_equal_loss = [
+        *_generalisation_claims(found.plain, "L20", "", "generalisation"),
+        *_sharper_claims(found.plain),
+        *_spectrum_and_slice_claims(found),
+        *connections.claims(found.plain.line, found.curve),
+        *_generalisation_claims(
+            found.decayed, "L20.decay", "With weight decay too: ", "decay"
+        ),
+        *_decay_claims(found),
+    ]
     claims = report.family(
         [
-            *_generalisation_claims(found.plain, "L20", "", "generalisation"),
-            *_sharper_claims(found.plain),
-            *_spectrum_and_slice_claims(found),
-            *connections.claims(found.plain.line, found.curve),
-            *_generalisation_claims(
-                found.decayed, "L20.decay", "With weight decay too: ", "decay"
-            ),
-            *_decay_claims(found),
+            *report.untested(at_equal_loss, missed),
             *[claim for of in rescaled for claim in rescaling.claims(of)],
         ]
     )
-    records = [*found.plain.records.values(), *found.decayed.records.values()]
     return report.Report(
         title="Sharp and flat minima",
-        summary=f"{minima.reached(config, records)} {_summary(config, found, claims)}",
+        summary=f"{minima.reached(config, missed)} {_summary(config, found, claims)}",
         claims=claims,
         sections=[
             minima.training_section(found.plain.records, config.stop_loss),

@@ -7,6 +7,7 @@ from lec7.report.claims import (
     differences,
     family,
     read_claims,
+    untested,
     write_claims,
 )
 from lec7.report.comparisons import Paired
@@ -66,6 +67,7 @@ __all__ = [
     "mean_interval",
     "read_claims",
     "shares",
+    "untested",
     "write_claims",
     "write_report",
 ]

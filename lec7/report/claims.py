@@ -134,6 +134,24 @@ def family(claims: Sequence[Claim]) -> list[Claim]:
     return [together.get(claim.id, claim) for claim in claims]
 
 
+def untested(claims: Sequence[Claim], why: str | None) -> list[Claim]:
+    """Return claims of which no empirical one can be tested, for a reason they share.
+
+    Args:
+      claims: in the order to be read in.
+      why: such as networks that did not reach the loss at which they are compared;
+        None if they can be tested, and then they are as they were.
+    """
+    if why is None:
+        return list(claims)
+    open_ = {"verdict": "untested", "why": why, "p": None, "corrected_p": None}
+    left = open_ | {"corrected_interval": None, "detectable": None}
+    return [
+        dataclasses.replace(claim, **left) if claim.kind == "empirical" else claim
+        for claim in claims
+    ]
+
+
 def _decided(claim: Claim, p: float, level: float) -> Claim:
     """Return the claim as its family decides it."""
     above, below = claim.ends

@@ -141,6 +141,17 @@ def test_only_tested_empirical_claims_are_of_the_family():
     assert first.corrected_p == second.corrected_p == pytest.approx(2 * alone.p)
 
 
+def test_claims_of_a_failed_precondition_keep_their_numbers_and_decide_nothing():
+    values = [0.9, 1.3, 1.0, 1.2, 0.2]
+    same = vocabulary.Claims(source="x", kind="identity")
+    many = [say.mean(say.kind, "It.", "one", values, above=0) for say in (SAY, same)]
+    assert claims.untested(many, None) == many
+    first, second = claims.family(claims.untested(many, "2 networks did not train"))
+    assert (first.verdict, first.why) == ("untested", "2 networks did not train")
+    assert (first.effect, first.p) == (many[0].effect, None)
+    assert second == many[1]
+
+
 def test_a_family_of_a_family_is_itself():
     many = claims.family(
         [
