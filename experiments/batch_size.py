@@ -51,9 +51,9 @@ class Config(runs.Checked):
     # step sizes of which each batch size gets its best
     rates: runs.Positives = (0.01, 0.03, 0.1, 0.3, 1.0, 3.0)
     target: runs.Positive = 0.1  # training loss at which a network is done, nats
-    updates: runs.Count = 1024  # updates at the most, unless `epochs` are more
+    updates: runs.Count = 1536  # updates at the most, unless `epochs` are more
     # passes through the data at the most, unless `updates` are more
-    epochs: runs.Count = 6
+    epochs: runs.Count = 4
     evaluate_every: runs.Count = 8  # updates between two looks at the training loss
     draws: runs.Several = 512  # batches of each size for the gradient noise
     repeats: runs.Several = 25  # timings of each batch size

@@ -10,7 +10,7 @@ from lec7.report import claims, evidence, vocabulary
 pytestmark = pytest.mark.slow
 
 SAY = vocabulary.Claims(source="simulation")
-PAGES, CLAIMS = 500, 20
+PAGES, CLAIMS = 2000, 20
 TRUTHS = {
     "at the bound": np.zeros(CLAIMS),
     "small": np.tile([0.0, 0.5, 1.0, 2.0], CLAIMS // 4),
