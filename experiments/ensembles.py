@@ -7,11 +7,12 @@ rates and weight decays says whether members may differ, and by what to choose t
 
 Run: python launch.py --experiment=ensembles
 
-Expected: 5 minutes on two CPU cores. With five groups instead of eight, ten networks
-gain 0.3 points of test accuracy on digits (from 98.1 %) and 5.7 on glyphs (from 81.0
-%), four snapshots of one nothing on digits and 0.3 on glyphs. At a constant rate an
-average of the weights gains 0.1 and 7 points over the last weights; where the rate has
-decayed, nothing.
+Expected: 5 minutes on two CPU cores; of 38 claims 14 are supported, 6 contradicted, 17
+inconclusive and 1 untested. Ten networks gain 5.8 points of test accuracy over one on
+glyphs (5.2 to 6.4), and on digits no gain is decided (0.3, 0.0 to 0.5), but a lower
+loss is. Four snapshots of one training are not shown to beat one network. At a constant
+rate an average of the weights gains 7 points over the last weights on glyphs; where the
+rate has decayed, nothing.
 
 Source: lecture, 0:51:33 to 0:54:23 (L45 to L50); Huang et al. 2017, arXiv:1704.00109;
 Izmailov et al. 2018, arXiv:1803.05407
