@@ -9,6 +9,10 @@
       run it in DIR, by default runs/NAME-HASH of the configuration; the same command
       resumes a run that was interrupted. A list is --config.seeds 0 1 2. N devices are
       the first N accelerators, or N simulated on the CPU.
+  python launch.py --all [--datasets=NAME,NAME ...] [--workdir=DIR] [--devices=N]
+      run every experiment, or those that have data on each of these data sets, in
+      folders of DIR, by default runs/all; then DIR/index.html has all verdicts. The
+      same command resumes; what is finished is not run again
   python launch.py --render=RUN
       tell a finished run again, from its findings, without training
   python launch.py --verify=RUN
@@ -36,7 +40,8 @@ from lec7 import runs, signals
 
 HERE = pathlib.Path(__file__).resolve().parent
 EXPERIMENTS = HERE / "experiments"
-MODES = ("list", "describe", "render", "verify", "experiment")
+MODES = ("list", "describe", "render", "verify", "all", "experiment")
+RUNNING = ("all", "experiment")
 READ = ("dataset", "source", "target", "checkpoint")  # fields that may be paths
 OUTPUTS = runs.OUTPUTS
 
@@ -79,6 +84,8 @@ def _dispatch(argv: Sequence[str]) -> None:
         _render(pathlib.Path(options.render).expanduser())
     elif mode == "verify":
         _verify(pathlib.Path(options.verify).expanduser())
+    elif mode == "all":
+        _run_all(options)
     else:
         _run(argv, options, settings)
 
@@ -91,6 +98,8 @@ def _read_flags(argv: Sequence[str]) -> tuple[flags.FlagValues, list[str]]:
     flags.DEFINE_string("experiment", None, "what to run", flag_values=options)
     flags.DEFINE_string("render", None, "what to tell again", flag_values=options)
     flags.DEFINE_string("verify", None, "what to decide again", flag_values=options)
+    flags.DEFINE_bool("all", False, "run every experiment", flag_values=options)
+    flags.DEFINE_list("datasets", [], "on which of all", flag_values=options)
     flags.DEFINE_string("workdir", None, "where to run it", flag_values=options)
     flags.DEFINE_integer("devices", None, "on how many", 1, flag_values=options)
     options.set_gnu_getopt()
@@ -113,8 +122,11 @@ def _require_one_mode(options: flags.FlagValues, settings: Iterable[str]) -> str
             "--list or --help"
         )
     others = [f"--{name}" for name in modes[1:]]
-    if modes[0] != "experiment":
+    if modes[0] not in RUNNING:
         others += [f"--{n}" for n in ("workdir", "devices") if options[n].present]
+    if modes[0] != "all":
+        others += [f"--{n}" for n in ("datasets",) if options[n].present]
+    if modes[0] != "experiment":
         others += [f"--config.{name}" for name in settings]
     if others:
         raise runs.UsageError(
@@ -177,6 +189,59 @@ def _run(
         report.write_report(folder, told, _provenance(folder, name, config))
         runs.seal(folder, told=True)
     print(_outcome(folder))
+
+
+def _run_all(options: flags.FlagValues) -> None:
+    jobs = runs.plan(EXPERIMENTS, [name.strip() for name in options.datasets])
+    root = pathlib.Path(options.workdir or "runs/all").expanduser()
+    devices = [] if options.devices is None else [f"--devices={options.devices}"]
+    told, failed = [], []
+    for place, job in enumerate(jobs, start=1):
+        name = f"{job.experiment} {job.dataset or ''}".strip()
+        print(f"[{place} of {len(jobs)}] {name}", flush=True)
+        words = [HERE / "launch.py", *job.words, f"--workdir={root / job.folder}"]
+        code, said = runs.run_process([*map(str, words), *devices], show=_echo)
+        if code:
+            failed.append(SeriesError(f"{name} ended with {code}: {said}", code))
+        told.append(_told(root, job, said if code else None))
+        page = _write_matrix(root, told)
+    if failed:
+        many = f"{len(failed)} of {len(jobs)} runs failed; {page} has the others"
+        raise SeriesError("\n".join([many, *map(str, failed)]), failed[0].exit_code)
+    print(f"{len(jobs)} runs are finished; {page} has their verdicts")
+
+
+class SeriesError(Exception):
+    """A run of many has failed."""
+
+    def __init__(self, message: str, exit_code: int):
+        """Take the exit code of that run, which becomes that of all."""
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def _echo(line: str) -> None:
+    print(line.rstrip(), file=sys.stderr, flush=True)
+
+
+def _told(root: pathlib.Path, job: runs.Job, failure: str | None) -> Any:
+    from lec7 import report
+
+    claims = root / job.folder / OUTPUTS[0]
+    return report.Told(
+        experiment=job.experiment,
+        question=runs.headline(EXPERIMENTS, job.experiment).question,
+        column=job.dataset or "verdicts",
+        link=(job.folder / OUTPUTS[1]).as_posix(),
+        claims=[] if failure is not None else report.read_claims(claims),
+        failure=failure,
+    )
+
+
+def _write_matrix(root: pathlib.Path, told: Sequence[Any]) -> pathlib.Path:
+    from lec7 import report
+
+    return report.write_matrix(root, "Lecture 7, executed", told)
 
 
 def _own_data(config: Any) -> dict[str, str]:

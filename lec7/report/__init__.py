@@ -22,6 +22,7 @@ from lec7.report.formats import (
 )
 from lec7.report.intervals import geometric_interval, mean_interval, shares
 from lec7.report.landscapes import Contours, Landscape
+from lec7.report.matrix import Told, write_matrix
 from lec7.report.page import Provenance, Report, Section, write_report
 from lec7.report.planes import Plane
 from lec7.report.progress import Progress
@@ -54,6 +55,7 @@ __all__ = [
     "Section",
     "Surface",
     "Table",
+    "Told",
     "Trajectories",
     "by_verdict",
     "differences",
@@ -69,5 +71,6 @@ __all__ = [
     "shares",
     "untested",
     "write_claims",
+    "write_matrix",
     "write_report",
 ]

@@ -145,23 +145,27 @@ def render_page(
         *(_render_section(part, numbering, by_name) for part in report.sections),
         _render_provenance(provenance),
     )
+    players = {figure.player for figure in saved}
+    return render_document(
+        report.title,
+        main,
+        *(surfaces.scripts() if "surface" in players else ()),
+        *(replays.scripts() if "replay" in players else ()),
+    )
+
+
+def render_document(title: str, *body: Element) -> str:
+    """Return the HTML of a page that fetches nothing."""
     head = markup.tag(
         "head",
         markup.tag("meta", charset="utf-8"),
         markup.tag("meta", http_equiv="Content-Security-Policy", content=_POLICY),
         markup.tag("meta", name="viewport", content=_VIEWPORT),
-        markup.tag("title", report.title),
+        markup.tag("title", title),
         markup.tag("style", markup.asset("page.css")),
     )
-    players = {figure.player for figure in saved}
-    body = markup.tag(
-        "body",
-        main,
-        *(surfaces.scripts() if "surface" in players else ()),
-        *(replays.scripts() if "replay" in players else ()),
-    )
-    page = markup.serialise(markup.tag("html", head, body, lang="en"))
-    return f"<!doctype html>\n{page}\n"
+    page = markup.tag("html", head, markup.tag("body", *body), lang="en")
+    return f"<!doctype html>\n{markup.serialise(page)}\n"
 
 
 def _drawings(report: Report) -> list[Drawn]:

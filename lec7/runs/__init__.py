@@ -43,6 +43,7 @@ from lec7.runs.folder import default_folder, examine, lock, read_run
 from lec7.runs.listing import description, overview
 from lec7.runs.provenance import environment, source_state, state_text, summary
 from lec7.runs.schema import Field, described, fields
+from lec7.runs.series import Job, plan, run_process
 
 __all__ = [
     "Checked",
@@ -61,6 +62,7 @@ __all__ = [
     "Field",
     "FolderInUseError",
     "Headline",
+    "Job",
     "OUTPUTS",
     "UsageError",
     "add_seconds",
@@ -86,8 +88,10 @@ __all__ = [
     "lock",
     "names",
     "overview",
+    "plan",
     "read_run",
     "restore",
+    "run_process",
     "seal",
     "seconds",
     "select_devices",

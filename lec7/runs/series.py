@@ -1,0 +1,109 @@
+"""Many runs, one after another, each a process and a folder of its own."""
+
+import contextlib
+import pathlib
+import re
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from lec7 import signals
+from lec7.runs import catalogue, exits, schema
+
+_LOOK = 0.2  # seconds between two looks at a process
+
+
+class Job(NamedTuple):
+    """A run to be made: of an experiment in its default configuration."""
+
+    experiment: str
+    dataset: str | None  # in the place of its own
+    folder: pathlib.PurePosixPath  # within that of the series
+
+    @property
+    def words(self) -> list[str]:
+        """What `launch.py` is to be told, its folder aside."""
+        chosen = [] if self.dataset is None else [f"--config.dataset={self.dataset}"]
+        return [f"--experiment={self.experiment}", *chosen]
+
+
+def plan(folder: pathlib.Path, datasets: Sequence[str] = ()) -> list[Job]:
+    """Return the runs of all experiments.
+
+    Args:
+      folder: the experiments'.
+      datasets: on each of which to run those that have a field `dataset`; none runs
+        every experiment once, as it is.
+
+    Returns:
+      The runs, those of one experiment beside each other.
+
+    Raises:
+      UsageError: two data sets have one name, or names that make one folder.
+    """
+    names = catalogue.names(folder)
+    if not datasets:
+        return [Job(name, None, pathlib.PurePosixPath(name)) for name in names]
+    places = {name: re.sub(r"[^A-Za-z0-9-]+", "_", name) for name in datasets}
+    if "" in places or len(set(places.values())) < len(datasets):
+        raise exits.UsageError(
+            f"--datasets={','.join(datasets)}: expected names of data sets that differ "
+            "by letters or digits, with commas between them"
+        )
+    return [
+        Job(name, dataset, pathlib.PurePosixPath(place, name))
+        for name in names
+        if _has_data(folder, name)
+        for dataset, place in places.items()
+    ]
+
+
+def _has_data(folder: pathlib.Path, name: str) -> bool:
+    config = catalogue.load(folder, name).Config
+    return any(field.name == "dataset" for field in schema.fields(config))
+
+
+def run_process(
+    words: Sequence[str], *, show: Callable[[str], None]
+) -> tuple[int, str]:
+    """Run Python with `words`; its output is ours, and a signal to us ends it too.
+
+    Args:
+      words: of its command line.
+      show: called with each line of its standard error.
+
+    Returns:
+      The exit code, and the last of these lines.
+
+    Raises:
+      Signalled: it, or this process, was told to end.
+    """
+    said = [""]
+    with subprocess.Popen(
+        [sys.executable, *words], stderr=subprocess.PIPE, text=True, errors="replace"
+    ) as child:
+
+        def relay():
+            for line in child.stderr:
+                said[0] = line.strip() or said[0]
+                show(line)
+
+        reader = threading.Thread(target=relay)
+        reader.start()
+        try:
+            code = _wait(child)
+        finally:
+            child.terminate()
+            reader.join()
+    if code in (exits.INTERRUPTED, exits.TERMINATED):
+        raise signals.Signalled(code - 128)
+    return code, said[0].removeprefix("launch.py: ")
+
+
+def _wait(child: subprocess.Popen) -> int:
+    while True:
+        signals.check()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            return child.wait(_LOOK)
