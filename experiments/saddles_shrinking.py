@@ -111,14 +111,6 @@ def claims(config: "saddles.Config", found: Shrinking) -> list[report.Claim]:
             above=0.1,
         ),
         stops.ratio(
-            "L24.slower",
-            "At the same rate AdaGrad takes longer than RMSProp to leave a diagonal "
-            f"pass, {config.steps:,} updates counted at most.",
-            "updates, AdaGrad / RMSProp",
-            (slow, quick),
-            above=1,
-        ),
-        stops.ratio(
             "L24.tuned",
             "With the rate of each tuned to the pass, too, AdaGrad needs more updates "
             "than RMSProp to the minimum behind it.",

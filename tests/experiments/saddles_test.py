@@ -177,6 +177,31 @@ def test_the_verdict_on_saddles_follows_their_share(hits, verdict):
     assert next(c.verdict for c in claims if c.id == "L05") == verdict
 
 
+@pytest.mark.parametrize(
+    ("last", "verdict"), [(0.9, "supported"), (0.2, "contradicted")]
+)
+def test_one_parameter_does_not_decide_whether_saddles_become_more(last, verdict):
+    config = saddles.Config(seeds=(0,), each=4, dimensions=(1, 2, 9))
+    drawn = {size: np.arange(400) // 100 for size in (1, 2, 9)}
+    more = np.array([[0], [1], [2], [5]])  # draws differ a little
+    some = {
+        size: (np.arange(100) < 100 * share + more * share).ravel()
+        for size, share in ((1, 0.0), (2, 0.5), (9, last))
+    }
+    points = saddles_critical.Points(some, some, drawn, some)
+    claims = {c.id: c for c in saddles_critical.claims(config, points)}
+    assert claims["L05.grows"].verdict == verdict
+
+
+def test_with_one_size_above_one_parameter_growth_is_untested():
+    config = saddles.Config(seeds=(0,), each=4, dimensions=(1, 2))
+    some = {size: np.ones(400, bool) for size in (1, 2)}
+    drawn = {size: np.arange(400) // 100 for size in (1, 2)}
+    points = saddles_critical.Points(some, some, drawn, some)
+    claims = {c.id: c for c in saddles_critical.claims(config, points)}
+    assert claims["L05.grows"].verdict == "untested"
+
+
 def test_the_updates_of_a_run_are_those_of_its_paths():
     config = saddles.Config(seeds=(0,), each=3, steps=200)
     losses = passes.draw(config.draws, offset=1e-3)
