@@ -171,6 +171,7 @@ def section(config: "saddles.Config", found: Shrinking) -> report.Section:
             {n: (np.arange(1, of.size + 1), of) for n, of in found.lengths.items()},
             ("updates", "length of an update"),
             log="xy",
+            order=tuple(descents.RULES),
             caption=f"Length of the updates at rate {config.rate:g} on one diagonal "
             "pass, such that AdaGrad leaves four in ten sooner. A line ends where the "
             "pass is left.",

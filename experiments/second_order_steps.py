@@ -16,10 +16,11 @@ if TYPE_CHECKING:
     from experiments.second_order import Config
 
 GRADIENT, NEWTON, NEWTON_CG = "gradient + search", "Newton", "Newton-CG"
+HALVED = "Newton, halved"
 RULES: Mapping[str, Callable[[], optax.GradientTransformation]] = {
     GRADIENT: lambda: optax.chain(update_rules.sgd(1.0), update_rules.strong_wolfe()),
     NEWTON: update_rules.newton,
-    "Newton, halved": lambda: optax.chain(update_rules.newton(), optax.scale(0.5)),
+    HALVED: lambda: optax.chain(update_rules.newton(), optax.scale(0.5)),
     NEWTON_CG: update_rules.newton_cg,
     "BFGS": update_rules.bfgs,
 }
@@ -189,6 +190,7 @@ def claims(found: Steps) -> list[report.Claim]:
     )
     wants = report.Claims(source="lecture, 0:48:51", figure="arrived")
     ends = {name: of[..., -1].mean(axis=0) for name, of in found.arrived.items()}
+    points = "percentage points of starts"
     return [
         lands.ratio(
             id,
@@ -211,9 +213,18 @@ def claims(found: Steps) -> list[report.Claim]:
         ),
         wants.paired(
             "L41",
-            "In practice Newton's step wants a length of its own: with a line search "
-            "it reaches a minimum from more random starts.",
-            "percentage points of starts, searched − full step",
+            "In practice Newton's step wants a learning rate: half of it reaches a "
+            "minimum from more random starts.",
+            f"{points}, half − full step",
+            (ends[HALVED], ends[NEWTON]),
+            above=0,
+        ),
+        wants.paired(
+            "L41.searched",
+            "With a line search, and a direction that goes downhill where the "
+            "curvature is negative (Newton-CG), it reaches a minimum from more random "
+            "starts.",
+            f"{points}, Newton-CG − full step",
             (ends[NEWTON_CG], ends[NEWTON]),
             above=0,
         ),
@@ -245,6 +256,7 @@ def _one_step(found):
             {"Newton's step": (found.conditions[order], found.left[order])},
             ("condition number", "distance after / before"),
             log="xy",
+            points=True,
             caption="How much of the distance from the minimum one Newton step leaves "
             "on random quadratics of eight parameters, in float64: rounding alone.",
         ),
@@ -259,12 +271,6 @@ def _paths(found):
     curved = {surface.name: panels[surface.name] for surface in CURVED}
     return report.Section(
         "Paths",
-        report.Animation(
-            "moving",
-            report.Trajectories("moving", curved, caption=""),
-            caption="The same paths on the surfaces that are not convex, step by step.",
-            frames=40,
-        ),
         report.Replay(
             "paths",
             report.Trajectories("paths", panels, caption=""),
@@ -272,6 +278,12 @@ def _paths(found):
             "whatever is stationary: a minimum, a maximum, a saddle; where the "
             "curvature fades, as on the sides of the convex bowl, it overshoots ever "
             "farther.",
+        ),
+        report.Animation(
+            "moving",
+            report.Trajectories("moving", curved, caption=""),
+            caption="The same paths on the surfaces that are not convex, step by step.",
+            frames=40,
         ),
     )
 

@@ -36,6 +36,9 @@ class Curves:
       marks: label -> x of vertical lines.
       levels: label -> y of horizontal lines, such as a limit.
       band: what the caption says of a band.
+      points: whether what is drawn are points, such as one a seed, without a line.
+      order: labels in the order of their colours on the page, of curves that are not in
+        this figure too.
     """
 
     name: str
@@ -48,6 +51,8 @@ class Curves:
     marks: Mapping[str, float] | None = None
     levels: Mapping[str, float] | None = None
     band: str = BAND
+    points: bool = False
+    order: Sequence[str] = ()
 
     @property
     def note(self) -> str:
@@ -74,11 +79,15 @@ class Curves:
             xscale="log" if "x" in self.log else "linear",
             yscale="log" if "y" in self.log else "linear",
         )
-        looks = itertools.product(_LINES, style.PALETTE)
-        curves, levels = self.curves.items(), (self.levels or {}).items()
-        for (line, colour), (name, (x, y)) in zip(looks, curves, strict=False):
-            look = {"colour": colour, "line": line, "label": name}
-            _draw_population(axes, x, self._shown(y), **look)
+        names = dict.fromkeys((*self.order, *self.curves))
+        lines = ("o",) if self.points else _LINES
+        looks = zip(names, itertools.product(lines, style.PALETTE), strict=False)
+        for name, (line, colour) in looks:
+            if name in self.curves:
+                x, y = self.curves[name]
+                look = {"colour": colour, "line": line, "label": name}
+                _draw_population(axes, x, self._shown(y), **look)
+        levels = (self.levels or {}).items()
         for line, (name, y) in zip(_LINES[1:], levels, strict=False):
             axes.axhline(y, color=style.INK, linewidth=1.8, linestyle=line, label=name)
         _finish(axes, self.marks or {})

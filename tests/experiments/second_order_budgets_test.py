@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from experiments import second_order
 from experiments import second_order_budgets as budgets
 from lec7 import data, models, update_rules
 
@@ -44,22 +45,23 @@ def test_what_is_seen_of_a_budget_is_the_last_look_within_it(task):
     assert on_grid[0] == 3.0 and on_grid[1] == 2.0 and on_grid[-1] == 1.0
 
 
-def descents(lbfgs, mixed=1.0):
+def descents(lbfgs, mixed=1.0, rate=0.3):
     grid = np.array([1.0, 2.0])
 
     def ending(loss, rate=None):
         return budgets.Descent(grid, np.outer(GROUPS, [1.0, loss]), rate)
 
     return {
-        "SGD": ending(0.5, 0.1),
-        "Adam": ending(0.9, 0.1),
+        "SGD": ending(0.5, rate),
+        "Adam": ending(0.9, rate),
         budgets.LBFGS: ending(lbfgs),
         budgets.MIXED: ending(mixed),
     }
 
 
 def test_the_best_rule_of_first_order_has_the_least_mean_loss():
-    best = budgets.best_first_order(descents(0.1))
+    name, best = budgets.best_first_order(descents(0.1))
+    assert name == "SGD"
     np.testing.assert_allclose(best, 0.5 * GROUPS)
 
 
@@ -83,7 +85,16 @@ def test_verdicts_turn_with_the_numbers(id, holds, fails):
             }
             for task in budgets.TASKS
         }
-        decided = {claim.id: claim for claim in budgets.claims(trained)}
+        decided = {c.id: c for c in budgets.claims(second_order.Config(), trained)}
         return decided[id].verdict
 
     assert (verdict(holds), verdict(fails)) == ("supported", "contradicted")
+
+
+def test_a_rival_whose_best_rate_is_the_last_of_its_list_decides_nothing():
+    config = second_order.Config()
+    highest = budgets.rates_of("SGD", config.rates)[-1]
+    trained = {task: descents(0.1, rate=highest) for task in budgets.TASKS}
+    decided = {claim.id: claim for claim in budgets.claims(config, trained)}
+    assert decided["L44"].verdict == "untested"
+    assert "highest of its list" in decided["L44"].why

@@ -13,8 +13,8 @@ def timed(seconds):
     return hessians.Timed(
         parameters=np.array([10, 100]),
         memory=np.array([400, 40_000]),
-        forming=np.full((2, 2), seconds),
-        inverting=np.full((2, 2), seconds),
+        forming=np.full((3, 2), seconds),
+        inverting=seconds * np.array([[1.0, 1.0], [1.1, 1.1], [1.2, 1.2]]),
     )
 
 
@@ -31,3 +31,6 @@ def test_the_verdict_on_inverting_turns_with_the_speed(seconds, verdict):
     decided = {claim.id: claim for claim in hessians.claims(CONFIG, timed(seconds))}
     assert decided["L42.seconds"].verdict == verdict
     assert decided["L42"].verdict == "supported"
+    assert decided["L42"].effect == pytest.approx(
+        4 * 6_624_904**2 / (1e9 * CONFIG.memory)
+    )

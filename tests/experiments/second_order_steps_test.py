@@ -51,16 +51,15 @@ def test_a_start_has_arrived_from_when_it_stays():
     np.testing.assert_array_equal(share[0, 0], [0, 0, 0, 100, 100])
 
 
-def found(*, near=2.0, searched=90.0):
+def found(*, near=2.0, half=60.0, searched=90.0):
     """Return what was measured of three draws."""
     groups = np.array([0.99, 1.01, 1.0])
     gradient = np.outer(groups, [near, 0.5])
-    arrived = {
-        rule: np.full((4, 3, 3), searched if rule == steps.NEWTON_CG else 50.0)
-        for rule in steps.RULES
-    }
-    arrived[steps.NEWTON_CG][:, 1] += 1
-    arrived[steps.NEWTON_CG][:, 2] -= 0.5
+    shares = {steps.NEWTON_CG: searched, steps.HALVED: half}
+    arrived = {rule: np.full((4, 3, 3), shares.get(rule, 50.0)) for rule in steps.RULES}
+    for rule in shares:
+        arrived[rule][:, 1] += 1
+        arrived[rule][:, 2] -= 0.5
     return steps.Steps(
         radii=np.array([0.01, 3.0]),
         nearer={steps.NEWTON: np.ones((3, 2)), steps.GRADIENT: gradient},
@@ -75,7 +74,8 @@ def found(*, near=2.0, searched=90.0):
     ("id", "holds", "fails"),
     [
         ("L40", {"near": 2.0}, {"near": 0.5}),
-        ("L41", {"searched": 90.0}, {"searched": 20.0}),
+        ("L41", {"half": 90.0}, {"half": 20.0}),
+        ("L41.searched", {"searched": 90.0}, {"searched": 20.0}),
     ],
 )
 def test_verdicts_turn_with_the_numbers(id, holds, fails):
