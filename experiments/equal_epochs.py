@@ -377,7 +377,7 @@ def _li(config, found):
                 f"line_{name.replace(' ', '_')}",
                 of,
                 f"With {'' if name == DECAYED else 'no '}weight decay: loss (blue) and "
-                "accuracy (red) on the line between the two minima of a seed",
+                "accuracy (orange) on the line between the two minima of a seed",
             )
             for name, of in found.lines.items()
         ),

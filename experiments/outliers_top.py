@@ -127,8 +127,8 @@ def claims(steps: tuple[int, ...], last: Looks) -> list[report.Claim]:
         ),
         say.mean(
             "space.kept",
-            f"From {steps[-2]:,} to {steps[-1]:,} updates most of the top space is "
-            "kept.",
+            f"From {steps[-2]:,} to {steps[-1]:,} updates more than 80 % of the top "
+            "space is kept.",
             "share of the space",
             last.kept[:, -1],
             above=0.8,

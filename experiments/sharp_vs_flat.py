@@ -391,18 +391,17 @@ def _summary(config, found, claims):
         for name in found.plain.cards[SMALL_BATCH].values
         if name != card.NOISE
     }
-    ratios = "; ".join(
-        f"{card.SHORT[name]}, {report.format_number(claim.effect)}"
-        for name, claim in measures.items()
+    count, no = (
+        sum(claim.verdict == verdict for claim in measures.values())
+        for verdict in ("supported", "contradicted")
     )
-    count = sum(claim.verdict == "supported" for claim in measures.values())
     text = (
         f"The test accuracy is {small} % with batches of {config.small_batch} and "
         f"{large} % with batches of {config.large_batch}. That the large batch "
         f"generalises worse is {by_id['L20'].verdict} by the test accuracy and "
         f"{by_id['L20.test_loss'].verdict} by the test loss. The large batch has the "
-        f"sharper minimum by {count} of {len(measures)} measures. Ratios, large to "
-        f"small batch: {ratios}."
+        f"sharper minimum by {count} of {len(measures)} measures, and the flatter one "
+        f"by {no}{_least_and_most(measures)}."
     )
     if found.rescaled is None:
         text += (
@@ -410,6 +409,19 @@ def _summary(config, found, claims):
             "is left out."
         )
     return text
+
+
+def _least_and_most(measures):
+    """Return between which ratios of sharpness the measures are, if they have any."""
+    known = [name for name, claim in measures.items() if claim.effect is not None]
+    if not known:
+        return ""
+    ends = [end(known, key=lambda name: measures[name].effect) for end in (min, max)]
+    least, most = (
+        f"{report.format_number(measures[name].effect)} ({card.SHORT[name]})"
+        for name in ends
+    )
+    return f"; ratios, large to small batch, are from {least} to {most}"
 
 
 def _around(config, found):
@@ -490,6 +502,6 @@ def _decay(config, found):
             "line_decay",
             found.decayed.line,
             f"With a weight decay of {config.weight_decay:g}: loss (blue) and accuracy "
-            "(red) on the straight line between the two minima of a seed",
+            "(orange) on the straight line between the two minima of a seed",
         ),
     )

@@ -117,7 +117,10 @@ def section(config: "Config", on_line: Line, on_curve: np.ndarray) -> report.Sec
     return report.Section(
         "From one minimum to the other",
         "Barriers differ between seeds by orders of magnitude. So the claims judge "
-        "them as ratios of losses, which was decided after a first look at them.",
+        "them as ratios of losses, which was decided after a first look at them. The "
+        "bend of the curve begins on the straight line and is trained further, so the "
+        "curve ends below the loss at which both networks stopped: that it is lower "
+        "than the line is to be expected, and how much lower is measured.",
         report.Table(
             ("way", "barrier (nats)"),
             [
@@ -130,7 +133,7 @@ def section(config: "Config", on_line: Line, on_curve: np.ndarray) -> report.Sec
         line_figure(
             "line",
             on_line,
-            "Loss (blue) and accuracy (red) on the straight line between the two "
+            "Loss (blue) and accuracy (orange) on the straight line between the two "
             "minima of a seed, which start from the same parameters",
         ),
         report.Curves(

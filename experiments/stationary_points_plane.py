@@ -129,12 +129,13 @@ def _nearest(ends):
 
 
 def analysis_claim(planes: Planes) -> report.Claim:
-    """Decide whether Newton's method finds all stationary points."""
+    """Decide whether the saddles found are as many as the others demand."""
     say = report.Claims(source=SOURCE, figure="stationary_points")
     return say.share(
         "D01.plane",
-        "So in the plane: Newton's method finds all stationary points of a function "
-        "like Himmelblau's, the saddles being one fewer than the others.",
+        "So in the plane: of the stationary points that Newton's method finds on a "
+        "function like Himmelblau's the saddles are one fewer than the others, as they "
+        "are of all.",
         "share of functions",
         [np.sum((-1) ** found.negative) == 1 for found in planes.found],
         above=0.95,
@@ -177,6 +178,12 @@ def start_claims(planes: Planes) -> list[report.Claim]:
     ]
 
 
+def _names(found):
+    """Return the letter of each point that is a minimum, and "" of the others."""
+    letters = [LETTERS[place] for place in _nearest(found.points)]
+    return np.where(found.negative == 0, letters, "").tolist()
+
+
 def in_a_plane(config: "stationary_points.Config", of: Himmelblau) -> report.Section:
     """Show descents on Himmelblau's function, and its stationary points."""
     to = _nearest(of.paths.points[:, -1])
@@ -195,11 +202,11 @@ def in_a_plane(config: "stationary_points.Config", of: Himmelblau) -> report.Sec
             f"({x:.6f}, {y:.6f})",
             f"{abs(value):.4f}",
             f"{low:.3f}, {high:.3f}",
-            KINDS[kind],
+            f"{KINDS[kind]} {name}".strip(),
             f"{100 * np.mean(places == place):.1f}",
         )
-        for place, ((x, y), value, (low, high), kind) in enumerate(
-            zip(*of.found[:3], of.found.negative, strict=True)
+        for place, ((x, y), value, (low, high), kind, name) in enumerate(
+            zip(*of.found[:3], of.found.negative, _names(of.found), strict=True)
         )
     ]
     return report.Section(

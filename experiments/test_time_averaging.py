@@ -9,7 +9,7 @@ images, are tested on ten crops.
 
 Run: python launch.py --experiment=test_time_averaging
 
-Expected: 8 minutes on two CPU cores; of 32 empirical claims 27 are supported, 4
+Expected: 8 minutes on two CPU cores; of 31 empirical claims 26 are supported, 4
 contradicted and 1 inconclusive. A noisy pass is 0.5 (BatchNorm) to 4.9 points (dropout)
 less accurate than the rule. 128 passes are as accurate as the rule, to half a point,
 but with fractional pooling they gain 1.0 (0.5 to 1.6). With dropout and BatchNorm their

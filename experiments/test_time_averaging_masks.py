@@ -282,18 +282,18 @@ def scaling_claims(
             "L56.rectified",
             "What leaves the unit's ReLU does not: there the rule is off by more than "
             "one per cent of the mean over all masks.",
-            "mean error / mean value",
-            dropout.rectified_error,
-            above=0.01,
+            "per cent, mean error / mean value",
+            100 * dropout.rectified_error,
+            above=1,
         ),
         say.mean(
             "L56.network",
             "For the network it is approximate, not exact: its probabilities are one "
             "to ten per cent away from the mean of all sub-networks.",
-            "total variation distance",
-            dropout.distances["all"],
-            above=0.01,
-            below=0.1,
+            "per cent, total variation distance",
+            100 * dropout.distances["all"],
+            above=1,
+            below=10,
         ),
     ]
 

@@ -41,6 +41,16 @@ def test_what_turning_costs_decides_the_verdicts():
     assert cost_verdicts(0.2) == {"contradicted"}
 
 
+@pytest.mark.parametrize(("factor", "words"), [(5, "more"), (0.2, "fewer")])
+def test_the_headline_says_what_the_verdicts_say(factor, words):
+    spread = 30 * np.geomspace(1, 1.2, 8)
+    aligned = dict.fromkeys(rotated_ellipse.RULES, spread)
+    turned = {k: of * factor * np.linspace(1, 1.1, 8) for k, of in aligned.items()}
+    steps = {rotated_ellipse.ALIGNED: aligned, rotated_ellipse.TURNED: turned}
+    text = rotated_ellipse._summary(steps, rotated_ellipse._cost_claims(steps))
+    assert text.count(f"needs {words} updates") == len(rotated_ellipse.PER_COORDINATE)
+
+
 def test_a_path_that_turns_with_the_ellipse_is_an_identity():
     generator = np.random.default_rng(0)
 

@@ -63,6 +63,13 @@ def made(change):
     return rescaling.Rescaled(before, after, np.ones((2, 3)), {"filter": slices})
 
 
+def test_what_rounding_alone_changes_is_an_identity():
+    kinds = {claim.id: claim.kind for claim in rescaling.claims(made(1.0))}
+    assert kinds["L20.rescaled.top_eigenvalue"] == "empirical"
+    assert kinds["L20.rescaled.invariant"] == "identity"
+    assert kinds["L20.rescaled.slices"] == "identity"
+
+
 def test_what_a_rescaling_changes_is_not_called_invariant():
     for change, verdict in ((1.0, "supported"), (1.1, "contradicted")):
         decided = {claim.id: claim.verdict for claim in rescaling.claims(made(change))}
