@@ -16,6 +16,7 @@ BY_NAME = (
     "edge_of_stability",
     "ensembles",
     "more_data",
+    "published_accuracy",
     "regularizers",
     "sharp_vs_flat",
     "sharpness_and_gap",

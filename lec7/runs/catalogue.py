@@ -2,7 +2,8 @@
 
 A file's docstring begins with the question on one line. Paragraphs that begin with
 `Run:`, `Expected:`, `Source:` and `Data:` follow; `Expected:` says how long the
-experiment takes as `N minutes` or `N-M minutes`, on two CPU cores.
+experiment takes as `N minutes` or `N-M minutes`, on two CPU cores, or, with the words
+`on one GPU` after them, on such a machine.
 """
 
 import ast
@@ -22,6 +23,7 @@ class Headline:
     question: str
     minutes: str
     data: str
+    gpu: bool = False  # whether the minutes are those of a GPU
 
 
 def names(folder: pathlib.Path) -> list[str]:
@@ -46,12 +48,14 @@ def headline(folder: pathlib.Path, name: str) -> Headline:
     """
     source = (folder / f"{name}.py").read_text(encoding="utf-8")
     docstring = ast.get_docstring(ast.parse(source)) or ""
-    minutes = re.search(r"([\d.]+(-[\d.]+)?) min", _paragraph(docstring, "Expected"))
+    expected = _paragraph(docstring, "Expected")
+    minutes = re.search(r"([\d.]+(-[\d.]+)?) min", expected)
     return Headline(
         name=name,
         question=docstring.partition("\n")[0],
         minutes=minutes[1] if minutes else "",
         data=_paragraph(docstring, "Data"),
+        gpu="minutes on one GPU" in expected,
     )
 
 

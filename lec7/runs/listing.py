@@ -12,7 +12,8 @@ def overview(folder: pathlib.Path) -> str:
     rows = [("experiment", "question", "minutes", "data")]
     for name in catalogue.names(folder):
         line = catalogue.headline(folder, name)
-        rows.append((line.name, line.question, line.minutes, line.data))
+        minutes = line.minutes + (", on a GPU" if line.gpu else "")
+        rows.append((line.name, line.question, minutes, line.data))
     return _table(rows)
 
 

@@ -30,7 +30,7 @@ class Job(NamedTuple):
 
 
 def plan(folder: pathlib.Path, datasets: Sequence[str] = ()) -> list[Job]:
-    """Return the runs of all experiments.
+    """Return the runs of all experiments but those that need a GPU.
 
     Args:
       folder: the experiments'.
@@ -43,7 +43,11 @@ def plan(folder: pathlib.Path, datasets: Sequence[str] = ()) -> list[Job]:
     Raises:
       UsageError: two data sets have one name, or names that make one folder.
     """
-    names = catalogue.names(folder)
+    names = [
+        name
+        for name in catalogue.names(folder)
+        if not catalogue.headline(folder, name).gpu
+    ]
     if not datasets:
         return [Job(name, None, pathlib.PurePosixPath(name)) for name in names]
     places = {name: re.sub(r"[^A-Za-z0-9-]+", "_", name) for name in datasets}

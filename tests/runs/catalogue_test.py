@@ -3,6 +3,7 @@ import sys
 import pytest
 
 from lec7 import runs
+from lec7.runs import listing, series
 
 SOURCE = '''"""Does the fake do what it says?
 
@@ -54,3 +55,11 @@ def test_an_experiment_is_loaded_from_its_own_folder(tmp_path, monkeypatch):
     module = runs.load(tmp_path, "fake")
     assert (module.VALUE, module.__name__) == (7, "experiments.fake")
     assert sys.modules["experiments.fake"] is module
+
+
+def test_what_needs_a_gpu_is_not_among_the_runs_of_all(tmp_path):
+    for name, machine in (("large", "one GPU"), ("plain", "two CPU cores")):
+        told = f'"""Is it?\n\nExpected: 3 minutes on {machine}.\n"""'
+        (tmp_path / f"{name}.py").write_text(f"{told}\n\nclass Config: ...\n")
+    assert [job.experiment for job in series.plan(tmp_path)] == ["plain"]
+    assert "3, on a GPU" in listing.overview(tmp_path)
