@@ -47,7 +47,8 @@ class Paired:
         """Return the figure, not written anywhere."""
         rows = math.ceil(len(self.measures) / _MOST_COLUMNS)
         columns = math.ceil(len(self.measures) / rows)
-        figure, axes = style.panels(rows, columns, width=3.4, height=4.2)
+        width = max(3.4, 0.85 * len(self.groups))  # names stand apart
+        figure, axes = style.panels(rows, columns, width=width, height=4.2)
         figure.get_layout_engine().set(h_pad=0.15)
         for panel, (title, values) in zip(axes, self.measures.items(), strict=False):
             panel.set_title(textwrap.fill(title, 18), fontsize=15)

@@ -73,6 +73,9 @@ def test_a_rival_whose_best_rate_is_at_an_end_of_its_list_decides_nothing(best, 
     rule = one(np.full((1, 2), 50.0), settings=settings, validation=validation)
     assert (rule.at_border(0) is not None) == at_end
     assert one(np.full((1, 2), 50.0)).at_border(0) is None
+    aware = [(radius, 0.05, 0.0) for radius in (0.1, 0.2, 0.4)]
+    aware = one(np.full((1, 2), 50.0), settings=aware, validation=validation)
+    assert (aware.at_border(0) is not None) == at_end
 
 
 @pytest.mark.parametrize(
@@ -87,7 +90,7 @@ def test_verdicts_follow_the_gain_over_sgd(gain, verdict):
         {
             measure: {
                 rule: np.exp(noise[0] - (gain if rule in sharpness_aware.AWARE else 0))
-                + (rule == "SGD") * 1e-3
+                + (rule in sharpness_aware.BASELINES) * 1e-3
                 for rule in (*sharpness_aware.BASELINES, *sharpness_aware.AWARE)
             }
             for measure in flatness.MEASURES
