@@ -132,7 +132,7 @@ def claims(noise: Noise) -> list[report.Claim]:
         for place in noise.places.values()
     ]
     return [
-        report.Claims(source=SOURCE, figure="finite_population").mean(
+        report.Claims(source=SOURCE, figure="finite_population", kind="identity").mean(
             "L07.noise",
             "A mini-batch gradient is a noisy estimate, whose noise has the power "
             "tr Σ / B · (N − B) / (N − 1), to within 5 %.",

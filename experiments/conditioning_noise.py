@@ -134,11 +134,10 @@ def by_condition(
     *,
     log: str = "xy",
 ) -> report.Curves:
-    """Draw a value of each shell in the order of their condition numbers [N]."""
-    order = np.argsort(conditions)
-    curves = {group: (conditions[order], row[order]) for group, row in values.items()}
+    """Draw a value of each shell against its condition number [N]."""
+    curves = {group: (conditions, row) for group, row in values.items()}
     labels = ("condition number", label)
-    return report.Curves(name, curves, labels, log=log, caption=caption)
+    return report.Curves(name, curves, labels, log=log, caption=caption, points=True)
 
 
 def wrong_velocity(found: Noise) -> report.Curves:

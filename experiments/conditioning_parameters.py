@@ -1,5 +1,6 @@
 """How uneven the curvatures of a loss are, by the number of its parameters."""
 
+import itertools
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -81,24 +82,28 @@ def networks(
 
 def claims(found: Unevenness) -> list[report.Claim]:
     """Decide whether condition grows with the number of parameters."""
-    lecture, unit = "lecture, 0:17:42", "power of the number of parameters"
+    lecture, networks = "lecture, 0:17:42", list(found.networks.items())
     return [
         # Every set of pixels is part of the next, so that it cannot fall.
         report.Claims(source=lecture, figure="parameters", kind="identity").mean(
             "L02",
             "The more parameters, the worse the condition: least squares on random "
             "pixels of the data has a condition number that grows with their number.",
-            unit,
+            "power of the number of parameters",
             _powers(found.features),
             above=0,
         ),
-        report.Claims(source=lecture, figure="networks").mean(
-            "L02.networks",
-            "The more parameters, the worse the imbalance: the wider a network, the "
-            "farther its largest curvature is above the mean of all.",
-            unit,
-            _powers(found.networks),
-            above=0,
+        *(
+            report.Claims(source=lecture, figure="networks").ratio(
+                f"L02.networks.{many}",
+                "The more parameters, the worse the imbalance: the largest curvature "
+                f"of a network with {many:,} parameters is farther above the mean of "
+                f"all than that of one with {few:,}.",
+                f"largest / mean curvature, {many:,} / {few:,} parameters",
+                (wide, narrow),
+                above=1,
+            )
+            for (few, narrow), (many, wide) in itertools.pairwise(networks)
         ),
     ]
 
@@ -115,7 +120,7 @@ def section(dataset: str, found: Unevenness) -> report.Section:
         "parameters": (
             found.features,
             "condition number",
-            f"Hessian of least squares on random pixels of `{dataset}`.",
+            f"Hessian of least squares on random pixels of {dataset}.",
         ),
         "networks": (
             found.networks,

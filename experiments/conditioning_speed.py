@@ -91,7 +91,8 @@ def _velocity(found):
             [problems.updates_to_halve(found.equal[n]) for n in ("momentum", "SGD")],
             below=1,
         ),
-        say(source="lecture, 0:26:39", figure="losses_equal").mean(
+        # A geometric sum of gradients that have one sign and fall.
+        say(source="lecture, 0:26:39", figure="losses_equal", kind="identity").mean(
             "L13",
             "The velocity grows past the gradient, but not past 1 / (1 − 0.9) of it: "
             "its peak along the valley.",

@@ -39,7 +39,7 @@ PLAIN, DECAYED = SETTINGS = ("no weight decay", "weight decay")
 ADAM = "Adam"
 FACTOR = 10.0  # by which Keskar's sharpness grows, at the least
 FALLS = (1 / 2, 3 / 4, 11 / 12)  # of a training, after which the rate falls to a tenth
-RATIO = "ratio, large / small batch"
+RATIO = "large / small batch"
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -221,18 +221,34 @@ def _box(config, probe, group, networks):
 def analyse(config: Config, found: Findings) -> report.Report:
     """Decide the claims, and show the box and the lines."""
     claims = report.family([*_box_claims(found), *_line_claims(found)])
-    effects = report.effects(claims)
     return report.Report(
         title="Batch sizes after as many epochs",
-        summary=(
-            "Keskar's sharpness of the large batch is "
-            f"{effects['keskar']} times that of the small one. On the line through the "
-            "two minima the loss beyond that of the large batch is "
-            f"{effects['picture.plain']} times as high as beyond the other without "
-            f"weight decay, and {effects['picture.decay']} times with it."
-        ),
+        summary=_summary(claims),
         claims=claims,
         sections=[_trained(config, found), _keskar(config, found), _li(config, found)],
+    )
+
+
+def _summary(claims):
+    effects, by_id = report.effects(claims), {claim.id: claim for claim in claims}
+    ten = report.by_verdict(
+        by_id["keskar"],
+        supported=f"more than {FACTOR:g}",
+        contradicted=f"not more than {FACTOR:g}",
+        otherwise=f"which does not decide whether it is more than {FACTOR:g}",
+    )
+    reversed_ = report.by_verdict(
+        by_id["picture.decay"],
+        supported="reversed",
+        contradicted="not reversed",
+        otherwise="which does not decide whether it is reversed",
+    )
+    return (
+        f"Keskar's sharpness of the large batch is {effects['keskar']} times that of "
+        f"the small one, {ten}. On the line through the two minima the loss beyond "
+        f"that of the large batch is {effects['picture.plain']} times as high as "
+        "beyond the other without weight decay, and with it "
+        f"{effects['picture.decay']} times, {reversed_}."
     )
 
 
@@ -259,7 +275,7 @@ def _box_claims(found):
             "keskar",
             "The large batch ends in the sharper minimum: Keskar's sharpness is more "
             f"than {FACTOR:g} times as high.",
-            RATIO,
+            f"Keskar's sharpness, {RATIO}",
             (found.box[LARGE_BATCH], found.box[SMALL_BATCH]),
             above=FACTOR,
         ),
@@ -283,14 +299,14 @@ def _line_claims(found):
                 f"picture.{id}",
                 f"{start} the {sharp} batch's minimum looks the sharper on the line "
                 "through both: the loss beyond it is higher.",
-                RATIO,
+                f"loss beyond the minimum, {RATIO}",
                 (large, small),
                 **ends,
             ),
             say.ratio(
                 f"length.{id}",
                 f"{start} the parameters of the large batch are the {longer} ones.",
-                RATIO,
+                f"length of the parameters, {RATIO}",
                 (of[LARGE_BATCH].lengths, of[SMALL_BATCH].lengths),
                 **({"below": 1} if setting == PLAIN else {"above": 1}),
             ),

@@ -1,5 +1,6 @@
 """One function at many places: networks of `flat_is_better` with rescaled layers."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -51,6 +52,7 @@ def scaled(variables: minima.Variables, factor: float) -> minima.Variables:
 def claims(of: Rescaled) -> list[report.Claim]:
     """Decide what a rescaling changes."""
     say = report.Claims(source="Dinh et al. 2017, theorem 5", figure="rescaled")
+    same = dataclasses.replace(say, kind="identity")  # as relu(a x) = a relu(x)
     first, last = of.sharpness["hessian_max"][[0, -1]]
     norms = of.sharpness["fisher_rao"]
     return [
@@ -63,14 +65,14 @@ def claims(of: Rescaled) -> list[report.Claim]:
             (last, first),
             above=10,
         ),
-        say.mean(
+        same.mean(
             "rescaled.same_function",
             "The rescaled networks have the same test loss, to a thousandth.",
             "largest relative change of the test loss",
             np.abs(of.losses / of.losses[0] - 1).max(axis=0),
             below=1e-3,
         ),
-        say.mean(
+        same.mean(
             "rescaled.fisher_rao",
             "Their Fisher-Rao norm is the same, to a hundredth.",
             "largest relative change",

@@ -370,13 +370,14 @@ def at_border(*several: Mapping[float, train.Record]) -> str | None:
     return None
 
 
-def end_of(rates: Iterable[float], rate: float) -> str | None:
-    """Say that a best rate is the first or the last of its list; None if it is not."""
+def end_of(rates: Iterable[float], *best: float) -> str | None:
+    """Say which best rate is the first or the last of one list; None if none is."""
     rates = list(rates)
-    if min(rates) < rate < max(rates):
-        return None
-    side = "lowest" if rate == min(rates) else "highest"
-    return f"a best rate, {rate:g}, is the {side} of its list"
+    for rate in best:
+        if not min(rates) < rate < max(rates):
+            side = "lowest" if rate == min(rates) else "highest"
+            return f"a best rate, {rate:g}, is the {side} of its list"
+    return None
 
 
 def shortfall(

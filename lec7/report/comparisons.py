@@ -32,6 +32,7 @@ class Paired:
       caption: of the figure; what its marks are is added.
       x_label: what the names are, where they do not say so themselves.
       log: whether values are spaced by their logarithm; means are then geometric.
+      reference: where a horizontal line stands in every panel, or None.
     """
 
     name: str
@@ -41,6 +42,7 @@ class Paired:
     caption: str
     x_label: str = ""
     log: bool = False
+    reference: float | None = None
 
     @style.in_house_look
     def draw(self) -> "Figure":
@@ -54,6 +56,8 @@ class Paired:
             panel.set_title(textwrap.fill(title, 18), fontsize=15)
             panel.set_xlabel(self.x_label)
             _draw_panel(panel, np.asarray(values, np.float64), self.groups, self.log)
+            if self.reference is not None:
+                panel.axhline(self.reference, color=style.INK, linewidth=1.2)
         for empty in axes[len(self.measures) :]:
             empty.set_axis_off()
         return figure

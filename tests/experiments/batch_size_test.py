@@ -83,6 +83,19 @@ def test_an_epoch_of_single_examples_is_counted_exactly():
     assert decided["G01"].kind == "definition"
 
 
+def test_what_follows_from_sampling_is_an_identity():
+    kinds = {c.id: c.kind for c in batch_size.analyse(CONFIG, findings()).claims}
+    assert kinds["L07.noise"] == kinds["G05"] == "identity"
+    assert kinds["G05.noisier"] == "empirical"
+
+
+def test_a_best_rate_at_an_end_of_the_list_decides_no_speed():
+    told = batch_size.analyse(CONFIG, findings())  # at all rates the same
+    speeds = [claim for claim in told.claims if claim.id.startswith("D03")]
+    assert [claim.verdict for claim in speeds] == ["untested"] * 3
+    assert speeds[0].why == "a best rate, 0.03, is the lowest of its list"
+
+
 def test_who_has_not_reached_the_target_took_no_known_number_of_updates():
     found = findings()
     record = training(100)

@@ -28,13 +28,14 @@ def test_the_imbalance_of_a_network_is_its_top_curvature_over_the_mean():
     assert np.all((ratios > 1) & (ratios <= size)) and ratios[0] != ratios[1]
 
 
-def test_the_verdict_on_networks_is_that_of_their_power():
+def test_each_wider_network_is_compared_with_the_next_narrower_one():
     near = np.array([1.0, 1.1, 0.9])
     features = {2: near, 4: 4 * near[::-1]}
-    for power in (2, -1):
-        networks = {10: near, 20: 2.0**power * near[::-1]}
-        found = conditioning_parameters.Unevenness(features, networks)
-        least_squares, of_networks = conditioning_parameters.claims(found)
-        assert least_squares.effect == pytest.approx(2)
-        assert of_networks.effect == pytest.approx(power)
-        assert of_networks.verdict == ("supported" if power > 0 else "contradicted")
+    networks = {10: near, 20: 4 * near[::-1], 30: 2 * near}
+    found = conditioning_parameters.Unevenness(features, networks)
+    least_squares, *steps = conditioning_parameters.claims(found)
+    assert (least_squares.kind, least_squares.effect) == ("identity", pytest.approx(2))
+    assert [(step.id, step.effect, step.verdict) for step in steps] == [
+        ("L02.networks.20", pytest.approx(4), "supported"),
+        ("L02.networks.30", pytest.approx(0.5), "contradicted"),
+    ]

@@ -50,6 +50,15 @@ def findings(**changed):
     return equal_epochs.Findings(**given | changed)
 
 
+def test_the_headline_says_what_is_decided():
+    told = equal_epochs.analyse(CONFIG, findings()).summary
+    assert "30.3 times that of the small one, more than 10" in told
+    assert told.endswith("and with it 0.252 times, reversed.")
+    lines = dict.fromkeys(equal_epochs.SETTINGS, line(1.0, 4.0))
+    told = equal_epochs.analyse(CONFIG, findings(lines=lines)).summary
+    assert told.endswith("and with it 4.04 times, not reversed.")
+
+
 def test_claims_follow_the_numbers():
     claims = {c.id: c for c in equal_epochs.analyse(CONFIG, findings()).claims}
     assert claims["keskar"].effect == pytest.approx(30 * 1.01, rel=0.01)

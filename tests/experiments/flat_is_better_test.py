@@ -146,6 +146,14 @@ def test_rescaled_networks_compute_the_same():
     np.testing.assert_allclose(norms[0] / norms[1], 10.0, rtol=1e-5)
 
 
+def test_what_a_rescaling_leaves_alone_is_an_identity():
+    seeds = np.array([1.0, 1.1, 0.9])
+    rows = {name: np.outer([1, 2, 3, 40], seeds) for name in rescaling.RESCALED}
+    rows["fisher_rao"] = np.outer(np.ones(4), seeds)
+    claims = rescaling.claims(rescaling.Rescaled(rows, np.outer(np.ones(4), seeds)))
+    assert [claim.kind for claim in claims] == ["empirical", "identity", "identity"]
+
+
 def test_every_regulariser_has_a_recipe():
     config = dataclasses.replace(CONFIG, regularisers=trainings.REGULARISERS)
     assert list(trainings.recipes(config, 3)) == ["none", *trainings.REGULARISERS]

@@ -117,6 +117,13 @@ def test_interpolation_has_loss_and_accuracy_on_axes_of_their_own():
     assert {text.get_text() for text in left.texts} == {"small", "large"}
 
 
+def test_what_stands_alone_is_drawn_as_points():
+    figure = drawn({"a": ([3, 1, 2], [5.0, 6.0, 7.0])}, "y", points=True)
+    (line,) = figure.axes[0].lines
+    assert (line.get_marker(), line.get_linestyle()) == ("o", "None")
+    np.testing.assert_array_equal(line.get_xdata(), [3, 1, 2])
+
+
 def paired(measures, groups, **looks):
     return comparisons.Paired("pairs", measures, groups, caption="", **looks).draw()
 
@@ -138,6 +145,13 @@ def test_paired_shows_every_seed_mean_and_interval():
     np.testing.assert_allclose(
         axes.collections[0].get_segments()[0][:, 1], 2 * np.exp([-half, half])
     )
+
+
+def test_a_reference_stands_in_every_panel():
+    rows = [[0.5, 1.5], [2.0, 3.0]]
+    figure = paired({"a": rows, "b": rows}, ("x", "y"), log=True, reference=1)
+    ends = [list(axes.lines[-1].get_ydata()) for axes in figure.axes]
+    assert ends == [[1, 1], [1, 1]]
 
 
 @pytest.mark.parametrize("log", [False, True])
