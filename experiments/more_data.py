@@ -328,7 +328,9 @@ def _on_all(config, of):
         f"descent is {config.descent} updates with all examples at once, on the part "
         "of the data that is looked at. At a minimum it removes nothing; on the half "
         "it shows how far training was from its end. That a point is not a minimum "
-        "where more than half of the loss goes is our reading.",
+        "where more than half of the loss goes is our reading. The curvature of the "
+        "cross-entropy is small where its loss is, as on the half that was learned, so "
+        "a point that is less sharp on all of the data was hardly to be expected.",
         caption="Both minima of half the data, on half of the data and on all of it.",
     )
 

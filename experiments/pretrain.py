@@ -152,7 +152,6 @@ def analyse(config: Config, found: Findings) -> report.Report:
         contradicted="so the networks have learned nothing that the pixels do not tell",
         otherwise="which does not tell whether the networks have learned features",
     )
-    card = dataclasses.asdict(found.card)
     return report.Report(
         title="Pretraining",
         summary=(
@@ -177,13 +176,30 @@ def analyse(config: Config, found: Findings) -> report.Report:
                 "The card",
                 report.Table(
                     ("field", "value"),
-                    [
-                        ("name", config.network),
-                        ("folder", found.folder),
-                        *((field, str(value)) for field, value in card.items()),
-                        ("parameters", found.parameters),
-                    ],
+                    _card(config, found),
                 ),
             ),
         ],
     )
+
+
+def _card(config, found):
+    """Return the rows of what is known of the networks."""
+    card = found.card
+    return [
+        ("name in the zoo", config.network),
+        ("data set", card.dataset),
+        ("classes", card.num_classes),
+        ("images", " x ".join(map(str, card.image_shape))),
+        ("mean of a channel", pretraining.words(card.mean)),
+        ("standard deviation of a channel", pretraining.words(card.std)),
+        ("network", f"{card.architecture}, {pretraining.words(card.fields)}"),
+        ("parameters", found.parameters),
+        ("seeds", pretraining.words(card.seeds)),
+        *(
+            (f"{split} accuracy (%)", 100 * np.array(values))
+            for split, values in card.accuracy.items()
+        ),
+        ("training", pretraining.words(card.config)),
+        ("commit", card.commit),
+    ]

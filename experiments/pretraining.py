@@ -3,7 +3,7 @@
 import dataclasses
 import json
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from flax import linen as nn
@@ -137,3 +137,14 @@ def as_json(recipe: Recipe) -> dict[str, Any]:
 
 def _environment(context: runs.Context) -> dict[str, Any]:
     return runs.environment(context.devices, pathlib.Path(__file__).parent)
+
+
+def words(value: Any) -> str:
+    """Return a value of a card as a reader writes it."""
+    if isinstance(value, Mapping):
+        return ", ".join(
+            f"{field.replace('_', ' ')} {words(of)}" for field, of in value.items()
+        )
+    if isinstance(value, list | tuple):
+        return " ".join(map(words, value))
+    return f"{value:.4g}" if isinstance(value, float) else str(value)

@@ -257,11 +257,18 @@ def _summary(axes, claims):
         if of
     ]
     text = f"That sharper networks have the larger gap is supported {'; '.join(told)}."
-    controls = [c for c in claims if c.id.startswith("equal_loss.")]
-    held = _count(controls, "supported")
+    controls = {
+        axis: claim
+        for axis in axes
+        for claim in claims
+        if claim.id == f"equal_loss.{axis.replace(' ', '_')}"
+    }
+    failed = [axis for axis, of in controls.items() if of.verdict == "contradicted"]
     text += (
-        f" Of the {len(controls)} controls by the training loss, which should rank "
-        f"nothing, {held} are supported."
+        " The training loss at which they stopped, which should rank nothing, is shown "
+        f"to rank nothing along {_count(controls.values(), 'supported')} of the "
+        f"{len(controls)} hyper-parameters, and to rank the gap too along "
+        f"{' and '.join(failed) or 'none'}."
     )
     survivors = [claim for claim in claims if claim.id == "Dinh"]
     return text + "".join(

@@ -40,6 +40,12 @@ LECTURE = {
     ("far", MUCH): "fine-tune a larger number of layers",
 }
 POINTS = "points of test accuracy"
+GAINS = {
+    "supported": "gain",
+    "contradicted": "lose",
+    "inconclusive": "neither gain nor lose beyond doubt",
+    "untested": "are not tested",
+}
 Targets = Annotated[
     tuple[str, ...],
     runs.Range("one or two data sets", lambda names: 1 <= len(names) <= len(PLACES)),
@@ -240,23 +246,18 @@ def _trouble(near, far):
 
 
 def _summary(cells, claims):
-    avoided = next(claim for claim in claims if claim.id == "L67.near.avoided")
-    near = cells[0]
-    words = report.by_verdict(
-        avoided,
-        supported="narrows the gap from training to test accuracy of a network from "
-        "scratch",
-        contradicted="widens the gap from training to test accuracy of a network from "
-        "scratch",
-        otherwise="cannot be told from training from scratch by the gap from training "
-        "to test accuracy",
-    )
+    by_id = {claim.id: claim for claim in claims}
+    told = {}
+    for each in cells:
+        for size in methods.SIZES:
+            claim = by_id[f"L71.{each.place}.{size}"]
+            gain = f"{size} data of {each.name} ({report.format_number(claim.effect)})"
+            told.setdefault(GAINS[claim.verdict], []).append(gain)
+    gains = "; ".join(f"{words} with {', '.join(of)}" for words, of in told.items())
     return (
-        f"With {near.examples[LITTLE]} examples of {near.name}, which are near the "
-        f"source, training only the head {words} "
-        f"({report.format_number(avoided.effect)} points, 95 % interval "
-        f"{report.format_interval(avoided.interval)}). Best by validation in each "
-        f"cell: {'; '.join(_lines(cells))}."
+        "Against training from scratch, in points of test accuracy, pretrained weights "
+        f"that are all trained on {gains}. Best by validation in each cell: "
+        f"{'; '.join(_lines(cells))}."
     )
 
 
@@ -381,7 +382,7 @@ def _source(card):
                 ("data set", card.dataset),
                 ("classes", card.num_classes),
                 ("images", " x ".join(map(str, card.image_shape))),
-                ("network", f"{card.architecture} {card.fields}"),
+                ("network", f"{card.architecture}, {pretraining.words(card.fields)}"),
                 ("networks", len(card.seeds)),
                 *(
                     (f"{split} accuracy (%)", 100 * np.array(values))

@@ -62,6 +62,20 @@ def test_a_measure_that_falls_with_the_gap_contradicts_the_claim(sign, verdict):
     assert "L20.learning_rate.hessian_max" not in decided  # of one value
 
 
+def test_the_headline_names_where_the_training_loss_ranks_the_gap_too():
+    ranked = found(1)
+    ranked.measures["training_loss"] = np.exp(ranked.final["train_accuracy"])
+    ranked.measures["training_loss"] -= ranked.final["test_accuracy"]
+    told = sharpness_and_gap.analyse(CONFIG, ranked)
+    failed = [
+        claim.id.removeprefix("equal_loss.").replace("_", " ")
+        for claim in told.claims
+        if claim.id.startswith("equal_loss.") and claim.verdict == "contradicted"
+    ]
+    assert failed
+    assert f"rank the gap too along {' and '.join(failed)}." in told.summary
+
+
 def test_networks_that_did_not_reach_the_loss_are_left_out():
     config = dataclasses.replace(CONFIG, stop_loss=0.001)
     told = sharpness_and_gap.analyse(config, found(1))

@@ -94,6 +94,15 @@ def test_the_grid_is_decided_cell_by_cell():
     assert found["L70.near.much"].effect == pytest.approx(-1, abs=1e-3)
 
 
+def test_the_headline_says_what_the_verdicts_say():
+    near = cells("near", (0.8, 0.95, 0.94, 0.93), (0.97, 0.95, 0.98, 0.99))
+    far = cells("far", (0.7, 0.6, 0.65, 0.75), (0.97, 0.9, 0.94, 0.96))
+    found = experiment.Findings((near, far), network().card)
+    told = experiment.analyse(experiment.Config(), found).summary
+    assert "gain with little data of near" in told
+    assert "lose with much data of far" in told
+
+
 def test_one_target_is_decided_without_the_other():
     near = cells("near", (0.8, 0.9, 0.9, 0.9), (0.9, 0.9, 0.9, 0.9))
     ids = {claim.id for claim in decide(near)}
