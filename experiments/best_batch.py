@@ -27,7 +27,7 @@ from typing import Annotated, NamedTuple
 
 import numpy as np
 
-from experiments import training
+from experiments import tested, training
 from lec7 import models, report, runs, schedules, train, update_rules
 
 PAPER = "Smith and Le 2018, arXiv:1710.06451"
@@ -83,8 +83,13 @@ class Findings(NamedTuple):
 
     records: Mapping[float, Mapping[int, train.Record]]
     """Learning rate -> batch size -> training."""
+    right: Mapping[int, np.ndarray]
+    """Batch size -> at the rate in the middle, whether each network tells the class of
+    each test example, bool [M, N]."""
     scaled: Mapping[str, train.Record]
     """`base`, and rule -> training with the larger batch for as many epochs."""
+    scaled_right: Mapping[str, np.ndarray]
+    """By the same names, as `right`."""
     examples: Mapping[str, int]
     """Split -> how many it has."""
 
@@ -95,7 +100,7 @@ def run(config: Config, context: runs.Context) -> Findings:
     study = training.Study(config, context, prepare=training.without_validation)
     study.keep(config.examples, test_with_rest=True)
     with context.phase("training"):
-        records = {
+        trained = {
             rate: {
                 batch: _train(config, study, rate, batch, config.time / rate)
                 for batch in config.batches
@@ -106,7 +111,7 @@ def run(config: Config, context: runs.Context) -> Findings:
     updates = config.time / low
     with context.phase("scaling"):
         base = _train(config, study, low, config.base, updates, "base")
-        scaled = {
+        scaled = {"base": base} | {
             rule: _train(
                 config, study, _scaled(config, rule), large, updates / GROWTH, rule
             )
@@ -114,16 +119,27 @@ def run(config: Config, context: runs.Context) -> Findings:
         }
     splits = {name: getattr(study.dataset, name) for name in ("train", "test")}
     return Findings(
-        records,
-        {"base": base} | scaled,
+        {
+            rate: {batch: record for batch, (record, _) in of.items()}
+            for rate, of in trained.items()
+        },
+        {batch: right for batch, (_, right) in trained[_middle(config)].items()},
+        {name: record for name, (record, _) in scaled.items()},
+        {name: right for name, (_, right) in scaled.items()},
         {name: len(of.labels) for name, of in splits.items()},
     )
 
 
+def _middle(config):
+    return config.rates[len(config.rates) // 2]
+
+
 def _train(config, study, rate, batch, updates, name=""):
+    """Return the record of a training, and what its networks tell of the test set."""
     updates = max(round(updates), 1)
+    build = functools.partial(models.MLP, widths=(config.width,))
     population = study.population(
-        functools.partial(models.MLP, widths=(config.width,)),
+        build,
         update_rules.momentum(rate, decay=config.momentum),
         name=f"{name} rate {rate:g} batch {batch}".strip(),
         batch_size=batch,
@@ -131,7 +147,8 @@ def _train(config, study, rate, batch, updates, name=""):
         watch=(),
         ceiling=train.CEILING,
     )
-    return population.record
+    right = tested.right(study.network(build), population.variables, study.dataset.test)
+    return population.record, right
 
 
 class Best(NamedTuple):
@@ -151,7 +168,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
     claims = report.family(
         [
             _growth_claim(config, sizes),
-            *_peak_claims(config, best),
+            *_peak_claims(config, best, found.right),
             *_rule_claims(found),
         ]
     )
@@ -206,13 +223,14 @@ def _growth_claim(config, sizes):
     )
 
 
-def _peak_claims(config, best):
+def _peak_claims(config, best, right):
     """Decide whether there is a best size, which the other seeds choose for a seed."""
-    rate = config.rates[len(config.rates) // 2]
+    rate = _middle(config)
     accuracy = best[rate].accuracy
     seeds = range(len(accuracy))
     chosen = [int(np.delete(accuracy, s, axis=0).mean(axis=0).argmax()) for s in seeds]
-    top = accuracy[seeds, chosen]
+    each = 100.0 * np.stack([right[batch] for batch in config.batches], axis=1)
+    top = each[seeds, chosen]
     say = report.Claims(source=PAPER, figure="errors")
     return [
         say.paired(
@@ -220,7 +238,7 @@ def _peak_claims(config, best):
             f"At one rate there is a best batch size: at {rate:g} it classifies more "
             f"test examples correctly than the {what} of the list.",
             f"points of test accuracy, best − {what}",
-            (top, accuracy[:, place]),
+            (top, each[:, place]),
             above=0,
         )
         for what, place in (("smallest", 0), ("largest", -1))
@@ -228,8 +246,8 @@ def _peak_claims(config, best):
 
 
 def _rule_claims(found):
-    linear, root = (found.scaled[rule].percent("test") for rule in RULES)
-    base = found.scaled["base"].percent("test")
+    linear, root = (100.0 * found.scaled_right[rule] for rule in RULES)
+    base = 100.0 * found.scaled_right["base"]
     return [
         report.Claims(source=PAPER, figure="rules").paired(
             f"SL.{rule}",

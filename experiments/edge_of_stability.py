@@ -61,7 +61,7 @@ class Config(runs.Checked):
 
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     examples: runs.Count = 1_000  # trained on, the first ones, all in one batch
-    seeds: runs.Seeds = tuple(range(5))  # networks of a population, at least 2
+    seeds: runs.Seeds = tuple(range(8))  # networks of a population, at least 2
     model: training.Model = "mlp"  # network; an mlp has tanh for ReLU here
     width: runs.Count = 32  # units of each hidden layer of an mlp
     depth: runs.Count = 2  # hidden layers of an mlp

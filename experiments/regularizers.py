@@ -71,7 +71,8 @@ class Config(runs.Checked):
     dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
     per_class: runs.Count = 10  # training images of each class, too few to generalise
     seeds: runs.Seeds = tuple(range(8))  # networks of a population, at least 2
-    # what is compared, each with the same network without it
+    # what is compared, each with the same network without it; all by default, as far as
+    # network and examples can have them
     regularisers: runs.Some[recipes.NAMES] = recipes.NAMES
     model: training.Model = "convnet"  # network, without BatchNorm where it can be
     # of the stages of a convnet; the residual network beside it begins with half
@@ -164,15 +165,16 @@ def _wanted(config, images):
         batch_size=config.batch_size,
     )
     able = [name for name in config.regularisers if name in every]
-    if unable := [name for name in config.regularisers if name not in every]:
+    unable = [name for name in config.regularisers if name not in every]
+    if unable and config.regularisers != recipes.NAMES:
         raise runs.UsageError(
             f"--config.regularisers has {', '.join(unable)}, which {config.model} with "
             f"examples of shape {list(images.shape[1:])} cannot have (augmentation is "
             "of square images); expected --config.regularisers "
             + shlex.join(able or [name for name in recipes.NAMES if name in every])
         )
-    controls = {every[name].control for name in config.regularisers}
-    names = {recipes.NONE, *controls, *config.regularisers}
+    controls = {every[name].control for name in able}
+    names = {recipes.NONE, *controls, *able}
     return {name: each for name, each in every.items() if name in names}
 
 

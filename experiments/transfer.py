@@ -78,7 +78,7 @@ class Config(runs.Checked):
     seeds: runs.Seeds = tuple(range(8))  # networks of a population, at least 2
     examples: runs.Count = 10  # of each class, when there is little data
     # learning rates of the head at the beginning, of which the best is kept
-    rates: runs.Positives = (0.03, 0.1, 0.3, 1.0)
+    rates: runs.Positives = (0.01, 0.03, 0.1, 0.3, 1.0)
     batch_size: runs.Count = 32  # examples of the target an update
     updates: runs.Count = 150  # on the target
     evaluate_every: runs.Count = 75  # updates between two looks at the accuracies

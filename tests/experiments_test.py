@@ -134,7 +134,11 @@ def test_an_experiment_takes_a_network_by_name(
     [
         ("sharpness_and_gap", {"model": "resnet20", "dropouts": (0.0, 0.5)}, "dropout"),
         ("batch_size", {"model": "resnet20"}, "batch_norm"),
-        ("regularizers", {"model": "resnet20"}, "regularisers has dropout"),
+        (
+            "regularizers",
+            {"model": "resnet20", "regularisers": ("dropout",)},
+            "regularisers has dropout",
+        ),
         (
             "decay",
             {"model": "convnet", "dataset": ("tiny",)},
