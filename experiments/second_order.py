@@ -131,13 +131,11 @@ def analyse(config: Config, found: Findings) -> report.Report:
 def _summary(claims):
     by_id, effects = {claim.id: claim for claim in claims}, report.effects(claims)
 
-    def told(id, supported, contradicted, otherwise="undecided if nearer to it"):
+    def told(id, supported, contradicted, otherwise="undecided if nearer"):
         words = {"supported": supported, "contradicted": contradicted}
         return report.by_verdict(by_id[id], **words, otherwise=otherwise)
 
-    near, far = (
-        told(id, "nearer to it", "farther from it") for id in ("L40", "L40.far")
-    )
+    near, far = (told(id, "nearer to it", "farther") for id in ("L40", "L40.far"))
     half, searched = (
         told(id, "more often", "less often", "no more often beyond doubt")
         for id in ("L41", "L41.searched")

@@ -212,7 +212,7 @@ def ensemble_claims(found: Mapping[str, Enumeration]) -> list[report.Claim]:
     return [
         counted.exact(
             "L54.count",
-            "A layer of 4,096 units has 2^4096 masks, more than 10^1233.",
+            "A layer of 4,096 units has 2⁴⁰⁹⁶ masks, more than 10¹²³³.",
             "power of ten",
             MASKED * np.log10(2),
             above=1233,

@@ -59,14 +59,16 @@ def format_interval(interval: tuple[float, float] | None, *, digits: int = 3) ->
       digits: significant digits of each end.
 
     Returns:
-      The text, a dash for None.
+      The text, a dash for None; "exact" of one number, in which there is no chance.
 
     Example:
-      >>> format_interval((54.13, 512.9))
-      '54.1 to 513'
+      >>> format_interval((54.13, 512.9)), format_interval((2.0, 2.0))
+      ('54.1 to 513', 'exact')
     """
     if interval is None:
         return "–"
+    if interval[0] == interval[1]:
+        return "exact"
     low, high = (format_number(float(end), digits=digits) for end in interval)
     return f"{low} to {high}"
 
