@@ -31,6 +31,7 @@ from experiments import tested, training
 from lec7 import models, report, runs, schedules, train, update_rules
 
 PAPER = "Smith and Le 2018, arXiv:1710.06451"
+HOFFER = "Hoffer et al. 2017, arXiv:1705.08741"  # who take the root
 LINEAR, SQRT = RULES = ("linear", "sqrt")
 GROWTH = 4  # how many times as large the batch is made
 MARGIN = 1.0  # points of test accuracy that count as no difference
@@ -249,7 +250,7 @@ def _rule_claims(found):
     linear, root = (100.0 * found.scaled_right[rule] for rule in RULES)
     base = 100.0 * found.scaled_right["base"]
     return [
-        report.Claims(source=PAPER, figure="rules").paired(
+        report.Claims(source=source, figure="rules").paired(
             f"SL.{rule}",
             f"A batch {GROWTH} times as large and the rate that the {rule} rule gives "
             "leave the test accuracy as it is after as many epochs, to within "
@@ -259,7 +260,7 @@ def _rule_claims(found):
             above=-MARGIN,
             below=MARGIN,
         )
-        for rule, percent in ((LINEAR, linear), (SQRT, root))
+        for rule, percent, source in ((LINEAR, linear, PAPER), (SQRT, root, HOFFER))
     ] + [
         report.Claims(source=PAPER, figure="rules").paired(
             "SL.rules",

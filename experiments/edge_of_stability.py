@@ -5,7 +5,7 @@ On a quadratic an update rule is stable up to a largest curvature that its rate 
 small tanh network is trained with all examples at once by five rules, and the top
 eigenvalue of the Hessian is followed along: for Adam that of the Hessian in the metric
 of its second moment. Gradient flow, which has no limit, is the control, and critical
-sharpness shows the edge from losses alone. Beside it stands the loss (xy - 1)^2 / 2,
+sharpness shows the edge from losses alone. Beside it stands the loss (xy − 1)² / 2,
 whose minima have every curvature from 2 upwards.
 
 Run: python launch.py --experiment=edge_of_stability
@@ -80,7 +80,7 @@ class Config(runs.Checked):
     rho: runs.Positive = 0.02  # radius of SAM
     updates: runs.Count = 1_500  # of every training
     evaluate_every: runs.Count = 50  # updates between two looks at the top eigenvalue
-    valley_rate: runs.Fraction = 0.2  # of gradient descent on (xy - 1)^2 / 2
+    valley_rate: runs.Fraction = 0.2  # of gradient descent on (xy − 1)² / 2
     # for each curvature that gradient flow would end at
     valley_starts: runs.Several = 20
     valley_updates: runs.Count = 10_000  # from each of them
@@ -387,14 +387,14 @@ def _sharpening_claims(found):
     return [
         say.ratio(
             "edge.sharpening",
-            "Far below its limit, gradient descent moves to ever larger curvature.",
+            "Far below its limit, gradient descent moves to larger curvature.",
             "top eigenvalue, last quarter / first look",
             (end, slow.sharpness[:, 0]),
             above=1,
         ),
         say.ratio(
             "edge.flatter",
-            "A larger rate ends in a flatter place, though it has gone farther.",
+            "A larger rate ends in a flatter place, after as many updates.",
             "top eigenvalue, lowest / highest rate",
             (end, fast.late(fast.sharpness).mean(axis=1)),
             above=1,
@@ -412,9 +412,10 @@ def _rules(config, found):
     header = ("rule, rate a", "limit", "value", "top eigenvalue", "over the limit")
     return report.Section(
         "Each rule against its own limit",
-        f"The limits are those of a quadratic, with b = {config.decay:g}. Adam is "
-        "momentum of weight 1 - b on P^-1 g, P the root of its second moment, so its "
-        "limit is one for the eigenvalues of P^-1 H. SAM looks at the gradient "
+        "The limits are those of a quadratic at the learning rate a, with the decay "
+        f"b = {config.decay:g} of the momentum. Adam is "
+        "momentum of weight 1 − b on P⁻¹ g, P the root of its second moment, so its "
+        "limit is one for the eigenvalues of P⁻¹ H. SAM looks at the gradient "
         f"r = {config.rho:g} farther up, so its limit falls with the norm of the "
         "gradient; r = 0 is gradient descent. The default rates were chosen in "
         "pilots on digits, so that every limit is out of reach at first and within "

@@ -71,7 +71,7 @@ def section(
     return report.Section(
         "The edge from losses alone",
         "Critical sharpness is 2 over the smallest step along the gradient that raises "
-        "the loss; for Adam, along P^-1 g. It takes about six losses and no Hessian. "
+        "the loss; for Adam, along P⁻¹ g. It takes about six losses and no Hessian. "
         "On a quadratic it is the Rayleigh quotient of the gradient, so it lies below "
         "the top eigenvalue, and meets it where the gradient turns into the top "
         "eigenvector. That is what happens at the edge of gradient descent; the table "

@@ -19,7 +19,7 @@ def claims(fast: "Edge", free: "Edge") -> list[report.Claim]:
         say.paired(
             "edge.rises",
             "At the edge more of the updates raise the loss than far below.",
-            "% of the updates of the last quarter",
+            "points of the updates of the last quarter, highest − lowest rate",
             (rises(fast), rises(free)),
             above=0,
         ),

@@ -113,7 +113,7 @@ RULES = {
         lambda a, constants, norm: (
             (2 + 2 * constants.decay) / (1 - constants.decay) / a
         ),
-        "(2 + 2b) / ((1 - b) a), of P^-1 H",
+        "(2 + 2b) / ((1 - b) a), of P⁻¹ H",
         "Cohen et al. 2022, arXiv:2207.14484",
     ),
     SAM: Rule(

@@ -39,14 +39,14 @@ def measure(seed: int, *, rate: float, starts: int, updates: int) -> Descents:
 def claim(found: Descents) -> report.Claim:
     """Decide whether descents end below the limit, where the flow ends above."""
     say = report.Claims(
-        source="closed form: a minimum with x^2 + y^2 > 2 / a is unstable",
+        source="closed form: a minimum with x² + y² > 2 / a is unstable",
         figure="valley",
         kind="identity",
     )
     beyond = found.descent[:, found.flow > found.limit]
     return say.share(
         "edge.valley",
-        "On (xy - 1)^2 / 2, where gradient flow would end above the limit, gradient "
+        "On (xy − 1)² / 2, where gradient flow would end above the limit, gradient "
         "descent ends below it.",
         "share of starts",
         (beyond <= found.limit).ravel(),
@@ -59,8 +59,8 @@ def section(found: Descents) -> report.Section:
     flow = found.flow / found.limit
     return report.Section(
         "A valley of two parameters",
-        "The minima of (xy - 1)^2 / 2 lie on xy = 1 and have the curvature x^2 + y^2. "
-        "Gradient flow keeps x^2 - y^2 and so ends at a known one. Gradient descent "
+        "The minima of (xy − 1)² / 2 lie on xy = 1 and have the curvature x² + y². "
+        "Gradient flow keeps x² − y² and so ends at a known one. Gradient descent "
         "cannot end where the curvature is above 2 / a: it leaves for a flatter "
         "minimum of the same valley.",
         report.Curves(

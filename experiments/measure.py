@@ -209,8 +209,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
     changes = _changes(found)
     return report.Report(
         title="Report card of a minimum",
-        summary=f"Of the network in {found.checkpoint}, as {config.problem} reads it: "
-        f"{', '.join(first)}. {remark}",
+        summary=f"Of the network: {', '.join(first)}. {remark}",
         claims=report.family(_claims(found, changes)),
         sections=[_card(config, found, changes, remark), _settings(found.before)],
     )
@@ -258,17 +257,18 @@ def _card(config, found, changes, remark):
     header = ("measure", "value", "standard error", "survives rescaling")
     return report.Section(
         "Report card",
+        f"The network is that in `{found.checkpoint}`, as `{config.problem}` reads it. "
         f"{remark}\n\nThe value is the mean ± standard deviation over "
         f"{len(config.seeds)} keys; the standard error is what one key says of its own "
-        "error, NaN for the highest point of one search. Gradients are what a measure "
-        "costs, in gradients of the mean loss over all examples.",
+        "error, which the highest point of one search has none of. Gradients are what "
+        "a measure costs, in gradients of the mean loss over all examples.",
         report.Table(
             (*header, "rescaled / as it is", "gradients"),
             [
                 (
                     sharpness.TITLES[name],
                     np.array([row.value for row in rows]),
-                    float(np.mean([row.standard_error for row in rows])),
+                    _known(np.mean([row.standard_error for row in rows])),
                     "yes" if rows[0].invariant else "no",
                     float(np.mean(changes[name])) if changes else None,
                     float(np.mean([row.cost for row in rows])),
@@ -279,6 +279,11 @@ def _card(config, found, changes, remark):
         ),
         _card_figure(config, found),
     )
+
+
+def _known(value):
+    """Return a number of which there is one, or None."""
+    return None if np.isnan(value) else float(value)
 
 
 def _card_figure(config, found):

@@ -294,6 +294,7 @@ def _error(say, found, id, statement, way, **ends):
     """Decide how far the test error rises on a way, as Frankle et al. measure it."""
     unit = "points of test error above the ends"
     rises = found.ways[way]["test"]["rises"]
+    say = dataclasses.replace(say, figure=f"{say.figure}_error")
     return say.mean(id, statement, unit, rises, **ends)
 
 
@@ -307,9 +308,12 @@ def _removed(say, found, id, statement, way):
 
 def _basin_claims(found):
     say = report.Claims(source=AINSWORTH, figure="basin")
-    bent = report.Claims(source=GARIPOV, figure="basin")
+    bent = dataclasses.replace(say, source=GARIPOV)
     there = "Between networks from different starts there is a barrier."
-    none = "Once their units are numbered alike there is none."
+    none = (
+        "Between networks from different starts whose units are numbered alike there "
+        "is no barrier."
+    )
     most = "Numbering units alike takes away most of the barrier."
     curve = "A curve joins networks from different starts without a barrier."
     avoided = "The curve avoids most of the barrier on the line."
@@ -421,12 +425,26 @@ def _pictures(config, found):
 
 
 def _picture(found, heading, text, name, ways):
-    figure = report.Curves(
-        name,
-        {way: (POSITIONS, found.ways[way]["train"]["loss"]) for way in ways},
-        ("position, from one network (0) to the other (1)", "training loss (nats)"),
-        log="y",
-        caption="Training loss from one network of a pair to the other.",
-        band="Median over pairs, in a band from the lowest to the highest.",
+    place = "position, from one network (0) to the other (1)"
+    band = "Median over pairs, in a band from the lowest to the highest."
+    of = {way: found.ways[way] for way in ways}
+    errors = {way: 100 * (1 - at["test"]["accuracy"]) for way, at in of.items()}
+    return report.Section(
+        heading,
+        text,
+        report.Curves(
+            f"{name}_error",
+            {way: (POSITIONS, error) for way, error in errors.items()},
+            (place, "test error (%)"),
+            caption="Test error from one network of a pair to the other.",
+            band=band,
+        ),
+        report.Curves(
+            name,
+            {way: (POSITIONS, at["train"]["loss"]) for way, at in of.items()},
+            (place, "training loss (nats)"),
+            log="y",
+            caption="Training loss on the same way.",
+            band=band,
+        ),
     )
-    return report.Section(heading, text, figure)
