@@ -24,9 +24,16 @@ def environment(devices: Sequence[Any], checkout: pathlib.Path) -> dict[str, Any
         "system": platform.platform(),
         "processor": processor()["model name"],
         "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in _PACKAGES},
+        | {name: _version(name) for name in _PACKAGES},
         "git": source_state(checkout),
     }
+
+
+def _version(package: str) -> str:
+    try:
+        return importlib.metadata.version(package)
+    except importlib.metadata.PackageNotFoundError:  # a checkout on Python's path
+        return "not installed"
 
 
 def summary(environment: Mapping[str, Any]) -> dict[str, str]:
