@@ -199,7 +199,7 @@ def _follow(config, shells, rates):
 def analyse(config: Config, found: Findings) -> report.Report:
     """Decide the claims, and show what was found."""
     claims = [
-        *speed.claims(found),
+        *speed.claims(config, found),
         *parameters.claims(found.uneven),
         *noise.claims(found.noise),
         *ways.claims(found),

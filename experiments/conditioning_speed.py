@@ -39,11 +39,11 @@ COMPARED = {
 say = functools.partial(report.Claims, figure="settling")
 
 
-def claims(found: "Findings") -> list[report.Claim]:
+def claims(config: "Config", found: "Findings") -> list[report.Claim]:
     """Decide which rules are quick, and at which decay of the velocity."""
     last = {name: path.losses[:, -1] for name, path in found.equal.items()}
     return [
-        say(source="lecture, 0:17:00").ratio(
+        say(source="lecture, 0:17:00", untested=_unsettled(config, found.harder)).ratio(
             "L01.creeps",
             "SGD creeps: four times the condition number costs it more than twice the "
             "updates, its rate tuned to both.",
@@ -52,7 +52,10 @@ def claims(found: "Findings") -> list[report.Claim]:
             above=2,
         ),
         *(
-            say(source=f"lecture, {time}").ratio(
+            say(
+                source=f"lecture, {time}",
+                untested=_unsettled(config, *(found.steps[name] for name in pair)),
+            ).ratio(
                 id,
                 statement,
                 f"updates, {' / '.join(pair)}",
@@ -69,13 +72,24 @@ def claims(found: "Findings") -> list[report.Claim]:
             100 * _swapped(last, found.steps),
             above=10,
         ),
-        *_velocity(found),
+        *_velocity(config, found),
     ]
 
 
-def _velocity(found):
+def _unsettled(config, *steps):
+    """Say that updates to settle are a cap, where a descent has not."""
+    if np.max(steps) < config.most_steps:
+        return None
+    return f"not every descent settles in {config.most_steps:,} updates"
+
+
+def _velocity(config, found):
     return [
-        say(source="lecture, 0:23:32", figure="decay_of_velocity").ratio(
+        say(
+            source="lecture, 0:23:32",
+            figure="decay_of_velocity",
+            untested=_unsettled(config, found.decays[0.9]),
+        ).ratio(
             "L09",
             "A decay of about 0.9 is good: 0.9 needs less than twice the updates of "
             "the best of six decays, the rate tuned to each.",
