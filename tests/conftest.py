@@ -1,5 +1,6 @@
 """Four simulated devices, and arrays whose ranks never promote silently."""
 
+import gc
 import importlib
 import os
 
@@ -19,6 +20,8 @@ os.environ.setdefault("XLA_FLAGS", " ".join(FLAGS))
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", DEVICES)
 jax.config.update("jax_numpy_rank_promotion", "raise")
+# A program is traced into many objects; looking for cycles among them is slow.
+gc.set_threshold(100_000, 20, 100)
 # tyro hashes all of `builtins`, where a doctest may later leave an array.
 importlib.import_module("tyro")
 
@@ -34,6 +37,15 @@ def forget_programs():
     """Free the programs of a module of tests, which no other one runs."""
     yield
     jax.clear_caches()
+
+
+@pytest.fixture(autouse=True, scope="session")
+def kept_programs(tmp_path_factory):
+    """Compile a program that takes long once a worker, not once a module."""
+    folder = tmp_path_factory.mktemp("programs")
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 
 @pytest.fixture

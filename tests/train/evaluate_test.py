@@ -4,6 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from flax import linen as nn
 
 from lec7 import losses, models, train, update_rules
 from lec7.data import disk
@@ -40,6 +41,58 @@ def test_loss_and_accuracy_equal_the_mean_over_all_examples(devices, chunk):
         accuracy = np.mean(np.argmax(logits, axis=1) == labels)
         np.testing.assert_allclose(measured["test_loss"][member], loss, rtol=1e-5)
         np.testing.assert_allclose(measured["test_accuracy"][member], accuracy)
+
+
+def test_trainings_of_one_network_share_the_program_and_not_their_examples():
+    model = models.MLP(num_classes=3, widths=(4,))
+    state = states.initial_population(
+        lambda key: models.initialise(model, key, SHAPE), update_rules.sgd(0.1), (0,)
+    )
+    traced, losses_of = [], []
+
+    def loss(logits, labels):
+        traced.append(logits)
+        return losses.cross_entropy(logits, labels)
+
+    counts = []
+    for seed in (0, 1):
+        images = np.random.default_rng(seed).normal(size=(8, *SHAPE))
+        split = images.astype(np.float32), np.arange(8) % 3
+        same = models.MLP(num_classes=3, widths=(4,))
+        evaluate = train.make_evaluate(same, loss, {"a": split}, jax.devices()[:1])
+        losses_of.append(evaluate(state)["a_loss"][0])
+        counts.append(len(traced))
+    assert counts[0] == counts[1] > 0
+    assert losses_of[0] != losses_of[1]
+
+
+class Shifted(nn.Module):
+    """A network that holds an array, and so has no hash."""
+
+    shift: jax.Array
+
+    @nn.compact
+    def __call__(self, x, *, train):
+        return nn.Dense(2)(x.reshape(len(x), -1) + self.shift[None])
+
+
+def test_a_network_that_holds_an_array_is_evaluated():
+    split = np.zeros((4, *SHAPE), np.float32), np.arange(4) % 2
+    for shift in (0.0, 1.0):
+        model = Shifted(jnp.full(9, shift))
+        state = states.initial_population(
+            lambda key, model=model: models.initialise(model, key, SHAPE),
+            update_rules.sgd(0.1),
+            (0,),
+        )
+        logits = model.apply(
+            jax.tree.map(lambda leaf: leaf[0], state.variables), split[0], train=False
+        )
+        evaluate = train.make_evaluate(
+            model, losses.cross_entropy, {"a": split}, jax.devices()[:1]
+        )
+        expected = np.mean(losses.cross_entropy(logits, split[1]))
+        np.testing.assert_allclose(evaluate(state)["a_loss"], expected, rtol=1e-6)
 
 
 @pytest.mark.parametrize(
