@@ -44,7 +44,7 @@ def kept_programs(tmp_path_factory):
     """Compile a program that takes long once a worker, not once a module."""
     folder = tmp_path_factory.mktemp("programs")
     jax.config.update("jax_compilation_cache_dir", str(folder))
-    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.1)
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.05)
     jax.config.update("jax_persistent_cache_min_entry_size_bytes", -1)
 
 

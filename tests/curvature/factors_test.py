@@ -117,8 +117,15 @@ def members(name, pattern):
 @pytest.mark.parametrize(
     ("name", "layer", "equal"),
     [
-        *(("conv_net", layer, True) for layer in ("Conv_0", "BatchNorm_0", "Dense_0")),
-        ("conv_net", "", False),
+        *(
+            pytest.param("conv_net", layer, equal, marks=pytest.mark.slow)
+            for layer, equal in (
+                ("Conv_0", True),
+                ("BatchNorm_0", True),
+                ("Dense_0", True),
+                ("", False),
+            )
+        ),
         ("mlp", "Dense_1", True),
         ("mlp", "Dense_0", False),
     ],

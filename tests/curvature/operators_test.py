@@ -202,8 +202,15 @@ def test_the_operator_is_a_pytree_and_can_be_transformed(quadratic):
 
 
 @pytest.mark.parametrize("kind", ["hessian", "ggn", "fisher", "empirical_fisher"])
-@pytest.mark.parametrize("name", ["mlp", "conv_net"])
-@pytest.mark.parametrize("fused", [True, False])
+@pytest.mark.parametrize(
+    ("name", "fused"),
+    [
+        ("mlp", True),
+        ("mlp", False),
+        ("conv_net", True),
+        pytest.param("conv_net", False, marks=pytest.mark.slow),
+    ],
+)
 def test_a_linearised_operator_has_the_same_products(
     float64, monkeypatch, name, kind, fused
 ):

@@ -86,7 +86,7 @@ def test_the_convnet_is_made_of_flax_layers(shape, float64):
     ],
     ids=["fractional", "channel dropout", "drop path", "large"],
 )
-@pytest.mark.parametrize("sample", [False, True])
+@pytest.mark.parametrize("sample", [pytest.param(False, marks=pytest.mark.slow), True])
 def test_sequences_are_images_that_are_one_pixel_wide(make, sample, float64):
     """Of a kernel only the middle column meets such images; a draw tells no axis."""
     model, x = make(CLASSES), images(shape=(11, 2))

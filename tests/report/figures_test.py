@@ -154,8 +154,14 @@ def test_a_reference_stands_in_every_panel():
     assert ends == [[1, 1], [1, 1]]
 
 
-@pytest.mark.parametrize("log", [False, True])
-@pytest.mark.parametrize("count", [1, 5, 9])
+@pytest.mark.parametrize(
+    ("count", "log"),
+    [
+        pytest.param(count, log, marks=[pytest.mark.slow] * (log != (count == 5)))
+        for count in (1, 5, 9)
+        for log in (False, True)
+    ],
+)
 def test_paired_has_a_panel_for_each_measure_even_for_an_empty_one(count, log):
     measures = {
         f"measure {place}": RNG.lognormal(size=(3, 4)) for place in range(count)

@@ -207,7 +207,15 @@ def contents(folder):
     return {path.relative_to(folder): path.read_bytes() for path in paths}
 
 
-@pytest.mark.parametrize("moments", [(2,), (6,), (10, 12), (2, 6, 10)])
+@pytest.mark.parametrize(
+    "moments",
+    [
+        pytest.param((2,), marks=pytest.mark.slow),  # the last case begins with it
+        pytest.param((6,), marks=pytest.mark.slow),
+        (10, 12),
+        (2, 6, 10),
+    ],
+)
 def test_a_signal_saves_what_is_made_and_leaves_no_trace(
     setting, tmp_path, monkeypatch, moments
 ):

@@ -23,7 +23,7 @@ RULES = {
     "adagrad": update_rules.adagrad(0.1),
     "rmsprop": update_rules.rmsprop(0.01),
     "adam": update_rules.adam(0.01),
-    "lbfgs": update_rules.lbfgs(),
+    "lbfgs": update_rules.lbfgs(memory_size=2),
     "adam_averaged": optax.chain(
         update_rules.adam(0.01), update_rules.polyak_average(0.9)
     ),
@@ -221,10 +221,17 @@ FOREIGN = {
     "plateau": optax.chain(optax.sgd(0.1), optax.contrib.reduce_on_plateau()),
     "polyak": optax.polyak_sgd(),
 }
+SLOW = (("lbfgs", None), ("clipped", 8), ("zoom", None))  # each has its other form
 
 
-@pytest.mark.parametrize("m", [None, 8])
-@pytest.mark.parametrize("name", FOREIGN)
+@pytest.mark.parametrize(
+    ("name", "m"),
+    [
+        pytest.param(name, m, marks=[pytest.mark.slow] * ((name, m) in SLOW))
+        for name in FOREIGN
+        for m in (None, 8)
+    ],
+)
 def test_a_rule_of_optax_is_given_what_it_takes_and_no_more(name, m):
     # optax#1559, flax#4144, flax#4812.
     model = tiny_mlp()

@@ -233,7 +233,10 @@ def test_parameters_and_state_may_be_overwritten_in_the_first_step(name):
 
 
 @every_rule
-@pytest.mark.parametrize("empty", [{}, (), {"a": jnp.zeros(0)}])
+@pytest.mark.parametrize(
+    "empty",
+    [{}, pytest.param((), marks=pytest.mark.slow), {"a": jnp.zeros(0)}],
+)
 def test_no_parameters_have_no_step(name, empty):
     rule = RULES[name]()
 
