@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 import numpy as np
 from numpy.typing import ArrayLike
 
-from lec7.data import batches, checks, errors, records
+from lec7.data import batches, checks, disk, errors, records
 from lec7.data import dataset as datasets
 
 MEMORY_LIMIT = 2 * 2**30
@@ -88,7 +88,8 @@ def assemble(
     Raises:
       DataError: as `from_arrays` and `records.deal`.
     """
-    require_memory(name, [raw.images.shape for raw in splits.values()], memory_limit)
+    held = [x for x, _ in splits.values() if not isinstance(x, disk.DiskImages)]
+    require_memory(name, [images.shape for images in held], memory_limit)
     known = {split: _checked(raw, f"{name} {split}") for split, raw in splits.items()}
     known = {s: raw for s, raw in known.items() if not _is_hidden(raw, name, s)}
     dealt = records.deal({split: len(raw.labels) for split, raw in known.items()}, name)
@@ -144,7 +145,7 @@ def _checked(raw: datasets.Split, name: str) -> datasets.Split:
             f"{name} has {len(images)} images and {len(labels)} labels; expected a "
             "label for each image"
         )
-    if floating:
+    if floating and not isinstance(images, disk.DiskImages):
         images = np.asarray(images, np.float32)
         checks.check_images(images, name=f"{name} images")
     return datasets.Split(images, labels)

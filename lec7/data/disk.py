@@ -16,7 +16,7 @@ from lec7 import memory
 READ = 2**26  # bytes of an array that indexing returns at the most
 AHEAD = 2**25  # bytes that wait at the most, read ahead
 WAITING = 64  # elements that wait at the most
-BLOCK = 256  # images read at once
+BLOCK = 256  # images read at once, fewer where they have more than `READ` bytes
 BYTES = 256  # values of a byte
 
 Element = TypeVar("Element")
@@ -94,7 +94,7 @@ class DiskImages(np.lib.mixins.NDArrayOperatorsMixin):
         memory.require_host(self.nbytes, f"{len(self):,} images that are on the disk")
         array = np.empty(self.shape, self.dtype)
         for start, pixels in zip(self._starts(), self._blocks(), strict=True):
-            array[start : start + BLOCK] = self._decoded(pixels)
+            array[start : start + len(pixels)] = self._decoded(pixels)
         return array if dtype is None else array.astype(dtype, copy=False)
 
     def __array_ufunc__(
@@ -131,10 +131,10 @@ class DiskImages(np.lib.mixins.NDArrayOperatorsMixin):
     def _blocks(self) -> Iterator[np.ndarray]:
         """Return the bytes of all images, at most `BLOCK` of them at once."""
         starts = self._starts()
-        size = BLOCK * self.size // max(1, len(self))
+        size = starts.step * self.size // max(1, len(self))
 
         def block(number: int) -> np.ndarray:
-            rows = slice(starts[number], starts[number] + BLOCK)
+            rows = slice(starts[number], starts[number] + starts.step)
             return self.bytes(rows)
 
         return read_ahead(block, len(starts), size=size)
@@ -157,7 +157,8 @@ class DiskImages(np.lib.mixins.NDArrayOperatorsMixin):
         return counts / counts.sum(axis=0)
 
     def _starts(self) -> range:
-        return range(0, len(self), BLOCK)
+        one = max(1, int(np.prod(self.image_shape)))
+        return range(0, len(self), max(1, min(BLOCK, READ // one)))
 
     def _decoded(self, pixels: np.ndarray) -> np.ndarray:
         return self.table.reshape(BYTES, -1)[pixels, np.arange(pixels.shape[-1])]

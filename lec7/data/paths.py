@@ -113,7 +113,8 @@ def from_folder(
       image_size: (H, W) to which images are scaled, so that they cover it and the
         centre is cut out; None needs images of one size.
       name: what messages call the data set; None is the folder.
-      memory_limit: bytes that the inputs may take as float32, known before any is read.
+      memory_limit: bytes that the inputs may take as float32, known before any is read;
+        images by class that take more stay on the disk, as `DiskImages`.
 
     Returns:
       As `from_arrays`.

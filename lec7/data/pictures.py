@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import pathlib
 import typing
 from collections.abc import Generator, Sequence
@@ -10,8 +11,8 @@ from collections.abc import Generator, Sequence
 import numpy as np
 
 from lec7 import arguments
-from lec7.data import arrays, errors, records
 from lec7.data import dataset as datasets
+from lec7.data import disk, errors, records
 
 if typing.TYPE_CHECKING:
     from PIL import Image
@@ -88,7 +89,7 @@ def read_classes(
     """Return the images of FOLDER/CLASS or FOLDER/SPLIT/CLASS, as bytes.
 
     Classes are numbered in the order of their names, or of their numbers if all are
-    numbers.
+    numbers. Images that take more memory as float32 stay on the disk.
 
     Raises:
       DataError: a folder or an image is not as expected.
@@ -100,9 +101,15 @@ def read_classes(
     classes = _classes(parts["train"])
     found = {split: _survey(path, classes) for split, path in parts.items()}
     shape = _common_shape(sum(found.values(), []), size)
-    sizes = [(len(pictures), *shape) for pictures in found.values()]
-    arrays.require_memory(str(folder), sizes, memory_limit)
-    return {split: _read(pictures, shape, size) for split, pictures in found.items()}
+    if 4 * math.prod(shape) > disk.READ:
+        raise errors.DataError(
+            f"The images of {folder} are {'x'.join(map(str, shape))}, "
+            f"{4 * math.prod(shape) / 2**20:.0f} MiB each as float32; expected at most "
+            f"{disk.READ / 2**20:.0f} MiB: give a smaller size, as in FOLDER:64x64"
+        )
+    count = sum(map(len, found.values()))
+    read = _read if 4 * count * math.prod(shape) <= memory_limit else _keep
+    return {split: read(pictures, shape, size) for split, pictures in found.items()}
 
 
 def _visible(folder: pathlib.Path) -> list[pathlib.Path]:
@@ -207,3 +214,21 @@ def _read(
         with _opened(picture.path) as image:
             row[:] = pixels(image, str(picture.path), size)
     return datasets.Split(images, np.array([p.label for p in pictures], np.int32))
+
+
+def _keep(
+    pictures: Sequence[Picture],
+    shape: tuple[int, int, int],
+    size: tuple[int, int] | None,
+) -> datasets.Split:
+    """Return a split whose images are read whenever they are needed."""
+    labels = np.array([picture.label for picture in pictures], np.int32)
+    files = [(p.path.name, p.label, p.path.stat().st_size) for p in pictures]
+    images = disk.DiskImages(
+        lambda numbers: _read([pictures[n] for n in numbers], shape, size).images,
+        numbers=np.arange(len(pictures)),
+        table=disk.plain_table(*shape),
+        image_shape=shape,
+        records=str(files),
+    )
+    return datasets.Split(images, labels)

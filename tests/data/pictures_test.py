@@ -1,8 +1,9 @@
+import chex
 import numpy as np
 import pytest
 from PIL import Image
 
-from lec7 import data
+from lec7 import data, models, train, update_rules
 
 DRAW = np.random.default_rng(0)
 
@@ -162,9 +163,39 @@ def test_a_wrong_folder_is_one_message_that_names_the_place(birds, change, messa
     assert caught.value.exit_code == 3
 
 
-def test_what_takes_too_much_memory_is_refused_before_it_is_read(birds, monkeypatch):
+def test_an_image_that_takes_too_much_memory_is_refused_unread(birds, monkeypatch):
     monkeypatch.setattr("lec7.data.pictures._read", None)
-    with pytest.raises(
-        data.DataError, match="take .* GiB as float32; expected at most"
-    ):
+    with pytest.raises(data.DataError, match="927 MiB each as float32; expected at"):
         data.load(f"{birds}:9000x9000")
+
+
+@pytest.mark.parametrize("read", [2**26, 1, 500])
+def test_images_beyond_the_limit_stay_on_the_disk(birds, monkeypatch, read):
+    expected = data.from_folder(birds, image_size=(6, 5))
+    monkeypatch.setattr("lec7.data.pictures.disk.READ", 2**26)
+    found = data.from_folder(birds, image_size=(6, 5), memory_limit=100)
+    monkeypatch.setattr("lec7.data.disk.READ", read)
+    for name in ("train", "validation", "test"):
+        one, other = getattr(expected, name), getattr(found, name)
+        np.testing.assert_array_equal(np.asarray(other.images), one.images)
+        np.testing.assert_array_equal(other.labels, one.labels)
+
+
+def test_a_network_learns_from_images_that_stay_on_the_disk(birds, monkeypatch):
+    monkeypatch.setattr("lec7.data.disk.READ", 400)
+    held, kept = (
+        data.standardise(data.from_folder(birds, image_size=(6, 5), memory_limit=limit))
+        for limit in (2**30, 100)
+    )
+    assert isinstance(kept.train.images, data.DiskImages)
+    found = [
+        train.train(
+            models.MLP(num_classes=3, widths=(4,)),
+            update_rules.sgd(0.1),
+            of,
+            steps=5,
+            batch_size=4,
+        ).variables
+        for of in (held, kept)
+    ]
+    chex.assert_trees_all_equal(*found)
