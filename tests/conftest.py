@@ -15,7 +15,10 @@ os.environ.setdefault("PJRT_NPROC", str(2 * DEVICES))
 # Most of a test's time is compilation, of programs that run for milliseconds.
 FLAGS = ["--xla_backend_optimization_level=0"]
 if jax.__version_info__ < (0, 11):  # XLA ends the process at a flag it does not know
-    FLAGS.append("--xla_cpu_use_fusion_emitters=false")
+    FLAGS += [
+        "--xla_cpu_use_fusion_emitters=false",
+        "--xla_cpu_parallel_codegen_split_count=1",
+    ]
 os.environ.setdefault("XLA_FLAGS", " ".join(FLAGS))
 jax.config.update("jax_platforms", "cpu")
 jax.config.update("jax_num_cpu_devices", DEVICES)
