@@ -111,36 +111,7 @@ def make_evaluate(
     arguments.require_call(model, "train")
     for name, examples in splits.items():
         feed.require_together(name, *examples)
-    given = model, loss, tuple(metrics.items()), tuple(devices), chunk
-    try:
-        hash(given)
-    except TypeError:  # as of a model that holds an array
-        sums = _sums.__wrapped__(*given)
-    else:
-        sums = _sums(*given)
-    totals = {
-        name: sums[isinstance(examples[0], disk.DiskImages)](*examples)
-        for name, examples in splits.items()
-    }
-    sizes = {name: len(labels) for name, (_, labels) in splits.items()}
-
-    def evaluate(state):
-        return {
-            f"{name}_{metric}": np.asarray(total) / sizes[name]
-            for name, totals_of in totals.items()
-            for metric, total in totals_of(state.variables).items()
-        }
-
-    return evaluate
-
-
-@functools.lru_cache(maxsize=8)
-def _sums(model, loss, metrics, devices, chunk) -> tuple[Callable, Callable]:
-    """Return what sums over examples in memory, and over those on the disk.
-
-    Trainings of one network share these programs.
-    """
-    per_example = example_metrics(model, loss, dict(metrics))
+    per_example = example_metrics(model, loss, metrics)
 
     def member(variables, images, labels, weights):
         each = per_example(variables, images, labels)
@@ -158,7 +129,21 @@ def _sums(model, loss, metrics, devices, chunk) -> tuple[Callable, Callable]:
 
         return jax.lax.map(population, (images, labels, weights))
 
-    return _in_memory(each, devices, chunk), _from_disk(each, devices, chunk)
+    sums = _in_memory(each, devices, chunk), _from_disk(each, devices, chunk)
+    totals = {
+        name: sums[isinstance(examples[0], disk.DiskImages)](*examples)
+        for name, examples in splits.items()
+    }
+    sizes = {name: len(labels) for name, (_, labels) in splits.items()}
+
+    def evaluate(state):
+        return {
+            f"{name}_{metric}": np.asarray(total) / sizes[name]
+            for name, totals_of in totals.items()
+            for metric, total in totals_of(state.variables).items()
+        }
+
+    return evaluate
 
 
 def _in_memory(each, devices, chunk) -> Callable:
