@@ -37,7 +37,7 @@ class Config(runs.Checked):
     """Which networks are averaged, and how they are trained."""
 
     # names of data sets, of lec7 or of TFDS, or paths
-    dataset: tuple[str, ...] = ("digits", "glyphs/grey14-3000")
+    dataset: tuple[str, ...] = ("mnist1d", "glyphs/grey14-3000")
     seeds: runs.Seeds = tuple(range(8))  # groups of networks, at least 2
     members: runs.Several = 10  # networks of a group, at least 2
     # of these, the ones trained with a constant and with a cyclic rate as well
