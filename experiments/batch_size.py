@@ -235,22 +235,9 @@ def analyse(config: Config, found: Findings) -> report.Report:
             *_speed_claims(config, best),
         ]
     )
-    effects = report.effects(claims)
-    ways = "; ".join(
-        f"{name}, {np.median(best.updates[name]):,.0f} updates or "
-        f"{1e3 * np.median(best.seconds[name]):,.0f} ms"
-        for name in GROUPS
-    )
     return report.Report(
         title="Batch size",
-        summary=(
-            f"To a training loss of {config.target:g} nats, each at its best rate: "
-            f"{ways}. An epoch of single examples takes {effects['G04.parallel']} "
-            "times as long as one of all examples at once. The noise of a mini-batch "
-            f"gradient is {effects['L07.noise']} times what its formula says. On the "
-            f"loss with local minima, single examples shake {effects['G03']} points "
-            "more of the descents out of one."
-        ),
+        summary=_summary(config, best, claims),
         claims=claims,
         sections=[
             cost.section(found.timed, found.sizes, found.counts, config.examples),
@@ -259,6 +246,38 @@ def analyse(config: Config, found: Findings) -> report.Report:
             noise.section(found.noise),
             escapes.section(found.escapes, config.local_rate),
         ],
+    )
+
+
+def _summary(config, best, claims):
+    by_id, effects = {claim.id: claim for claim in claims}, report.effects(claims)
+    ways = "; ".join(
+        f"{name}, {np.median(best.updates[name]):,.0f} updates or "
+        f"{1e3 * np.median(best.seconds[name]):,.0f} ms"
+        for name in GROUPS
+    )
+
+    def sooner(id):
+        return report.by_verdict(
+            by_id[id],
+            supported="sooner",
+            contradicted="later",
+            otherwise="no sooner beyond doubt",
+        )
+
+    shaken = report.by_verdict(
+        by_id["G03"],
+        supported="shake more",
+        contradicted="shake fewer",
+        otherwise="are not shown to shake more",
+    )
+    return (
+        f"To a training loss of {config.target:g} nats, each at its best rate: {ways}. "
+        f"Mini-batches are there {sooner('D03')} than all examples at once and "
+        f"{sooner('D03.than_one')} than single ones, of which an epoch takes "
+        f"{effects['G04.parallel']} times as long as one of all at once. On the loss "
+        f"with local minima single examples {shaken} of the descents out of one "
+        f"({effects['G03']} points)."
     )
 
 

@@ -333,20 +333,9 @@ def analyse(config: Config, found: Findings) -> report.Report:
             valley.claim(found.valley),
         ]
     )
-    effects = report.effects(claims)
-    ends = ", ".join(
-        f"{effects[_id(rule)]} ({rule})" for rule, of in RULES.items() if not of.control
-    )
     return report.Report(
         title="Edge of stability",
-        summary=(
-            "In the last quarter of training the top eigenvalue, over the largest that "
-            f"the rule can bear on a quadratic, is {ends}. Far below its limit, "
-            "gradient descent sharpens by a factor of "
-            f"{effects['edge.sharpening']}, as gradient flow does, and ends "
-            f"{effects['edge.flatter']} times as sharp as at its highest rate. There "
-            f"critical sharpness is {effects['critical.edge']} of the limit."
-        ),
+        summary=_summary(claims),
         claims=claims,
         sections=[
             _rules(config, found),
@@ -357,6 +346,36 @@ def analyse(config: Config, found: Findings) -> report.Report:
             loss.section(found.edges[DESCENT]),
             valley.section(found.valley),
         ],
+    )
+
+
+def _summary(claims):
+    by_id, effects = {claim.id: claim for claim in claims}, report.effects(claims)
+
+    def told(id, supported, contradicted, otherwise):
+        return report.by_verdict(
+            by_id[id],
+            supported=supported,
+            contradicted=contradicted,
+            otherwise=otherwise,
+        )
+
+    near = "within 10 % of it", "farther from it", "not decidedly near it"
+    ends = "; ".join(
+        f"{rule}, {effects[_id(rule)]}, {told(_id(rule), *near)}"
+        for rule, of in RULES.items()
+        if not of.control
+    )
+    sharpens = told("edge.sharpening", "sharpens", "flattens", "may or may not sharpen")
+    flatter = told("edge.flatter", "flatter", "sharper", "no flatter beyond doubt")
+    critical_near = told("critical.edge", "near", "away from", "not decidedly near")
+    return (
+        "The top eigenvalue in the last quarter of training, over the largest that the "
+        f"rule can bear on a quadratic: {ends}. Far below its limit gradient descent "
+        f"{sharpens}, by a factor of {effects['edge.sharpening']}; its highest rate "
+        f"ends in a place that is {flatter} (a ratio of {effects['edge.flatter']}). At "
+        f"the edge critical sharpness is {critical_near} the limit, "
+        f"{effects['critical.edge']} of it."
     )
 
 
