@@ -10,9 +10,9 @@
       resumes a run that was interrupted. A list is --config.seeds 0 1 2. N devices are
       the first N accelerators, or N simulated on the CPU.
   python launch.py --all [--datasets=NAME,NAME ...] [--workdir=DIR] [--devices=N]
-      run every experiment, or those that have data on each of these data sets, in
-      folders of DIR, by default runs/all; then DIR/index.html has all verdicts. The
-      same command resumes; what is finished is not run again
+      run every experiment that needs no GPU, or those that have data on each of these
+      data sets, in folders of DIR, by default runs/all; then DIR/index.html has all
+      verdicts. The same command resumes; what is finished is not run again
   python launch.py --render=RUN
       tell a finished run again, from its findings, without training
   python launch.py --verify=RUN
@@ -99,7 +99,7 @@ def _read_flags(argv: Sequence[str]) -> tuple[flags.FlagValues, list[str]]:
     flags.DEFINE_string("render", None, "what to tell again", flag_values=options)
     flags.DEFINE_string("verify", None, "what to decide again", flag_values=options)
     flags.DEFINE_bool("all", False, "run every experiment", flag_values=options)
-    flags.DEFINE_list("datasets", [], "on which of all", flag_values=options)
+    flags.DEFINE_list("datasets", None, "on which of all", flag_values=options)
     flags.DEFINE_string("workdir", None, "where to run it", flag_values=options)
     flags.DEFINE_integer("devices", None, "on how many", 1, flag_values=options)
     options.set_gnu_getopt()
@@ -125,7 +125,7 @@ def _require_one_mode(options: flags.FlagValues, settings: Iterable[str]) -> str
     if modes[0] not in RUNNING:
         others += [f"--{n}" for n in ("workdir", "devices") if options[n].present]
     if modes[0] != "all":
-        others += [f"--{n}" for n in ("datasets",) if options[n].present]
+        others += ["--datasets"] if options["datasets"].present else []
     if modes[0] != "experiment":
         others += [f"--config.{name}" for name in settings]
     if others:
@@ -192,7 +192,9 @@ def _run(
 
 
 def _run_all(options: flags.FlagValues) -> None:
-    jobs = runs.plan(EXPERIMENTS, [name.strip() for name in options.datasets])
+    names = options.datasets
+    names = None if names is None else [name.strip() for name in names]
+    jobs = runs.plan(EXPERIMENTS, names)
     root = pathlib.Path(options.workdir or "runs/all").expanduser()
     devices = [] if options.devices is None else [f"--devices={options.devices}"]
     told, failed = [], []

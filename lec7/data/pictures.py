@@ -101,14 +101,16 @@ def read_classes(
     classes = _classes(parts["train"])
     found = {split: _survey(path, classes) for split, path in parts.items()}
     shape = _common_shape(sum(found.values(), []), size)
-    if 4 * math.prod(shape) > disk.READ:
+    one, count = 4 * math.prod(shape), sum(map(len, found.values()))
+    held = one * count <= memory_limit
+    if not held and one > disk.READ:
         raise errors.DataError(
-            f"The images of {folder} are {'x'.join(map(str, shape))}, "
-            f"{4 * math.prod(shape) / 2**20:.0f} MiB each as float32; expected at most "
-            f"{disk.READ / 2**20:.0f} MiB: give a smaller size, as in FOLDER:64x64"
+            f"The images of {folder} take {one * count / 2**30:.2f} GiB as float32, "
+            f"{one / 2**20:.0f} MiB each; expected at most {memory_limit / 2**30:.2f} "
+            f"GiB, or {disk.READ / 2**20:.0f} MiB each to be read from the disk: give "
+            "a smaller size, as in FOLDER:64x64"
         )
-    count = sum(map(len, found.values()))
-    read = _read if 4 * count * math.prod(shape) <= memory_limit else _keep
+    read = _read if held else _keep
     return {split: read(pictures, shape, size) for split, pictures in found.items()}
 
 

@@ -29,29 +29,29 @@ class Job(NamedTuple):
         return [f"--experiment={self.experiment}", *chosen]
 
 
-def plan(folder: pathlib.Path, datasets: Sequence[str] = ()) -> list[Job]:
+def plan(folder: pathlib.Path, datasets: Sequence[str] | None = None) -> list[Job]:
     """Return the runs of all experiments but those that need a GPU.
 
     Args:
       folder: the experiments'.
-      datasets: on each of which to run those that have a field `dataset`; none runs
+      datasets: on each of which to run those that have a field `dataset`; None runs
         every experiment once, as it is.
 
     Returns:
       The runs, those of one experiment beside each other.
 
     Raises:
-      UsageError: two data sets have one name, or names that make one folder.
+      UsageError: there is no data set, or two have names that make one folder.
     """
     names = [
         name
         for name in catalogue.names(folder)
         if not catalogue.headline(folder, name).gpu
     ]
-    if not datasets:
+    if datasets is None:
         return [Job(name, None, pathlib.PurePosixPath(name)) for name in names]
     places = {name: re.sub(r"[^A-Za-z0-9-]+", "_", name) for name in datasets}
-    if "" in places or len(set(places.values())) < len(datasets):
+    if not datasets or "" in places or len({*places.values()}) < len(datasets):
         raise exits.UsageError(
             f"--datasets={','.join(datasets)}: expected names of data sets that differ "
             "by letters or digits, with commas between them"

@@ -165,8 +165,14 @@ def test_a_wrong_folder_is_one_message_that_names_the_place(birds, change, messa
 
 def test_an_image_that_takes_too_much_memory_is_refused_unread(birds, monkeypatch):
     monkeypatch.setattr("lec7.data.pictures._read", None)
-    with pytest.raises(data.DataError, match="927 MiB each as float32; expected at"):
+    with pytest.raises(data.DataError, match="927 MiB each; expected at most"):
         data.load(f"{birds}:9000x9000")
+
+
+def test_large_images_that_fit_in_memory_are_read(birds, monkeypatch):
+    monkeypatch.setattr("lec7.data.disk.READ", 1)
+    dataset = data.from_folder(birds)
+    assert isinstance(dataset.train.images, np.ndarray)
 
 
 @pytest.mark.parametrize("read", [2**26, 1, 500])
