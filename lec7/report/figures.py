@@ -17,6 +17,19 @@ if TYPE_CHECKING:
     import matplotlib.figure
 
 
+# Ink, paper and grid of a drawing where the page around it is dark.
+_IN_THE_DARK = (
+    "<style>@media (prefers-color-scheme: dark) {"
+    f"svg {{ fill: {style.DARK[style.INK]} }} "
+    + "".join(
+        f'[style*="{part}: {light}"] {{ {part}: {dark} !important }} '
+        for light, dark in style.DARK.items()
+        for part in ("fill", "stroke")
+    )
+    + "}</style>"
+).encode()
+
+
 @dataclasses.dataclass(frozen=True)
 class Figure:
     """A figure on disk.
@@ -93,7 +106,8 @@ def encode(figure: "matplotlib.figure.Figure") -> Pictures:
         matplotlib.rcParams["figure.constrained_layout.use"] = False
         figure.set_layout_engine(None)
         pictures.append(picture.getvalue())
-    return Pictures(*pictures)
+    png, svg = pictures
+    return Pictures(png, svg.replace(b"<defs>", _IN_THE_DARK + b"<defs>", 1))
 
 
 def save_figure(

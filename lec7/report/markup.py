@@ -50,20 +50,6 @@ def script(text: str, *, kind: str = "text/javascript") -> Element:
     return tag("script", text, type=kind)
 
 
-def prose(text: str) -> list[Element]:
-    r"""Return paragraphs of a text: an empty line separates them, backticks mark code.
-
-    Example:
-      >>> [serialise(paragraph) for paragraph in prose("The `params`.\n\nEnd.")]
-      ['<p>The <code>params</code>.</p>', '<p>End.</p>']
-    """
-    return [
-        tag("p", *(tag("code", x) if i % 2 else x for i, x in enumerate(parts)))
-        for parts in (part.split("`") for part in re.split(r"\n\s*\n", text.strip()))
-        if parts != [""]
-    ]
-
-
 def serialise(root: Element) -> str:
     """Return a tree as HTML, void elements without an end tag."""
     return ElementTree.tostring(root, encoding="unicode", method="html")

@@ -18,6 +18,7 @@ from lec7.report import (
     surfaces,
     tables,
     verdict_rows,
+    wording,
 )
 
 # Nothing may be fetched: what the page shows is inside it.
@@ -25,6 +26,7 @@ _POLICY = (
     "default-src 'none'; img-src data:; "
     "style-src 'unsafe-inline'; script-src 'unsafe-inline'"
 )
+_HOW = "How it was run"
 _VIEWPORT = "width=device-width, initial-scale=1"
 
 Claims = Sequence[claims.Claim]
@@ -67,19 +69,31 @@ class Report:
 
     Attributes:
       title: of the page.
-      summary: the answer, in a paragraph.
+      summary: a first paragraph of one sentence that answers the question, then what
+        it rests on, in paragraphs as of a `Section`.
       claims: that were decided.
       sections: the evidence.
+      deciding: name of the figure that shows the answer; that of the first empirical
+        claim that has one unless given.
     """
 
     title: str
     summary: str
     claims: Claims
     sections: Sequence[Section]
+    deciding: str | None = None
 
     def __post_init__(self):
         """Decide the claims together, unless they have been."""
         object.__setattr__(self, "claims", claims.family(self.claims))
+
+    @property
+    def decided_by(self) -> str | None:
+        """The figure that stands at the top of the page, or None."""
+        empirical = (c.figure for c in self.claims if c.kind == "empirical")
+        drawn = (drawing.name for drawing in _drawings(self))
+        candidates = (self.deciding, *empirical, *drawn)
+        return next(filter(None, candidates), None)
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -132,22 +146,32 @@ def render_page(
     report: Report, provenance: Provenance, saved: Sequence[figures.Figure]
 ) -> str:
     """Return the HTML of the page, with its saved pictures inside."""
+    first = report.decided_by
+    saved = sorted(saved, key=lambda figure: figure.name != first)
     numbering = {figure.name: place for place, figure in enumerate(saved, start=1)}
-    by_name = {figure.name: figure for figure in saved}
+    shown = {figure.name: _exhibit(figure, numbering, report) for figure in saved}
+    top = shown.pop(first, None)
     main = markup.tag(
         "main",
         markup.tag("h1", report.title),
         markup.tag("p", provenance.question, class_="question"),
-        markup.tag("div", *markup.prose(report.summary), class_="answer"),
-        markup.tag("h2", "Claims"),
-        markup.tag("p", *verdict_rows.counts(report.claims), class_="counts"),
-        verdict_rows.render(report.claims, numbering),
-        *(_render_section(part, numbering, by_name) for part in report.sections),
+        _render_answer(report, top),
+        markup.tag(
+            "section",
+            markup.tag("h2", "Claims"),
+            verdict_rows.render(report.claims, numbering),
+            id="claims",
+        ),
+        *(
+            _render_section(section, f"part-{place}", shown)
+            for place, section in enumerate(report.sections, start=1)
+        ),
         _render_provenance(provenance),
     )
     players = {figure.player for figure in saved}
     return render_document(
         report.title,
+        _contents(report),
         main,
         *(surfaces.scripts() if "surface" in players else ()),
         *(replays.scripts() if "replay" in players else ()),
@@ -182,29 +206,68 @@ def _require_figures(report: Report) -> None:
     for name, count in Counter(names).items():
         if count > 1:
             raise ValueError(f"{count} figures have the name {name!r}; make it unique")
-    for claim in report.claims:
-        if claim.figure is not None and claim.figure not in names:
+    referring = {f"claim {claim.id}": claim.figure for claim in report.claims}
+    for who, name in (referring | {"the report": report.deciding}).items():
+        if name is not None and name not in names:
             raise ValueError(
-                f"claim {claim.id} refers to the figure {claim.figure!r}; "
+                f"{who} refers to the figure {name!r}; "
                 f"the sections show {', '.join(names) or 'none'}"
             )
 
 
-def _render_section(
-    section: Section,
-    numbering: Mapping[str, int],
-    by_name: Mapping[str, figures.Figure],
+def _exhibit(
+    figure: figures.Figure, numbering: Mapping[str, int], report: Report
 ) -> Element:
+    about = [claim for claim in report.claims if claim.figure == figure.name]
+    return exhibits.render_figure(figure, numbering[figure.name], about)
+
+
+def _contents(report: Report) -> Element:
+    """Return links to the parts of the page."""
+    parts = [(f"part-{i}", s.heading) for i, s in enumerate(report.sections, start=1)]
+    links = [("answer", "Answer"), ("claims", "Claims"), *parts, ("run", _HOW)]
+    items = (
+        markup.tag("li", markup.tag("a", name, href=f"#{anchor}"))
+        for anchor, name in links
+    )
+    return markup.tag(
+        "nav", markup.tag("ol", *items), class_="contents", aria_label="contents"
+    )
+
+
+def _render_answer(report: Report, deciding: Element | None) -> Element:
+    """Return the answer, the count of verdicts, and the figure that decides."""
+    paragraphs = wording.prose(report.summary)
+    if paragraphs:
+        paragraphs[0].set("class", "answer")
+    return markup.tag(
+        "section",
+        *paragraphs[:1],
+        markup.tag("p", *verdict_rows.counts(report.claims), class_="counts"),
+        *([] if deciding is None else [deciding]),
+        *paragraphs[1:],
+        id="answer",
+    )
+
+
+def _render_section(
+    section: Section, anchor: str, shown: Mapping[str, Element]
+) -> Element:
+    """Return a section; a figure that stands at the top is referred to."""
     elements = []
     for part in section.parts:
         if isinstance(part, str):
-            elements += markup.prose(part)
+            elements += wording.prose(part)
         elif isinstance(part, tables.Table):
             elements.append(tables.render_table(part))
+        elif part.name in shown:
+            elements.append(shown[part.name])
         else:
-            name = part.name
-            elements.append(exhibits.render_figure(by_name[name], numbering[name]))
-    return markup.tag("section", markup.tag("h2", section.heading), *elements)
+            link = markup.tag("a", "Figure 1", href=f"#figure-{part.name}")
+            words = (link, ", at the top of the page, belongs here.")
+            elements.append(markup.tag("p", *words, class_="note"))
+    heading = markup.tag("h2", section.heading)
+    return markup.tag("section", heading, *elements, id=anchor)
 
 
 def _render_provenance(provenance: Provenance) -> Element:
@@ -219,10 +282,15 @@ def _render_provenance(provenance: Provenance) -> Element:
     made_with = tables.Table(("made with", ""), list(provenance.environment.items()))
     return markup.tag(
         "section",
-        markup.tag("h2", "How it was run"),
+        markup.tag("h2", _HOW),
         markup.tag("pre", provenance.command),
-        tables.render_table(config),
+        markup.tag(
+            "details",
+            markup.tag("summary", f"{len(provenance.config)} settings"),
+            tables.render_table(config),
+        ),
         markup.tag(
             "div", *map(tables.render_table, (seconds, made_with)), class_="pair"
         ),
+        id="run",
     )

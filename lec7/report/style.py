@@ -19,6 +19,16 @@ PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
 # Dark is low; readable without colour vision and in grey.
 COLOUR_MAP = "viridis"
 INK, FAINT = "#24292f", "#d0d7de"
+# What these and the palette become on a dark page.
+DARK = {
+    INK: "#e6edf3",
+    FAINT: "#30363d",
+    "#ffffff": "#0d1117",
+    BLACK: "#e6edf3",
+    BLUE.lower(): "#4aa3df",
+    VERMILLION.lower(): "#ff7b39",
+    GREEN.lower(): "#2dc79b",
+}
 
 LOOK = {
     "axes.axisbelow": True,

@@ -1,11 +1,11 @@
-"""The table of claims: what was tested of each, what was found, and the verdict."""
+"""The claims of a page: what was tested of each, what was found, and the verdict."""
 
 import math
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from xml.etree.ElementTree import Element
 
-from lec7.report import claims, formats, markup, tables
+from lec7.report import claims, formats, markup, tables, wording
 
 _SIGNS = {"supported": "✓", "contradicted": "✗", "inconclusive": "?", "untested": "–"}
 _TITLES = ("verdict", "claim", "effect", "95 % interval", "tested", "figure")
@@ -40,31 +40,83 @@ def counts(decided: Sequence[claims.Claim]) -> list[Element | str]:
     return [*badges, kept if badges else kept[0].upper() + kept[1:]]
 
 
+def badge(claim: claims.Claim) -> Element:
+    """Return the verdict on a claim."""
+    sign = f"{_SIGNS[claim.verdict]} {claim.verdict}"
+    return markup.tag("span", sign, class_=f"verdict {claim.verdict}")
+
+
 def render(decided: Sequence[claims.Claim], numbering: Mapping[str, int]) -> Element:
-    """Return the table; `numbering` is name of a figure -> its number."""
+    """Return the claims in families that unfold.
+
+    Args:
+      decided: the claims; those with one id up to its first point are a family.
+      numbering: name of a figure -> its number.
+    """
+    families: dict[str, list[claims.Claim]] = {}
+    for claim in decided:
+        families.setdefault(claim.id.partition(".")[0], []).append(claim)
+    return markup.tag(
+        "div",
+        markup.tag("p", CAPTION, class_="note"),
+        *(_family(members, numbering) for members in families.values()),
+        class_="families",
+    )
+
+
+def _family(members: Sequence[claims.Claim], numbering: Mapping[str, int]) -> Element:
+    """Return the first claim of a family in a line, and a table of all below it."""
+    first, *others = members
+    statement = markup.tag("span", first.statement, class_="statement")
+    line = markup.tag(
+        "summary",
+        badge(first),
+        markup.tag("span", statement, *_signs(others)),
+        markup.tag("span", *_brief(first), class_="effect"),
+    )
     header = (markup.tag("th", title, scope="col") for title in _TITLES)
     table = markup.tag(
         "table",
-        markup.tag("caption", CAPTION),
         markup.tag("thead", markup.tag("tr", *header)),
-        markup.tag("tbody", *(_row(claim, numbering) for claim in decided)),
+        markup.tag("tbody", *(_row(claim, numbering) for claim in members)),
         class_="claims",
     )
-    return tables.scrolling(table, "claims")
+    name = f"claims of {first.id}"
+    return markup.tag("details", line, tables.scrolling(table, name), class_="family")
+
+
+def _brief(claim: claims.Claim) -> list[Element | str]:
+    """Return the effect, and the range it was compared with."""
+    number = formats.format_number(claim.effect)
+    if claim.interval is not None:
+        number += f" ({formats.format_interval(claim.interval)})"
+    tested = f"tested: {formats.format_range(claim.above, claim.below)}"
+    notes = (markup.tag("small", note) for note in (claim.unit, tested))
+    return [number, *_picture(claim), *notes]
+
+
+def _signs(others: Sequence[claims.Claim]) -> list[Element]:
+    """Return how many more claims there are, and a sign for the verdict on each."""
+    if not others:
+        return []
+    signs = (
+        markup.tag("b", _SIGNS[claim.verdict], class_=claim.verdict) for claim in others
+    )
+    more = f"and {len(others)} more: " if len(others) > 1 else "and another: "
+    return [markup.tag("small", more, *signs, class_="signs")]
 
 
 def _row(claim: claims.Claim, numbering: Mapping[str, int]) -> Element:
     """Return the row of a claim; labels stand in for the header on a narrow page."""
-    sign = f"{_SIGNS[claim.verdict]} {claim.verdict}"
     kind = () if claim.kind == "empirical" else (markup.tag("small", claim.kind),)
-    where = f"{claim.id}, {claim.source}"
+    where = markup.tag("small", f"{claim.id}, ", *wording.cited(claim.source))
     figure = "–"
     if claim.figure:
         number = f"{numbering[claim.figure]}"
         figure = markup.tag("a", number, href=f"#figure-{claim.figure}")
     cells = (
-        (markup.tag("span", sign, class_=f"verdict {claim.verdict}"), *kind),
-        (claim.statement, markup.tag("small", where)),
+        (badge(claim), *kind),
+        (*wording.inline(claim.statement), where),
         (formats.format_number(claim.effect), markup.tag("small", claim.unit)),
         (formats.format_interval(claim.interval), *_picture(claim)),
         (

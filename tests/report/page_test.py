@@ -164,20 +164,64 @@ def test_a_script_keeps_its_strings(ending):
     assert not re.search(r"</?script|<!--", content, re.IGNORECASE)
 
 
-def test_every_picture_is_inside_and_described(outline, folder, report):
+def test_every_picture_is_inside_and_described(outline, folder):
     pictures = [figure["src"].split(",")[1] for figure in outline.all("img")]
     saved = folder / "figures"
-    assert base64.b64decode(pictures[0]) == (saved / "curve.svg").read_bytes()
-    assert base64.b64decode(pictures[1]) == (saved / "relief.png").read_bytes()
-    assert [figure["alt"] for figure in outline.all("img")] == [NASTY, "Bowl."]
+    assert base64.b64decode(pictures[0]) == (saved / "relief.png").read_bytes()
+    assert base64.b64decode(pictures[1]) == (saved / "curve.svg").read_bytes()
+    assert [figure["alt"] for figure in outline.all("img")] == ["Bowl.", NASTY]
 
 
-def test_every_link_leads_somewhere(outline, folder):
+def test_every_link_leads_somewhere(outline):
     anchors = {attributes.get("id") for _, attributes in outline.tags}
     links = [attributes["href"] for attributes in outline.all("a")]
-    assert "#figure-relief" in links
+    assert {"#figure-relief", "#claim-L20", "#part-1", "#run"} <= set(links)
     for link in links:
-        assert link[1:] in anchors if link[0] == "#" else (folder / link).is_file()
+        inside = link.startswith(("data:text/csv", "https://www.youtube.com/"))
+        assert inside or link[1:] in anchors
+
+
+def test_the_page_opens_with_its_answer_and_the_figure_that_decides(report, outline):
+    order = [a.get("id") or a.get("class") for _, a in outline.tags]
+    first = [order.index(x) for x in ("answer", "figure-relief", "claims", "part-1")]
+    assert first == sorted(first)
+    assert report.decided_by == "relief"
+    chosen = dataclasses.replace(report, deciding="curve")
+    assert chosen.decided_by == "curve"
+
+
+def test_a_figure_carries_its_claims_and_verdicts(text):
+    figure = text[text.index('id="figure-relief"') :].partition("</figure>")[0]
+    assert "✓ supported" in figure
+    assert 'href="#claim-L20"' in figure
+
+
+def test_claims_of_one_number_fold_into_a_family(tmp_path, report):
+    one = report.claims[0]
+    many = [
+        dataclasses.replace(one, id=f"L20.{x}", verdict="contradicted") for x in "ab"
+    ]
+    told = dataclasses.replace(report, claims=[one, *many, report.claims[1]])
+    text = page.write_report(tmp_path, told, PROVENANCE).read_text(encoding="utf-8")
+    outline = Outline(text)
+    kinds = [attributes.get("class") for attributes in outline.all("details")]
+    assert kinds.count("family") == 2
+    assert "and 2 more: " in outline.texts
+
+
+def test_the_page_carries_the_numbers_of_its_figures(outline):
+    links = {a["download"]: a["href"] for a in outline.all("a") if "download" in a}
+    table = base64.b64decode(links["curve.csv"].split(",")[1]).decode()
+    assert table.splitlines() == [
+        '"a, step","a, loss"',
+        *(f"{i},{i}" for i in range(5)),
+    ]
+
+
+def test_a_figure_to_decide_by_that_is_not_shown_is_refused(tmp_path, report):
+    lost = dataclasses.replace(report, deciding="nowhere")
+    with pytest.raises(ValueError, match="the report refers to the figure 'nowhere'"):
+        page.write_report(tmp_path, lost, PROVENANCE)
 
 
 def test_a_claim_shows_verdict_effect_interval_and_where_to_look(outline):
