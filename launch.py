@@ -206,7 +206,7 @@ def _run_all(options: flags.FlagValues) -> None:
         if code:
             failed.append(SeriesError(f"{name} ended with {code}: {said}", code))
         told.append(_told(root, job, said if code else None))
-        page = _write_matrix(root, told)
+        page = _write_gallery(root, told)
     if failed:
         many = f"{len(failed)} of {len(jobs)} runs failed; {page} has the others"
         raise SeriesError("\n".join([many, *map(str, failed)]), failed[0].exit_code)
@@ -240,10 +240,10 @@ def _told(root: pathlib.Path, job: runs.Job, failure: str | None) -> Any:
     )
 
 
-def _write_matrix(root: pathlib.Path, told: Sequence[Any]) -> pathlib.Path:
+def _write_gallery(root: pathlib.Path, told: Sequence[Any]) -> pathlib.Path:
     from lec7 import report
 
-    return report.write_matrix(root, "Lecture 7, executed", told)
+    return report.write_gallery(root, "Lecture 7, executed", told)
 
 
 def _own_data(config: Any) -> dict[str, str]:

@@ -20,9 +20,10 @@ from lec7.report.formats import (
     format_number,
     format_spread,
 )
+from lec7.report.gallery import write_gallery
 from lec7.report.intervals import geometric_interval, mean_interval, shares
 from lec7.report.landscapes import Contours, Landscape
-from lec7.report.matrix import Told, write_matrix
+from lec7.report.matrix import Told
 from lec7.report.page import Provenance, Report, Section, write_report
 from lec7.report.planes import Plane
 from lec7.report.progress import Progress
@@ -71,6 +72,6 @@ __all__ = [
     "shares",
     "untested",
     "write_claims",
-    "write_matrix",
+    "write_gallery",
     "write_report",
 ]

@@ -8,13 +8,15 @@ from pathlib import Path
 from xml.etree.ElementTree import Element
 
 from lec7 import files
-from lec7.report import claims, formats, markup, page, tables, verdict_rows
+from lec7.report import claims, formats, markup, tables, verdict_rows
 
-PAGE, TABLE = "index.html", "verdicts.csv"
+TABLE = "verdicts.csv"
 _COLUMNS = (
     *("experiment", "claim", "statement", "kind", "column", "verdict"),
     *("effect", "low", "high", "unit", "seeds"),
 )
+
+Claims = Sequence[claims.Claim]
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -34,26 +36,13 @@ class Told:
     question: str
     column: str
     link: str
-    claims: page.Claims = ()
+    claims: Claims = ()
     failure: str | None = None
 
 
-def write_matrix(folder: Path, title: str, runs: Sequence[Told]) -> Path:
-    """Write `index.html`, and `verdicts.csv` with a line for each claim of each run.
-
-    Args:
-      folder: that holds the runs.
-      title: of the page.
-      runs: in the order to be read in.
-
-    Returns:
-      The path of the page.
-    """
-    folder = Path(folder)
+def write_table(folder: Path, runs: Sequence[Told]) -> None:
+    """Write `verdicts.csv`, with a line for each claim of each run."""
     files.write(folder / TABLE, _as_csv(runs).encode())
-    body = markup.tag("main", *_content(title, runs))
-    files.write(folder / PAGE, page.render_document(title, body).encode())
-    return folder / PAGE
 
 
 def agreement(verdicts: Sequence[str]) -> str:
@@ -86,21 +75,26 @@ def _as_csv(runs: Sequence[Told]) -> str:
     return text.getvalue()
 
 
-def _content(title: str, runs: Sequence[Told]) -> list[Element]:
+def content(runs: Sequence[Told]) -> list[Element]:
+    """Return how many claims have which verdict, and every claim by data sets."""
     columns = list(dict.fromkeys(run.column for run in runs))
     by_experiment: dict[str, dict[str, Told]] = {}
     for run in runs:
         by_experiment.setdefault(run.experiment, {})[run.column] = run
-    parts = [markup.tag("h1", title), _counts(by_experiment, columns)]
+    parts = [_counts(by_experiment, columns)]
     if len(columns) > 1:
         parts += _agreements(by_experiment)
     for name, of in by_experiment.items():
         question = next(iter(of.values())).question
-        parts += [
-            markup.tag("h2", name, id=name),
-            markup.tag("p", question, class_="question"),
-            _verdicts(of, columns),
-        ]
+        parts.append(
+            markup.tag(
+                "details",
+                markup.tag("summary", markup.tag("b", name), f" {question}"),
+                _verdicts(of, columns),
+                id=name,
+                class_="fold",
+            )
+        )
     return parts
 
 

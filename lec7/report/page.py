@@ -15,6 +15,7 @@ from lec7.report import (
     formats,
     markup,
     replays,
+    slides,
     surfaces,
     tables,
     verdict_rows,
@@ -136,10 +137,21 @@ def write_report(folder: Path, report: Report, provenance: Provenance) -> Path:
     for drawing in _drawings(report):
         signals.check()
         saved.append(drawing.save(folder))
+    _write_slide(folder, report, provenance.question, saved)
     page = render_page(report, provenance, saved)
     claims.write_claims(folder / "claims.json", report.claims)
     files.write(folder / "report.html", page.encode(errors="replace"))
     return folder / "report.html"
+
+
+def _write_slide(
+    folder: Path, report: Report, question: str, saved: Sequence[figures.Figure]
+) -> None:
+    for figure in saved:
+        if figure.name == report.decided_by:
+            answer = report.summary.strip().partition("\n\n")[0]
+            slide = slides.Slide(report.title, question, answer, figure.name)
+            slides.write_slide(folder, slide, figure)
 
 
 def render_page(

@@ -3,7 +3,7 @@ import dataclasses
 
 import pytest
 
-from lec7.report import claims, matrix
+from lec7.report import claims, gallery, matrix
 
 CLAIM = claims.Claim(
     id="L1",
@@ -45,7 +45,7 @@ def test_agreement(verdicts, what):
 def test_the_page_has_claims_by_data_sets_and_the_table_every_number(tmp_path):
     other = dataclasses.replace(CLAIM, verdict="contradicted")
     runs = [told("a", CLAIM, LAW), told("b", other, LAW), told("c", failure="no data")]
-    path = matrix.write_matrix(tmp_path, "All", runs)
+    path = gallery.write_gallery(tmp_path, "All", runs)
     page = path.read_text()
     assert "Small &lt; large" in page
     assert "1 claims: depends on the data" in page
