@@ -214,16 +214,16 @@ def _drawings(report: Report) -> list[Drawn]:
 
 
 def _require_figures(report: Report) -> None:
-    names = [drawing.name for drawing in _drawings(report)]
+    names = [slides.NAME, *(drawing.name for drawing in _drawings(report))]
     for name, count in Counter(names).items():
         if count > 1:
             raise ValueError(f"{count} figures have the name {name!r}; make it unique")
     referring = {f"claim {claim.id}": claim.figure for claim in report.claims}
     for who, name in (referring | {"the report": report.deciding}).items():
-        if name is not None and name not in names:
+        if name is not None and name not in names[1:]:
             raise ValueError(
                 f"{who} refers to the figure {name!r}; "
-                f"the sections show {', '.join(names) or 'none'}"
+                f"the sections show {', '.join(names[1:]) or 'none'}"
             )
 
 

@@ -264,6 +264,13 @@ def test_two_figures_of_one_name_are_refused(report, tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+def test_a_figure_cannot_take_the_name_of_the_slide(report, tmp_path):
+    drawn = dataclasses.replace(report.sections[0].parts[-1], name="slide")
+    taken = dataclasses.replace(report, claims=[], sections=[page.Section("A", drawn)])
+    with pytest.raises(ValueError, match="2 figures have the name 'slide'"):
+        page.write_report(tmp_path, taken, PROVENANCE)
+
+
 def test_columns_of_numbers_are_flush_right():
     table = tables.Table(
         ("net", "value", "spread", "note"),
