@@ -58,6 +58,34 @@ def require_counts(*, least: int = 1, **counts: Any) -> None:
         require(holds, name, count, f"an integer >= {least}{static}")
 
 
+def require_arrays(**trees: Any) -> None:
+    """Check that all leaves of trees are arrays or numbers.
+
+    Raises:
+      ValueError: one is something else, such as a function in an Equinox module.
+
+    Example:
+      >>> require_arrays(params={"kernel": 1.0, "activation": abs})
+      Traceback (most recent call last):
+      ValueError: params['activation'] is a builtin_function_or_method; expected arrays
+      alone: divide an Equinox module by
+      `params, static = equinox.partition(model, equinox.is_inexact_array)`, and call
+      `equinox.combine(params, static)` in the loss
+    """
+    import jax  # here, since --help of the command line must not wait for it
+
+    for name, tree in trees.items():
+        for path, leaf in jax.tree.leaves_with_path(tree):
+            array = hasattr(leaf, "dtype") or hasattr(leaf, "__jax_array__")
+            if not array and not isinstance(leaf, numbers.Number):
+                raise ValueError(
+                    f"{name}{jax.tree_util.keystr(path)} is a {type(leaf).__name__}; "
+                    "expected arrays alone: divide an Equinox module by `params, "
+                    "static = equinox.partition(model, equinox.is_inexact_array)`, and "
+                    "call `equinox.combine(params, static)` in the loss"
+                )
+
+
 def require_positive(**values: Any) -> None:
     """Check radii, widths and the like.
 

@@ -99,7 +99,7 @@ def mean(
     is committed to a device is worked on there. Arguments and means of half precision
     are widened to float32, in which a sum over batches neither stalls nor overflows.
     """
-    args = floating.widen(args)
+    args = tuple(map(floating.widen, args))
     sizes, inputs, totals = [], {}, {}
     for batch in batches:
         device = placement.device_of(batch)

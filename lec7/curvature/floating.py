@@ -13,14 +13,20 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lec7 import arguments
+
 
 def widen(tree: Any) -> Any:
     """Return a tree with leaves of half precision as float32, and others as they are.
+
+    Raises:
+      ValueError: a leaf is neither an array nor a number.
 
     Example:
       >>> widen((jnp.ones(2, jnp.bfloat16), jnp.arange(2)))
       (Array([1., 1.], dtype=float32), Array([0, 1], dtype=int32))
     """
+    arguments.require_arrays(params=tree)
 
     def wide(leaf):
         dtype = getattr(leaf, "dtype", None)

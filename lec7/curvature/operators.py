@@ -274,6 +274,7 @@ _store = jax.jit(_store_row, donate_argnums=0)
 
 
 def _floating(params: chex.ArrayTree) -> chex.ArrayTree:
+    arguments.require_arrays(params=params)
     for path, leaf in jax.tree.leaves_with_path(params):
         if not jnp.issubdtype(jnp.result_type(leaf), jnp.floating):
             raise ValueError(

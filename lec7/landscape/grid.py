@@ -123,8 +123,10 @@ def check_alike(trees: Mapping[str, chex.ArrayTree]) -> None:
     """Refuse trees that cannot be combined, by the names of messages.
 
     Raises:
-      ValueError: one has another structure, or a leaf of another shape, than the first.
+      ValueError: one has a leaf that is no array, another structure, or a leaf of
+        another shape, than the first.
     """
+    arguments.require_arrays(**trees)
     (first, reference), *others = trees.items()
     for name, tree in others:
         expected, got = jax.tree.structure(reference), jax.tree.structure(tree)

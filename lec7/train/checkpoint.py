@@ -51,8 +51,8 @@ def save(
 
     Args:
       folder: where the checkpoints of one training are.
-      state: a pytree of arrays and numbers, such as Flax's `TrainState` or `nnx.State`;
-        typed keys are allowed.
+      state: a pytree of arrays and numbers, such as Flax's `TrainState`, `nnx.State`
+        or an Equinox module; typed keys are allowed.
       step: number of updates made, the checkpoint's name; an integer of Python, of
         NumPy or of JAX.
       keep: number of checkpoints to keep, >= 1, or None for all. The one just written
@@ -304,16 +304,22 @@ def _plain(state: Any) -> Any:
         return np.asarray(jax.random.key_data(leaf) if _is_key(leaf) else leaf)
 
     def container(node):
-        if _is_nnx(node):
+        if _is_of("flax.nnx", "State", node):
             node = sys.modules["flax.nnx"].to_pure_dict(node)
+        elif _is_of("equinox", "Module", node):
+            node = jax.tree.leaves(node)
         return jax.tree.map(array, node)
 
-    return jax.tree.map(container, state, is_leaf=_is_nnx)
+    def is_foreign(node):
+        return _is_of("flax.nnx", "State", node) or _is_of("equinox", "Module", node)
+
+    return jax.tree.map(container, state, is_leaf=is_foreign)
 
 
-def _is_nnx(node: Any) -> bool:
-    nnx = sys.modules.get("flax.nnx")  # which takes its time, where it is not used
-    return nnx is not None and isinstance(node, nnx.State)
+def _is_of(library: str, kind: str, node: Any) -> bool:
+    """Tell whether a node is of a class of a library that may not be in use."""
+    module = sys.modules.get(library)
+    return module is not None and isinstance(node, getattr(module, kind))
 
 
 def _as_before(like: Any, leaf: np.ndarray) -> Any:

@@ -11,6 +11,8 @@ import jax
 import jax.numpy as jnp
 import optax
 
+from lec7 import arguments
+
 
 def at_least_float32(tree: optax.Updates) -> optax.Updates:
     """Return leaves of half precision as float32, all of them strongly typed.
@@ -44,6 +46,7 @@ def keep_dtypes(
     inner = optax.with_extra_args_support(transformation)
 
     def init_fn(params: optax.Params) -> optax.OptState:
+        arguments.require_arrays(params=params)
         return inner.init(at_least_float32(params))
 
     def update_fn(
