@@ -16,7 +16,11 @@ NORMS = (*SCALES, "none")
 
 
 def random_direction(
-    key: jax.Array, params: chex.ArrayTree, *, norm: str = "filter"
+    key: jax.Array,
+    params: chex.ArrayTree,
+    *,
+    norm: str = "filter",
+    filter_axis: int = -1,
 ) -> chex.ArrayTree:
     """Draw a Gaussian direction and scale it like the parameters.
 
@@ -27,21 +31,23 @@ def random_direction(
         none     d as drawn
 
     The filters of a Flax kernel lie on its last axis: [D, D'] for a dense layer,
-    [H, W, C, C'] for a convolution. Leaves of fewer axes (biases; the scale, shift and
-    statistics of BatchNorm) get zero under every norm, so that norms differ in scaling
-    alone. The draw for a leaf depends on `key` and on the leaf's path and shape: one
-    key gives two networks of one shape the same draw.
+    [H, W, C, C'] for a convolution; those of Equinox and torch lie on the first, and
+    then d[j, ...] takes the length of w[j, ...]. Leaves of fewer axes (biases; the
+    scale, shift and statistics of BatchNorm) get zero under every norm, so that norms
+    differ in scaling alone. The draw for a leaf depends on `key` and on the leaf's path
+    and shape: one key gives two networks of one shape the same draw.
 
     Args:
       key: typed PRNG key.
       params: pytree of floating-point arrays.
       norm: "filter", "layer" or "none".
+      filter_axis: on which the filters of a leaf lie; 0 for Equinox.
 
     Returns:
       The direction, a pytree like `params`, at least float32.
 
     Raises:
-      ValueError: norm is unknown.
+      ValueError: norm is unknown, or a leaf is no array.
 
     Example:
       >>> params = {"kernel": jnp.array([[3.0, 0.0], [4.0, 0.0]]), "bias": jnp.ones(2)}
@@ -64,11 +70,17 @@ def random_direction(
 
     params = floating.widen(params)
     drawn = jax.tree_util.tree_map_with_path(draw, params)
-    return drawn if norm == "none" else normalise(drawn, params, norm=norm)
+    if norm == "none":
+        return drawn
+    return normalise(drawn, params, norm=norm, filter_axis=filter_axis)
 
 
 def normalise(
-    direction: chex.ArrayTree, params: chex.ArrayTree, *, norm: str = "filter"
+    direction: chex.ArrayTree,
+    params: chex.ArrayTree,
+    *,
+    norm: str = "filter",
+    filter_axis: int = -1,
 ) -> chex.ArrayTree:
     """Scale any direction as `random_direction` scales its draws.
 
@@ -79,6 +91,7 @@ def normalise(
       direction: pytree like `params`.
       params: pytree of floating-point arrays.
       norm: "filter" or "layer".
+      filter_axis: as for `random_direction`.
 
     Returns:
       The direction, at least float32, with leaves of fewer than two axes zero.
@@ -98,7 +111,10 @@ def normalise(
     def scale(part: jax.Array, weight: jax.Array) -> jax.Array:
         if weight.ndim < 2:
             return jnp.zeros_like(weight)
-        axes = tuple(range(weight.ndim - (norm == "filter")))
+        axes = tuple(range(weight.ndim))
+        if norm == "filter":
+            filters = axes[filter_axis]
+            axes = tuple(axis for axis in axes if axis != filters)
         length = _length(part, axes)
         return part * (_length(weight, axes) / jnp.where(length > 0, length, 1))
 

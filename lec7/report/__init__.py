@@ -23,12 +23,15 @@ from lec7.report.formats import (
 from lec7.report.gallery import write_gallery
 from lec7.report.intervals import geometric_interval, mean_interval, shares
 from lec7.report.landscapes import Contours, Landscape
+from lec7.report.loss_plots import plot_landscape, plot_slices
 from lec7.report.matrix import Told
 from lec7.report.page import Provenance, Report, Section, write_report
 from lec7.report.planes import Plane
+from lec7.report.plots import Plot, plot_card
 from lec7.report.progress import Progress
 from lec7.report.replays import Replay
 from lec7.report.scatters import Scatter
+from lec7.report.spectrum_plots import plot_density, plot_eigenvalues
 from lec7.report.surfaces import Surface
 from lec7.report.tables import Table
 from lec7.report.trajectories import Trajectories
@@ -48,6 +51,7 @@ __all__ = [
     "Landscape",
     "Paired",
     "Plane",
+    "Plot",
     "Progress",
     "Provenance",
     "Replay",
@@ -68,6 +72,11 @@ __all__ = [
     "format_spread",
     "geometric_interval",
     "mean_interval",
+    "plot_card",
+    "plot_density",
+    "plot_eigenvalues",
+    "plot_landscape",
+    "plot_slices",
     "read_claims",
     "shares",
     "untested",

@@ -4,7 +4,7 @@ from lec7.sharpness import ranking
 from lec7.sharpness.adaptive import adaptive_average_case, adaptive_worst_case
 from lec7.sharpness.ball import sam_sharpness
 from lec7.sharpness.box import keskar
-from lec7.sharpness.card import MEASURES, TITLES, Row, report_card
+from lec7.sharpness.card import MEASURES, TITLES, Card, Row, report_card
 from lec7.sharpness.critical_step import critical_sharpness
 from lec7.sharpness.fisher_rao import fisher_rao
 from lec7.sharpness.gaussian import average_case, local_entropy, low_pass
@@ -16,6 +16,7 @@ from lec7.sharpness.relative_flatness import relative_flatness
 from lec7.sharpness.rescaling import rescale_layers
 
 __all__ = [
+    "Card",
     "MEASURES",
     "Measure",
     "TITLES",

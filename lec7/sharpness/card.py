@@ -1,6 +1,7 @@
 """The report card: all measures of one minimum."""
 
 import functools
+import html
 from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
@@ -79,6 +80,54 @@ class Row(NamedTuple):
     cost: float
     invariant: bool
 
+    @property
+    def title(self) -> str:
+        """What tables and figures call the measure, with its unit."""
+        return TITLES.get(self.name, self.name)
+
+
+HEADER = ("measure", "value", "standard error", "survives rescaling", "gradients")
+
+
+class Card(list[Row]):
+    """The rows of a report card, shown as a table, in notebooks too.
+
+    Example:
+      >>> print(Card([Row("keskar", 0.25, 0.0, {}, 400.0, False)]))
+      measure               value  standard error  survives rescaling  gradients
+      Keskar sharpness (%)   0.25               0                  no        400
+    """
+
+    def __repr__(self) -> str:
+        """Return the table as text, numbers flush right."""
+        table = [HEADER, *map(_cells, self)]
+        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+        return "\n".join(
+            "  ".join(
+                cell.rjust(width) if place else cell.ljust(width)
+                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+            )
+            for row in table
+        )
+
+    def _repr_html_(self) -> str:
+        """Return the table for a notebook."""
+        head, *body = (
+            "".join(f"<{tag}>{html.escape(cell)}</{tag}>" for cell in row)
+            for tag, row in [("th", HEADER), *(("td", _cells(row)) for row in self)]
+        )
+        rows = "".join(f"<tr>{row}</tr>" for row in body)
+        return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def _cells(row: Row) -> tuple[str, ...]:
+    """Return what the table shows of a row; where a measure failed, the reason."""
+    if failed := row.settings.get("failed"):
+        return (f"{row.title}: {failed}", *["–"] * (len(HEADER) - 1))
+    numbers = (f"{number:.4g}" for number in (row.value, row.standard_error, row.cost))
+    value, error, cost = ("–" if text == "nan" else text for text in numbers)
+    return row.title, value, error, "yes" if row.invariant else "no", cost
+
 
 def report_card(
     loss_fn: Callable[[Any, Any], jax.Array],
@@ -87,7 +136,7 @@ def report_card(
     *,
     key: jax.Array,
     measures: Mapping[str, Callable[..., measure.Measure]] | None = None,
-) -> list[Row]:
+) -> Card:
     """Take every measure of sharpness of one minimum.
 
     Each is given the same key, so a row holds what the measure returns alone. A measure
@@ -107,8 +156,9 @@ def report_card(
         and budgets. None for all, `MEASURES`.
 
     Returns:
-      A row for each measure, in their order. Of one that failed, `settings` is
-      {"failed": the reason}.
+      A row for each measure, in their order: a list that prints as a table, and that
+      `report.plot_card` draws. Of one that failed, `settings` is {"failed": the
+      reason}.
 
     Raises:
       ValueError: the batches are empty, or the loss is not a scalar.
@@ -131,10 +181,10 @@ def report_card(
     frozen = batch_means.freeze(batches)
     measures = MEASURES if measures is None else measures
     measure.value(loss_fn, params, frozen)  # or its own error would fill every row
-    return [
+    return Card(
         Row(name, *_attempt(functools.partial(take, loss_fn, params, frozen, key=key)))
         for name, take in measures.items()
-    ]
+    )
 
 
 def _attempt(take: Callable[[], measure.Measure]) -> measure.Measure:

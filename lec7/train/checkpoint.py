@@ -317,7 +317,7 @@ def _plain(state: Any) -> Any:
 
 
 def _is_of(library: str, kind: str, node: Any) -> bool:
-    """Tell whether a node is of a class of a library that may not be in use."""
+    """Return whether a node is of a class of a library, which may not be in use."""
     module = sys.modules.get(library)
     return module is not None and isinstance(node, getattr(module, kind))
 

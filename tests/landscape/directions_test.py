@@ -173,3 +173,14 @@ def test_the_size_of_parameters_is_that_of_the_direction(size, norm):
 def test_a_direction_of_any_length_is_taken_out(size):
     rest = landscape.orthogonalise(jnp.array([1.0, 1.0]), jnp.array([size, size]))
     np.testing.assert_allclose(rest, 0, atol=1e-6)
+
+
+def test_filters_on_the_first_axis_are_scaled_as_those_of_the_transposed_kernel():
+    weight = jax.random.normal(KEY, (4, 3))
+    drawn = jax.random.normal(jax.random.key(1), (4, 3))
+    first = landscape.normalise(drawn, weight, filter_axis=0)
+    last = landscape.normalise(drawn.T, weight.T)
+    np.testing.assert_allclose(first, last.T, rtol=1e-6)
+    direction = landscape.random_direction(KEY, weight, filter_axis=0)
+    lengths = (jnp.linalg.norm(leaf, axis=1) for leaf in (direction, weight))
+    np.testing.assert_allclose(*lengths, rtol=1e-6)

@@ -126,6 +126,25 @@ def test_a_failed_measure_is_a_row_with_its_reason():
     assert json.dumps([row.settings for row in rows])
 
 
+def test_a_card_prints_as_a_table_whose_columns_are_aligned():
+    rows = [
+        sharpness.Row("hessian_max", 1234.5, float("nan"), {}, 18.0, False),
+        sharpness.Row("fisher_rao", 0.5, 0.25, {}, 2 / 3, True),
+        sharpness.Row("m_sharpness", *[math.nan] * 2, {"failed": "m < 16"}, 0.0, False),
+    ]
+    card = sharpness.Card(rows)
+    assert str(card) == repr(card)
+    lines = str(card).splitlines()
+    assert len({len(line) for line in lines}) == 1
+    assert lines[1].split()[-4:] == ["1234", "–", "no", "18"]
+    assert lines[2].split()[-4:] == ["0.5", "0.25", "yes", "0.6667"]
+    assert lines[3].startswith("m-sharpness, m = 16 (nats): m < 16 ")
+    assert card == rows and card[1].value == 0.5
+    html = card._repr_html_()
+    assert html.count("<tr>") == 4 and "<th>gradients</th>" in html
+    assert "m &lt; 16" in html
+
+
 @pytest.mark.parametrize("name", sharpness.MEASURES)
 @pytest.mark.parametrize("wrong", [np.nan, np.inf])
 def test_every_measure_says_that_the_loss_is_not_finite(name, wrong):
