@@ -1,27 +1,31 @@
 """How sharp is a minimum, by every measure there is?
 
-The report card of one network: of a checkpoint of your own, with a function of your own
-that builds its loss and its batches. Then the layers are rescaled, which leaves the
-function alone, and the card is taken again: most measures move, some do not.
+The report card of one network: of a checkpoint of your own on a data set of your own,
+or with a function of your own that builds its loss and its batches. Then the layers are
+rescaled, which leaves the function alone, and the card is taken again: most measures
+move, some do not.
 
 Run: python launch.py --experiment=measure --config.checkpoint=PATH
---config.problem=MODULE:FUNCTION
+--config.dataset=NAME, or --config.checkpoint=PATH --config.problem=MODULE:FUNCTION
 
-FUNCTION is called with the path and returns `loss_fn, params, batches`: loss_fn takes
-params and a batch and returns the mean loss over the batch, also over a batch of one;
-params is a pytree of floating-point arrays; batches is a list of pytrees whose leaves
-have the examples in their first axis. The default FUNCTION is an example of one, and
-reads checkpoints of MLPs that sharp_vs_flat has trained on digits. Without a checkpoint
-such a network is trained first.
+PATH is a ResNet of torchvision or timm as `safetensors`, such as a `resnet18` or a
+`resnet50` that was trained on the classes of the data set, or a checkpoint of an MLP
+that sharp_vs_flat has trained. It is measured on 1,024 training images; those for a
+ResNet are standardised as ImageNet's are. FUNCTION is for all else. It is called with
+the path, and with the data set if it has an argument `dataset`, and returns `loss_fn,
+params, batches`: loss_fn takes params and a batch and returns the mean loss over the
+batch, also over a batch of one; params is a pytree of floating-point arrays; batches is
+a list of pytrees whose leaves have the examples in their first axis. MODULE may be a
+file in the current folder. Without a checkpoint an MLP is trained first.
 
-Expected: 1 minute on two CPU cores. Without a checkpoint: a top eigenvalue of 0.44, a
-trace of 2.7, a Keskar sharpness of 0.35 %. With the first layer ten times larger and
-the last ten times smaller the eigenvalue is 28 times higher, and what is measured in
-units of the parameters changes by 1e-5.
+Expected: 1 minute on two CPU cores. Without a checkpoint, on digits: a top eigenvalue
+of 0.44, a trace of 2.7, a Keskar sharpness of 0.35 %. With the first layer ten times
+larger and the last ten times smaller the eigenvalue is 28 times higher, and what is
+measured in units of the parameters changes by 1e-5.
 
 Source: lecture, 0:32:05 (L20); Dinh et al. 2017, arXiv:1703.04933.
 
-Data: digits, or your own
+Data: digits or any other, or your own
 """
 
 import dataclasses
@@ -34,9 +38,9 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from experiments import measure_digits as digits
+from experiments import measure_network as network
 from experiments import measure_problem as problems
-from lec7 import curvature, report, runs, sharpness
+from lec7 import curvature, data, report, runs, sharpness
 
 AGREE = 1e-3  # relative difference of two losses that are called equal
 TOLERANCE = 0.01  # relative change that counts as none, in single precision
@@ -51,8 +55,9 @@ class Config(runs.Checked):
     """What is measured."""
 
     checkpoint: str = ""  # path of a checkpoint; if empty a network is trained first
+    dataset: str = "digits"  # name or path of the data set that it is measured on
     # MODULE:FUNCTION, called with the path, returns loss_fn, params, batches
-    problem: str = "experiments.measure_digits:problem"
+    problem: str = "experiments.measure_network:problem"
     seeds: runs.Seeds = (0, 1, 2)  # of the keys of the measures, at least 2
     # measures to take
     measures: runs.Some[tuple(sharpness.MEASURES)] = tuple(sharpness.MEASURES)
@@ -99,8 +104,12 @@ def run(config: Config, context: runs.Context) -> Findings:
         if config.checkpoint:
             checkpoint = pathlib.Path(config.checkpoint).expanduser()
         else:
-            checkpoint = digits.demonstrate(context, updates=config.updates)
-        problem = problems.build(config.problem, checkpoint)
+            dataset = data.load(config.dataset)
+            checkpoint = network.demonstrate(context, dataset, updates=config.updates)
+        chosen = config.dataset != type(config).dataset
+        problem = problems.build(
+            config.problem, checkpoint, config.dataset, chosen=chosen
+        )
 
     def card(name, of):
         take = functools.partial(take_card, config, context, of, name)
@@ -108,7 +117,7 @@ def run(config: Config, context: runs.Context) -> Findings:
 
     with context.phase("sharpness"):
         before, after, refused = card("report card", problem), None, ""
-        context.progress.say(_lines(before))
+        context.progress.say(str(sharpness.Card(rows[0] for rows in before.values())))
         try:
             same = rescaled(problem, config.factor)
         except ValueError as error:
@@ -180,16 +189,6 @@ def rescaled(problem: problems.Problem, factor: float) -> problems.Problem:
 def _values(card):
     """Return measure -> values [S]."""
     return {name: np.array([row.value for row in card[name]]) for name in card}
-
-
-def _lines(card):
-    """Return the card as text for a console, a line for each measure."""
-    texts = {
-        sharpness.TITLES[name]: report.format_number(rows[0].value)
-        for name, rows in card.items()
-    }
-    wide, high = (max(map(len, column)) for column in (texts, texts.values()))
-    return "\n".join(f"{name:<{wide}}  {text:>{high}}" for name, text in texts.items())
 
 
 def analyse(config: Config, found: Findings) -> report.Report:

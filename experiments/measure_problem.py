@@ -1,6 +1,7 @@
 """The user's own problem: found by its name, called, and checked."""
 
 import importlib
+import inspect
 import math
 import os
 import pathlib
@@ -10,7 +11,7 @@ from typing import Any, NamedTuple
 
 import jax
 
-from lec7 import curvature, runs, train
+from lec7 import curvature, data, runs, train
 
 EXPECTED = "loss_fn, params, batches"
 
@@ -23,7 +24,7 @@ class Problem(NamedTuple):
     batches: Sequence[Any]
 
 
-def find(name: str) -> Callable[[pathlib.Path], Any]:
+def find(name: str) -> Callable[..., Any]:
     """Return the function MODULE:FUNCTION; the current folder has modules too.
 
     Raises:
@@ -53,12 +54,21 @@ def find(name: str) -> Callable[[pathlib.Path], Any]:
     return found
 
 
-def build(name: str, checkpoint: pathlib.Path) -> Problem:
+def build(
+    name: str, checkpoint: pathlib.Path, dataset: str = "", *, chosen: bool = False
+) -> Problem:
     """Return what the function MODULE:FUNCTION makes of a checkpoint.
+
+    Args:
+      name: of the function.
+      checkpoint: the path it is given.
+      dataset: name of the data set that it is given where it has an argument `dataset`.
+      chosen: whether that name is the user's choice, and so must be of use.
 
     Raises:
       CheckpointError: there is no such file or folder.
-      UsageError: there is no such function, or it does not return a problem.
+      UsageError: there is no such function, it has no use for the data set, or it does
+        not return a problem.
     """
     function = find(name)
     if not checkpoint.exists():
@@ -66,7 +76,15 @@ def build(name: str, checkpoint: pathlib.Path) -> Problem:
             f"--config.checkpoint={checkpoint}: there is no such file or folder; "
             f"expected what {name} reads"
         )
-    returned = function(checkpoint)
+    if "dataset" in inspect.signature(function).parameters:
+        returned = function(checkpoint, dataset=data.load(dataset))
+    elif chosen:
+        raise runs.UsageError(
+            f"--config.dataset={dataset}: {name} takes no data set; expected a "
+            "function of the path and of dataset, a data.Dataset"
+        )
+    else:
+        returned = function(checkpoint)
     if not (isinstance(returned, tuple) and len(returned) == len(Problem._fields)):
         raise runs.UsageError(
             f"--config.problem={name}: it returned {_kind(returned)}; expected a tuple "

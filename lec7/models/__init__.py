@@ -16,6 +16,7 @@ from lec7.models.layers import (
 )
 from lec7.models.mlp import MLP
 from lec7.models.pretrained import Pretrained, load_pretrained
+from lec7.models.recognition import IMAGENET_MOMENTS, resnet_of
 from lec7.models.resnet import (
     ResNet,
     resnet18,
@@ -37,6 +38,7 @@ __all__ = [
     "Dropout",
     "FractionalMaxPool",
     "GhostBatchNorm",
+    "IMAGENET_MOMENTS",
     "MLP",
     "Pretrained",
     "ResNet",
@@ -54,5 +56,6 @@ __all__ = [
     "resnet20",
     "resnet50",
     "resnet56",
+    "resnet_of",
     "word_vectors",
 ]

@@ -4,10 +4,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+import safetensors.numpy
 
 from experiments import measure
 from experiments import measure_problem as problems
-from lec7 import models, report, runs, sharpness, train
+from lec7 import data, losses, models, report, runs, sharpness, train
+from tests.models import torchvision_names
 
 MODULE = """
 import jax.numpy as jnp
@@ -40,6 +42,10 @@ def no_batches(path):
 def vector_loss(path):
     return lambda params, batch: batch @ params, PARAMS, BATCHES
 
+def with_data(path, dataset):
+    images = dataset.train.images.reshape(len(dataset.train.labels), -1)
+    return loss_fn, np.ones(images.shape[1], np.float32), [images]
+
 def infinite_loss(path):
     return lambda params, batch: jnp.mean(batch @ params) / 0, PARAMS, BATCHES
 """
@@ -61,6 +67,14 @@ def test_the_function_is_given_the_path(checkpoint):
     problem = problems.build("minima:problem", checkpoint)
     np.testing.assert_array_equal(problem.params, 2 * np.ones(3))
     assert float(problem.loss_fn(problem.params, problem.batches[0])) == 36
+
+
+def test_the_function_is_given_the_data_set_if_it_has_an_argument_for_it(checkpoint):
+    problem = problems.build("minima:with_data", checkpoint, "digits")
+    assert problem.batches[0].shape == (1024, 64)
+    with pytest.raises(runs.UsageError, match="glyphs: minima:problem takes no data s"):
+        problems.build("minima:problem", checkpoint, "glyphs", chosen=True)
+    problems.build("minima:problem", checkpoint, "glyphs")
 
 
 @pytest.mark.parametrize(
@@ -103,7 +117,44 @@ def test_the_checkpoint_of_a_deeper_network_is_not_measured_in_part(tmp_path):
         tmp_path, models.initialise(deeper, jax.random.key(0), (8, 8, 1)), step=1
     )
     with pytest.raises(models.WeightsError, match="of another network: .*Dense_2"):
-        problems.build(measure.Config().problem, tmp_path)
+        problems.build(measure.Config().problem, tmp_path, "digits")
+
+
+@pytest.fixture
+def images(monkeypatch):
+    """Load three classes of noise in place of any data set."""
+    draw = np.random.default_rng(0)
+    split = data.Split(np.float32(draw.uniform(size=(6, 8, 8, 3))), np.arange(6) % 3)
+    monkeypatch.setattr(data, "load", lambda name: data.Dataset(name, 3, split))
+
+
+def test_a_resnet_of_torchvision_is_measured_on_a_data_set(images, tmp_path):
+    path = tmp_path / "own.safetensors"
+    safetensors.numpy.save_file(torchvision_names.state_dict("tiny", 3), path)
+    problem = problems.build(measure.Config().problem, path, "own")
+    (batch,) = problem.batches
+    mean, std = np.float32(models.IMAGENET_MOMENTS)
+    raw = data.load("own").train.images
+    np.testing.assert_allclose(batch.images, (raw - mean) / std, rtol=1e-5)
+    model = models.resnet_of(path)
+    variables = models.load_pretrained(path, torchvision_names.variables(model))[0]
+    logits = model.apply(variables, batch.images, train=False)
+    loss = losses.cross_entropy(logits, batch.labels).mean()
+    np.testing.assert_allclose(problem.loss_fn(problem.params, batch), loss, rtol=1e-4)
+
+
+def test_a_network_of_other_classes_than_the_data_set_is_refused(images, tmp_path):
+    path = tmp_path / "own.safetensors"
+    safetensors.numpy.save_file(torchvision_names.state_dict("tiny", 5), path)
+    with pytest.raises(runs.UsageError, match="own has 3 classes, and .* 5; expected"):
+        problems.build(measure.Config().problem, path, "own")
+
+
+def test_a_resnet_takes_no_sequences(tmp_path):
+    path = tmp_path / "own.safetensors"
+    safetensors.numpy.save_file(torchvision_names.state_dict("tiny", 10), path)
+    with pytest.raises(runs.UsageError, match=r"of the shape \[40, 1\]; expected ima"):
+        problems.build(measure.Config().problem, path, "mnist1d")
 
 
 @pytest.mark.parametrize(
