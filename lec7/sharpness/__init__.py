@@ -6,6 +6,7 @@ from lec7.sharpness.ball import sam_sharpness
 from lec7.sharpness.box import keskar
 from lec7.sharpness.card import MEASURES, TITLES, Card, Row, report_card
 from lec7.sharpness.critical_step import critical_sharpness
+from lec7.sharpness.edge import track
 from lec7.sharpness.fisher_rao import fisher_rao
 from lec7.sharpness.gaussian import average_case, local_entropy, low_pass
 from lec7.sharpness.gradient_noise_scale import gradient_noise_scale
@@ -39,4 +40,5 @@ __all__ = [
     "report_card",
     "rescale_layers",
     "sam_sharpness",
+    "track",
 ]

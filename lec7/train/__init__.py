@@ -12,6 +12,7 @@ from lec7.train.metrics import MetricsLog
 from lec7.train.population import Population, train
 from lec7.train.rate_range import RateRange, learning_rate_range
 from lec7.train.record import CEILING, Record
+from lec7.train.sinks import log_to
 from lec7.train.snapshots import read_snapshots
 from lec7.train.state import TrainState, initial_population
 from lec7.train.step import DEVICE_AXIS, make_advance, make_step
@@ -37,6 +38,7 @@ __all__ = [
     "initial_population",
     "keep_networks",
     "learning_rate_range",
+    "log_to",
     "make_advance",
     "make_evaluate",
     "make_step",
