@@ -23,12 +23,13 @@ def relative_flatness(
     key: jax.Array,
     layer: str | None = None,
     probes: int = 20,
+    filter_axis: int = -1,
 ) -> measure.Measure:
     """Measure the relative flatness of one layer, which is low where it is flat.
 
     kappa = sum_{s, s'} <w_s, w_s'> tr H_{s, s'},
 
-    with w_s the weights into unit s, the s-th slice of the kernel along its last axis,
+    with w_s the weights into unit s, the s-th slice of the kernel along `filter_axis`,
     and H_{s, s'} the block of the Hessian of the mean loss at (w_s, w_s'). With W the
     kernel as a matrix [inputs, units] it is E <V, H V> for V = Z W, where the entries
     of Z [inputs, inputs] are independent signs; here it is the mean over `probes` of
@@ -45,6 +46,7 @@ def relative_flatness(
         "Dense_0/kernel". None for that of a layer named `head`, as the networks of lec7
         have one, or else the last leaf that has two axes or more.
       probes: products with the Hessian, at least 1.
+      filter_axis: of the kernel, along which its units lie; 0 for Equinox.
 
     Returns:
       The measure; its standard error is over probes.
@@ -71,10 +73,11 @@ def relative_flatness(
     measure.require_finite(measure.value(loss_fn, op.params, op.batches))
     forms = []
     for probe_key in jax.random.split(key, probes):
-        probe = _probe(op.params, probe_key, path)
+        probe = _probe(op.params, probe_key, path, filter_axis)
         forms.append(_product(probe, op(probe)))
     samples = np.array(jax.device_get(forms), np.float64)
     settings = {"layer": path, "probes": probes}
+    settings |= {} if filter_axis == -1 else {"filter_axis": filter_axis}
     return measure.Measure(
         value=float(samples.mean()),
         standard_error=measure.standard_error(samples),
@@ -100,14 +103,15 @@ def _kernel_path(params: Any, layer: str | None) -> str:
     return found[0]
 
 
-@functools.partial(jax.jit, static_argnums=2)
-def _probe(params: Any, key: jax.Array, path: str) -> Any:
+@functools.partial(jax.jit, static_argnums=(2, 3))
+def _probe(params: Any, key: jax.Array, path: str, filter_axis: int) -> Any:
     """Return Z W in place of the kernel at a path, and zeros elsewhere."""
 
     def at(place, leaf):
         if parameter_paths.written(place) != path:
             return jnp.zeros_like(leaf)
-        return _mixed(leaf, key)
+        kernel = jnp.moveaxis(leaf, filter_axis, -1)
+        return jnp.moveaxis(_mixed(kernel, key), -1, filter_axis)
 
     return jax.tree.map_with_path(at, params)
 
