@@ -15,6 +15,7 @@ class TopEigenvalue:
 
     Each search begins at the eigenvector that the last one ended with, which saves most
     products while a training moves slowly, and all searches share their compilations.
+    It is for loops of one's own; `train.train` takes `measure=sharpness.track(...)`.
 
     Args:
       loss_fn: as for `hessian`.

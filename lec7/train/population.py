@@ -116,7 +116,8 @@ def train(
         were trained elsewhere.
       evaluate_every: updates between two evaluations; at the end alone unless given.
       watch: the splits that are looked at along the way.
-      measure: state -> name -> [M], recorded beside what is watched.
+      measure: state -> name -> [M], recorded beside what is watched, such as
+        `sharpness.track(loss_fn, batches)`, which follows the edge of stability.
       stop_loss: training loss at which a member stops.
       ceiling: what the recorded batch loss is at the most; a training that explodes
         goes on.
@@ -132,7 +133,8 @@ def train(
       folder: takes checkpoints and metrics, and is resumed from; None keeps nothing.
       name: of this training among those of the folder.
       resume: whether a training of that name in the folder goes on.
-      progress: called with the updates made after each evaluation.
+      progress: called after each evaluation with the updates made and, by name, the
+        means over the members of what was measured, such as `log_to("wandb")`.
 
     Returns:
       The trained population.
