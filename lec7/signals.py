@@ -39,12 +39,16 @@ class Signalled(KeyboardInterrupt):
         self.exit_code = 128 + number
 
 
-def install() -> None:
-    """Handle SIGINT and SIGTERM from now on, also where the shell ignores them."""
+def install(name: str) -> None:
+    """Handle SIGINT and SIGTERM from now on, also where the shell ignores them.
+
+    Args:
+      name: of the program, for the message of an end at once.
+    """
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
     # A thread reads the pipe also while the main thread is inside a compilation.
-    threading.Thread(target=_watch, args=(reading,), daemon=True).start()
+    threading.Thread(target=_watch, args=(reading, name), daemon=True).start()
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in _WORDS:
         signal.signal(number, _handle)
@@ -91,7 +95,7 @@ def _handle(number: int, frame: object) -> None:
         _noted.append(number)
 
 
-def _watch(pipe: int) -> None:
+def _watch(pipe: int, name: str) -> None:
     """Hear of every signal; see the module for what follows."""
     number = _next(pipe, None)
     start = time.monotonic()
@@ -111,7 +115,7 @@ def _watch(pipe: int) -> None:
             signal.pthread_kill(threading.main_thread().ident, number)
         else:
             patience = GRACE
-    os.write(2, b"launch.py: ended at once; the same command resumes the run\n")
+    os.write(2, f"{name}: ended at once; the same command resumes the run\n".encode())
     os._exit(128 + number)
 
 

@@ -12,7 +12,13 @@ from lec7.runs.attempts import (
     seal,
     seconds,
 )
-from lec7.runs.catalogue import Headline, headline, load, names
+from lec7.runs.catalogue import (
+    Headline,
+    configured,
+    headline,
+    load,
+    names,
+)
 from lec7.runs.command_line import settings
 from lec7.runs.compilation_cache import cached_compilation
 from lec7.runs.config import canonical_json, configure, restore
@@ -41,15 +47,29 @@ from lec7.runs.field_types import (
 )
 from lec7.runs.folder import default_folder, examine, lock, read_run
 from lec7.runs.listing import description, overview
-from lec7.runs.provenance import environment, source_state, state_text, summary
+from lec7.runs.phases import Phases, count_phases, earlier_seconds, most_seconds
+from lec7.runs.provenance import (
+    environment,
+    source_state,
+    state_text,
+    summary,
+    told_by,
+)
 from lec7.runs.schema import Field, described, fields
 from lec7.runs.series import Job, plan, run_process
 
 __all__ = [
     "Checked",
+    "Context",
     "Count",
     "Draws",
+    "Field",
+    "FolderInUseError",
     "Fraction",
+    "Headline",
+    "Job",
+    "OUTPUTS",
+    "Phases",
     "Positive",
     "Positives",
     "Range",
@@ -57,26 +77,23 @@ __all__ = [
     "Seeds",
     "Several",
     "Some",
-    "at_least",
-    "Context",
-    "Field",
-    "FolderInUseError",
-    "Headline",
-    "Job",
-    "OUTPUTS",
     "UsageError",
     "add_seconds",
+    "at_least",
     "attempt",
     "cached_compilation",
     "canonical_json",
     "changed",
     "changes",
     "configure",
+    "configured",
+    "count_phases",
     "default_folder",
     "described",
     "description",
     "did_you_mean",
     "earlier",
+    "earlier_seconds",
     "environment",
     "examine",
     "exit_code",
@@ -86,6 +103,7 @@ __all__ = [
     "last_attempt",
     "load",
     "lock",
+    "most_seconds",
     "names",
     "overview",
     "plan",
@@ -101,4 +119,5 @@ __all__ = [
     "source_state",
     "state_text",
     "summary",
+    "told_by",
 ]

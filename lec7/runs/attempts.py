@@ -21,6 +21,7 @@ from lec7.runs import exits, findings, folder, json_file, provenance
 
 OUTPUTS = ("claims.json", "report.html")
 _FILES = "files"  # of the record: what `seal` has seen
+_LOOSE = ("events/", "profile/", "tables/")  # what nothing depends on
 _RECORDS = (folder.CONFIG_FILE, folder.RECORD_FILE)
 
 
@@ -167,9 +168,7 @@ def _is_told(name: str) -> bool:
 
 def _may_change(name: str) -> bool:
     hidden = any(part.startswith(".") for part in name.split("/"))
-    return (
-        name in _RECORDS or hidden or name.startswith("events/") or ".damaged" in name
-    )
+    return name in _RECORDS or hidden or name.startswith(_LOOSE) or ".damaged" in name
 
 
 def _sum(file: pathlib.Path) -> str:

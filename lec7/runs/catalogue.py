@@ -13,6 +13,10 @@ import pathlib
 import re
 import sys
 import types
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from lec7.runs import config, excerpts, exits
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -46,17 +50,22 @@ def headline(folder: pathlib.Path, name: str) -> Headline:
     Returns:
       What the docstring says.
     """
-    source = (folder / f"{name}.py").read_text(encoding="utf-8")
-    docstring = ast.get_docstring(ast.parse(source)) or ""
-    expected = _paragraph(docstring, "Expected")
+    text = docstring(folder, name)
+    expected = _paragraph(text, "Expected")
     minutes = re.search(r"([\d.]+(-[\d.]+)?) min", expected)
     return Headline(
         name=name,
-        question=docstring.partition("\n")[0],
+        question=text.partition("\n")[0],
         minutes=minutes[1] if minutes else "",
-        data=_paragraph(docstring, "Data"),
+        data=_paragraph(text, "Data"),
         gpu="minutes on one GPU" in expected,
     )
+
+
+def docstring(folder: pathlib.Path, name: str) -> str:
+    """Return what an experiment says of itself; empty where it says nothing."""
+    source = (folder / f"{name}.py").read_text(encoding="utf-8")
+    return ast.get_docstring(ast.parse(source)) or ""
 
 
 def load(folder: pathlib.Path, name: str) -> types.ModuleType:
@@ -69,12 +78,57 @@ def load(folder: pathlib.Path, name: str) -> types.ModuleType:
     Returns:
       The module, under the name `experiments.NAME`.
     """
+    _open_package(folder)
     qualified = f"experiments.{name}"
     spec = importlib.util.spec_from_file_location(qualified, folder / f"{name}.py")
     module = importlib.util.module_from_spec(spec)
     sys.modules[qualified] = module
     spec.loader.exec_module(module)
     return module
+
+
+def config_class(folder: pathlib.Path, name: str) -> type:
+    """Return the class `Config` of an experiment, by its source if that is enough."""
+    try:
+        return excerpts.read(folder, name, "Config")
+    except excerpts.UnreadableError:
+        return load(folder, name).Config
+
+
+def configured(
+    folder: pathlib.Path, name: str, settings: Mapping[str, Sequence[str]]
+) -> Any:
+    """Return a configuration of an experiment, by its source if that is enough.
+
+    Args:
+      folder: the folder of the experiments.
+      name: one of `names(folder)`.
+      settings: dotted field name -> the words given for its value.
+
+    Raises:
+      UsageError: see `config.configure`.
+    """
+    try:
+        made = config.configure(
+            excerpts.read(folder, name, "Config"), settings, experiment=name
+        )
+        config.canonical_json(made)
+    except exits.UsageError:
+        raise
+    except Exception:  # a check that needs more than the source
+        return config.configure(load(folder, name).Config, settings, experiment=name)
+    return made
+
+
+def _open_package(folder: pathlib.Path) -> None:
+    """Let experiments of a folder import each other from `experiments`."""
+    package = sys.modules.get("experiments")
+    if package is None:
+        package = types.ModuleType("experiments")
+        package.__path__ = []
+        sys.modules["experiments"] = package
+    if str(folder) not in package.__path__:
+        package.__path__ = [str(folder), *package.__path__]
 
 
 def _paragraph(docstring: str, title: str) -> str:

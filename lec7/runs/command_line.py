@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterable, Sequence
 
+from lec7 import program
 from lec7.runs import exits
 
 _PREFIX = "--config."
@@ -14,7 +15,7 @@ def settings(
     """Group `--config.FIELD=VALUE`, or `--config.FIELD VALUE ...`, by field.
 
     Args:
-      words: what is left of the command line without the flags of `launch.py`.
+      words: what is left of the command line without the program's own flags.
       flags: the names of those flags; like the next, what a wrong word may have meant.
       experiments: the names of the experiments.
 
@@ -43,7 +44,8 @@ def settings(
         else:
             kind = "unknown flag" if word.startswith("-") else "stray word"
             raise exits.UsageError(
-                f"{word}: {kind}; expected flags that python launch.py --help shows"
+                f"{word}: {kind}; expected flags that {program.command()} "
+                f"--help shows"
                 f"{exits.did_you_mean(name.lstrip('-'), forms)}"
             )
     for name, given in found.items():

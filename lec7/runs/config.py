@@ -8,6 +8,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from lec7 import program
 from lec7.runs import exits, schema
 
 
@@ -29,7 +30,7 @@ def configure(
         the dataclass's own check refuses it.
     """
     known = {field.name: field for field in schema.fields(config_class)}
-    hint = f"(python launch.py --describe={experiment} lists the fields)"
+    hint = f"({program.command()} --describe={experiment} lists the fields)"
     _require_fields(settings, known, f"field of {experiment}", hint)
     values = {name: _value(known[name], words) for name, words in settings.items()}
     try:

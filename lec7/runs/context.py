@@ -17,6 +17,10 @@ def _forget(phase: str, seconds: float) -> None:
     del phase, seconds
 
 
+def _say_nothing(phase: str) -> None:
+    del phase
+
+
 class Progress(Protocol):
     """The console of a run, such as `lec7.report.Progress`."""
 
@@ -40,6 +44,7 @@ class Context:
         default_factory=lambda: {"experiment": "", "config": "{}"}
     )  # of the run, for `once`
     add_seconds: Callable[[str, float], None] = _forget  # phase, seconds
+    begin: Callable[[str], str | None] = _say_nothing  # phase -> what to say of it
 
     def once(self, name: str, kind: Any, measure: Callable[[], Found]) -> Found:
         """Return what `measure` finds, or found before the run was interrupted.
@@ -59,6 +64,8 @@ class Context:
     @contextlib.contextmanager
     def phase(self, name: str) -> Generator[None, None, None]:
         """Count the seconds of a part of the run, also when it is interrupted."""
+        if told := self.begin(name):
+            self.progress.say(told)
         start = time.perf_counter()
         try:
             yield

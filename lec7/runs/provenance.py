@@ -10,12 +10,12 @@ from typing import Any
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "numpy", "lec7")
 
 
-def environment(devices: Sequence[Any], checkout: pathlib.Path) -> dict[str, Any]:
+def environment(devices: Sequence[Any], experiments: pathlib.Path) -> dict[str, Any]:
     """Return what could change the numbers of a run, or their speed, in JSON's types.
 
     Args:
       devices: the JAX devices of the run.
-      checkout: the folder of `launch.py`, perhaps in a git repository.
+      experiments: the folder of the experiments, perhaps in a git repository.
     """
     return {
         "platform": devices[0].platform,
@@ -25,7 +25,7 @@ def environment(devices: Sequence[Any], checkout: pathlib.Path) -> dict[str, Any
         "processor": processor()["model name"],
         "versions": {"python": platform.python_version()}
         | {name: _version(name) for name in _PACKAGES},
-        "git": source_state(checkout),
+        "git": source_state(experiments),
     }
 
 
@@ -47,10 +47,26 @@ def summary(environment: Mapping[str, Any]) -> dict[str, str]:
     }
 
 
+def told_by(attempt: Mapping[str, Any], experiments: pathlib.Path) -> dict[str, str]:
+    """Return which code tells a run now, as a row to read, unless it has measured it.
+
+    Args:
+      attempt: that measured, as `environment` has it.
+      experiments: the folder of the experiments.
+    """
+    now = source_state(experiments)
+    if now != attempt["git"]:
+        return {"told by commit": state_text(now)}
+    version = _version("lec7")
+    if now is None and version != attempt["versions"]["lec7"]:
+        return {"told by lec7": version}
+    return {}
+
+
 def state_text(state: Mapping[str, Any] | None) -> str:
     """Return what `source_state` found as text to read."""
     if state is None:
-        return "unknown"
+        return "none, since lec7 is installed"
     return state["commit"] + (", changed since" if state["dirty"] else "")
 
 
@@ -68,14 +84,25 @@ def processor() -> dict[str, str]:
     return found
 
 
-def source_state(checkout: pathlib.Path) -> dict[str, Any] | None:
-    """Return commit and whether tracked files differ from it; None without git."""
-    command = ["git", "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]
+def source_state(folder: pathlib.Path) -> dict[str, Any] | None:
+    """Return commit and whether tracked files differ from it; None without git.
+
+    Args:
+      folder: of the source. In a repository that does not track it, as that of a
+        project with its own environment, there is no commit to tell.
+    """
+    describe = ("describe", "--always", "--dirty", "--abbrev=40", "--exclude=*")
+    if not _git(folder, "ls-files", "."):
+        return None
+    commit, _, dirty = _git(folder, *describe).partition("-")
+    return {"commit": commit, "dirty": dirty == "dirty"}
+
+
+def _git(folder: pathlib.Path, *words: str) -> str:
     try:
         answer = subprocess.run(
-            command, cwd=checkout, capture_output=True, text=True, check=True
+            ["git", *words], cwd=folder, capture_output=True, text=True, check=True
         )
     except (OSError, subprocess.CalledProcessError):
-        return None
-    commit, _, dirty = answer.stdout.strip().partition("-")
-    return {"commit": commit, "dirty": dirty == "dirty"}
+        return ""
+    return answer.stdout.strip()

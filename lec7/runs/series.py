@@ -9,7 +9,7 @@ import threading
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from lec7 import signals
+from lec7 import program, signals
 from lec7.runs import catalogue, exits, schema
 
 _LOOK = 0.2  # seconds between two looks at a process
@@ -24,7 +24,7 @@ class Job(NamedTuple):
 
     @property
     def words(self) -> list[str]:
-        """What `launch.py` is to be told, its folder aside."""
+        """What the program is to be told, its folder aside."""
         chosen = [] if self.dataset is None else [f"--config.dataset={self.dataset}"]
         return [f"--experiment={self.experiment}", *chosen]
 
@@ -65,7 +65,7 @@ def plan(folder: pathlib.Path, datasets: Sequence[str] | None = None) -> list[Jo
 
 
 def _has_data(folder: pathlib.Path, name: str) -> bool:
-    config = catalogue.load(folder, name).Config
+    config = catalogue.config_class(folder, name)
     return any(field.name == "dataset" for field in schema.fields(config))
 
 
@@ -103,7 +103,7 @@ def run_process(
             reader.join()
     if code in (exits.INTERRUPTED, exits.TERMINATED):
         raise signals.Signalled(code - 128)
-    return code, said[0].removeprefix("launch.py: ")
+    return code, said[0].removeprefix(f"{program.name()}: ")
 
 
 def _wait(child: subprocess.Popen) -> int:

@@ -31,8 +31,8 @@ from lec7.train import checkpoint, divergence
 
 CARD, WEIGHTS, SUMS = "card.json", "weights.msgpack", "SHA256SUMS"
 _REMEDY = (
-    "Restore the folder from a copy, or delete it and train the network anew: python "
-    "launch.py --experiment=pretrain"
+    "Restore the folder from a copy, or delete it and train the network anew by "
+    "--experiment=pretrain"
 )
 
 
@@ -160,7 +160,7 @@ def _card(path: pathlib.Path, content: bytes) -> Card:
             f"{path} is of another version of lec7: it has {more} besides, and lacks "
             f"{less}. Read it by the version that wrote it, commit "
             f"{fields.get('commit', 'unknown')}, or train the "
-            "network anew: python launch.py --experiment=pretrain"
+            "network anew by --experiment=pretrain"
         )
     return Card(**fields)
 
@@ -221,7 +221,7 @@ def _missing(name: str, folder: pathlib.Path) -> str:
     there = f"there are {', '.join(nearest)}" if nearest else "there is none yet"
     return (
         f"there is no network {name!r} in {folder.parent}, where {there}: train it by "
-        "python launch.py --experiment=pretrain"
+        "--experiment=pretrain"
     )
 
 

@@ -1,0 +1,129 @@
+"""Run the experiments of lecture 7, and tell what they find.
+
+Look:
+  python launch.py --list
+      every experiment: its question, minutes on two CPU cores, data
+  python launch.py --describe=NAME
+      what it asks, what to expect, and every field with type, default and unit
+
+Run:
+  python launch.py --experiment=NAME [--config.FIELD=VALUE ...] [--workdir=DIR]
+                   [--devices=N] [--profile] [--open]
+      run it in DIR, by default runs/NAME-HASH of the configuration; the same command
+      resumes a run that was interrupted. A list is --config.seeds 0 1 2. N devices are
+      the first N accelerators, or N simulated on the CPU. --profile writes what JAX did
+      when to DIR/profile, for ui.perfetto.dev; --open shows the report when it is done
+  python launch.py --all [--datasets=NAME,NAME ...] [--workdir=DIR] [--devices=N]
+      run every experiment that needs no GPU, or those that have data on each of these
+      data sets, in folders of DIR, by default runs/all; then DIR/index.html has all
+      verdicts. The same command resumes; what is finished is not run again
+
+Read a run, a folder in which an experiment has run:
+  python launch.py --open=RUN
+      show its report in the browser
+  python launch.py --serve=FOLDER [--port=N]
+      show a folder to the browsers of this machine, until Ctrl-C
+  python launch.py --render=RUN [--open]
+      tell a finished run again, from its findings, without training
+  python launch.py --verify=RUN
+      decide every claim again from the findings; exits with 8 where one differs from
+      claims.json
+  python launch.py --compare RUN RUN ... [--workdir=DIR]
+      claims, settings and machines side by side; DIR/index.html has the curves too
+  python launch.py --export=RUN [--format=csv|parquet]
+      claims and metrics as tables in RUN/tables
+
+  python launch.py --help | --version
+
+Exit codes: 0 done, 1 bug, 2 usage, 3 data, 4 checkpoint, 5 diverged, 6 disk or
+permission, 7 folder in use, 8 verdicts differ, 130 interrupted, 143 terminated.
+"""
+
+import os
+import pathlib
+import sys
+import traceback
+import warnings
+from collections.abc import Sequence
+from typing import NoReturn
+
+from lec7 import program, runs, signals
+from lec7.command import browser, every, options, release, single, telling
+
+_PACKAGE = pathlib.Path(__file__).parent.parent
+
+
+def start(argv: Sequence[str], experiments: pathlib.Path | None = None) -> NoReturn:
+    """Do what the command line asks, and end the process; see `main`."""
+    program.called_as(argv[0])
+    signals.install(program.name())
+    os.environ["MPLBACKEND"] = "agg"  # nothing opens a window
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="replace")
+    warnings.formatwarning = _format_warning
+    signals.leave(main(argv, experiments))
+
+
+def main(argv: Sequence[str], experiments: pathlib.Path | None = None) -> int:
+    """Do what the command line asks.
+
+    Args:
+      argv: the program's name, then its arguments.
+      experiments: their folder; by default that of the installation or checkout.
+
+    Returns:
+      The exit code.
+    """
+    program.called_as(argv[0])
+    try:
+        _dispatch(argv[1:], experiments or _own_experiments())
+    except (Exception, KeyboardInterrupt) as error:
+        code = runs.exit_code(error)
+        if code == 1:
+            traceback.print_exc()
+        else:
+            print(f"{program.name()}: {_message(error)}", file=sys.stderr)
+        return code
+    return 0
+
+
+def _own_experiments() -> pathlib.Path:
+    installed = _PACKAGE / "experiments"
+    return installed if installed.is_dir() else _PACKAGE.parent / "experiments"
+
+
+def _dispatch(arguments: Sequence[str], experiments: pathlib.Path) -> None:
+    asked = options.read(arguments, runs.names(experiments))
+    if asked.mode == "help":
+        print(__doc__.strip().replace("python launch.py", program.command()))
+    elif asked.mode == "version":
+        print(release.version(experiments))
+    elif asked.mode == "list":
+        print(runs.overview(experiments))
+    elif asked.mode == "describe":
+        print(runs.description(experiments, options.known(asked, experiments)))
+    elif asked.mode == "open":
+        browser.open_run(asked)
+    elif asked.mode == "serve":
+        browser.serve(asked)
+    elif asked.mode == "render":
+        telling.render(experiments, asked)
+    elif asked.mode == "verify":
+        telling.verify(experiments, asked)
+    elif asked.mode == "all":
+        every.run_all(experiments, asked)
+    else:
+        single.run(experiments, asked)
+
+
+def _message(error: BaseException) -> str:
+    """Return one message of what went wrong."""
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return str(error) or "interrupted; the same command resumes the run"
+
+
+def _format_warning(message: Warning | str, *where: object) -> str:
+    """Return a warning without the place in the source, which no user has written."""
+    del where
+    return f"{program.name()}: {message}\n"

@@ -1,0 +1,175 @@
+"""One run of one experiment, begun or resumed."""
+
+import functools
+import pathlib
+import shlex
+import types
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from lec7 import program, runs
+from lec7.command import options, profiling, telling
+
+_READ = ("dataset", "source", "target", "checkpoint")  # fields that may be paths
+
+
+class Plan(NamedTuple):
+    """What is to run, and where."""
+
+    name: str
+    config: Any
+    identity: str
+    """Canonical JSON of the configuration."""
+    folder: pathlib.Path
+    record: Mapping[str, Any]
+    """Of the run in the folder, empty where there is none."""
+
+
+def run(experiments: pathlib.Path, asked: options.Asked) -> None:
+    """Run an experiment, and write its report.
+
+    Args:
+      experiments: the folder of the experiments.
+      asked: the command line.
+
+    Raises:
+      UsageError: it cannot be done.
+      FolderInUseError: another process is at work in the run's folder.
+    """
+    name = options.known(asked, experiments)
+    # Read from the source; what follows takes seconds to import.
+    plan = _plan(name, asked, runs.configured(experiments, name, asked.settings))
+    if not _is_done(plan):
+        if plan.record.get("status") != "finished":
+            print(_first_line(experiments, plan, asked), flush=True)
+        _work(experiments, name, asked)
+    telling.conclude(plan.folder, asked)
+
+
+def _work(experiments: pathlib.Path, name: str, asked: options.Asked) -> None:
+    """Measure what is not measured yet, and write the report."""
+    runs.simulate_devices(asked.flags.devices)  # before a backend starts
+    experiment = runs.load(experiments, name)
+    config = runs.configure(experiment.Config, asked.settings, experiment=name)
+    plan = _plan(name, asked, config)
+    own = _own_data(config)
+    _require_same_data(plan, own)
+    changed = runs.changed(plan.folder, plan.record)
+    if plan.record.get("status") == "finished" and not changed:
+        return
+    devices = runs.select_devices(asked.flags.devices)
+    environment = runs.environment(devices, experiments) | {
+        "command": f"{program.command()} {shlex.join(asked.words)}",
+        "data": own,
+    }
+    with (
+        runs.lock(plan.folder),
+        runs.cached_compilation(),
+        runs.attempt(
+            plan.folder, name, plan.identity, environment=environment
+        ) as attempt,
+    ):
+        context = _context(experiments, plan, devices, asked)
+        for line in _resumption(plan, attempt, changed, environment):
+            context.progress.say(line)
+        if not (plan.folder / runs.findings.FILE).exists():
+            with profiling.profile(context, wanted=asked.flags.profile):
+                _measure(experiment, config, context)
+        told = telling.Run(plan.folder, name, experiment, config, plan.identity)
+        telling.write(experiments, told)
+
+
+def _plan(name: str, asked: options.Asked, config: Any) -> Plan:
+    identity = runs.canonical_json(config)
+    folder = pathlib.Path(
+        asked.flags.workdir or runs.default_folder(name, identity)
+    ).expanduser()  # which shells do not do behind `--workdir=`
+    record = runs.examine(folder, name, identity)
+    return Plan(name, config, identity, folder, record)
+
+
+def _is_done(plan: Plan) -> bool:
+    """Return whether nothing is to be done, as far as can be told without imports."""
+    if plan.record.get("status") != "finished" or plan.record["attempts"][-1]["data"]:
+        return False
+    return not runs.changed(plan.folder, plan.record)
+
+
+def _first_line(experiments: pathlib.Path, plan: Plan, asked: options.Asked) -> str:
+    """Return what is to run, where, on what, and for how long."""
+    devices, about = asked.flags.devices, runs.headline(experiments, plan.name)
+    parts = [plan.name, f"{plan.folder}"]
+    if devices is not None:
+        parts.append(f"{devices} device{'' if devices == 1 else 's'}")
+    if about.minutes:
+        machine = "one GPU" if about.gpu else "two CPU cores"
+        default = " in its default configuration" if asked.settings else ""
+        unit = "minute" if about.minutes == "1" else "minutes"
+        parts.append(f"about {about.minutes} {unit} on {machine}{default}")
+    return " · ".join(parts)
+
+
+def _own_data(config: Any) -> dict[str, str]:
+    """Return the paths that a configuration reads from -> SHA-256 of what they hold."""
+    from lec7 import data
+
+    values = [getattr(config, name, ()) for name in _READ]
+    names = [x for of in values for x in (of if isinstance(of, tuple) else (of,))]
+    digests = {name: data.digest(name) for name in names}
+    return {name: digest for name, digest in digests.items() if digest}
+
+
+def _require_same_data(plan: Plan, own: Mapping[str, str]) -> None:
+    attempts = plan.record.get("attempts") or [{}]
+    for path, digest in attempts[-1].get("data", {}).items():
+        if own.get(path) != digest:
+            raise runs.UsageError(
+                f"{path} has changed since the run in {plan.folder}; expected the same "
+                "data: give another --workdir, or put the data back"
+            )
+
+
+def _context(
+    experiments: pathlib.Path, plan: Plan, devices: Sequence[Any], asked: options.Asked
+) -> runs.Context:
+    from lec7 import report
+
+    about = runs.headline(experiments, plan.name)
+    phases = runs.Phases(
+        runs.count_phases(experiments, plan.name),
+        runs.earlier_seconds(plan.folder.parent, plan.name),
+        None if asked.settings or about.gpu else runs.most_seconds(about.minutes),
+    )
+    return runs.Context(
+        plan.folder,
+        tuple(devices),
+        report.Progress(),
+        {"experiment": plan.name, "config": plan.identity},
+        functools.partial(runs.add_seconds, plan.folder),
+        phases.begin,
+    )
+
+
+def _resumption(
+    plan: Plan, attempt: int, changed: Sequence[str], environment: Mapping[str, Any]
+) -> Iterable[str]:
+    """Yield what is to be said of earlier attempts."""
+    if attempt > 1:
+        state = f"changed ({', '.join(changed)})" if changed else "unfinished"
+        yield f"{plan.folder} is {state}: resuming, attempt {attempt}"
+    for change in runs.changes(plan.record, environment):
+        yield f"attempt {attempt - 1} ran otherwise: {change}"
+
+
+def _measure(experiment: types.ModuleType, config: Any, context: runs.Context) -> None:
+    """Write the findings, which are there when what they do not need is gone."""
+    from lec7 import train
+
+    path = context.folder / runs.findings.FILE
+    pending = path.with_name(f".{path.name}")
+    if not pending.exists():
+        found = experiment.run(config, context)
+        runs.findings.save(pending, found, experiment.Findings, **context.identity)
+    train.keep_networks(context.folder)
+    runs.seal(context.folder, told=False)
+    pending.replace(path)
