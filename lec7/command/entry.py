@@ -105,7 +105,9 @@ def _dispatch(arguments: Sequence[str], experiments: pathlib.Path) -> None:
     elif asked.mode == "open":
         browser.open_run(asked)
     elif asked.mode == "serve":
-        browser.serve(asked)
+        from lec7.command import serving  # imports much that others do not need
+
+        serving.serve(asked)
     elif asked.mode == "render":
         telling.render(experiments, asked)
     elif asked.mode == "verify":
@@ -126,4 +128,4 @@ def _message(error: BaseException) -> str:
 def _format_warning(message: Warning | str, *where: object) -> str:
     """Return a warning without the place in the source, which no user has written."""
     del where
-    return f"{program.name()}: {message}\n"
+    return f"{program.name()}: warning: {message}\n"

@@ -2,9 +2,11 @@
 
 import contextlib
 import dataclasses
+import difflib
 import io
 import json
 import pathlib
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -110,18 +112,36 @@ def _require_fields(
     kind: str,
     hint: str,
 ) -> None:
-    forms = {name: f"--config.{name}" for name in known}
     for name, words in settings.items():
         if name not in known:
             raise exits.UsageError(
-                f"{_flag(name, words)}: no such {kind}"
-                f"{exits.did_you_mean(name, forms)} {hint}"
+                f"{_flag(name, words)}: no such {kind}{_meant(name, words, known)} "
+                f"{hint}"
             )
     for name, field in known.items():
         if field.default is schema.MISSING and name not in settings:
             raise exits.UsageError(
                 f"--config.{name}: missing; expected {field.expected} {hint}"
             )
+
+
+def _meant(name: str, words: Sequence[str], known: Mapping[str, schema.Field]) -> str:
+    """Return the end of a message about a wrong name: fields that take the value."""
+    fitting = {n: f"--config.{n}" for n, f in known.items() if _fits(f, words)}
+    parts = [part for part in name.split("_") if len(part) > 2]
+    related = [form for n, form in fitting.items() if set(parts) & set(n.split("_"))]
+    close = difflib.get_close_matches(name, fitting, n=1, cutoff=0.75)
+    if close or len(related) < 2:
+        return exits.did_you_mean(name, fitting)
+    return f"; did you mean {' or '.join(related)}?"
+
+
+def _fits(field: schema.Field, words: Sequence[str]) -> bool:
+    try:
+        _value(field, words)
+    except exits.UsageError:
+        return False
+    return True
 
 
 def _value(field: schema.Field, words: Sequence[str]) -> Any:
@@ -141,10 +161,24 @@ def _value(field: schema.Field, words: Sequence[str]) -> Any:
         choices = {choice: choice for choice in field.kind.split(" or ")}
         raise exits.UsageError(
             f"{_flag(field.name, words)}: expected {field.expected}{finite}"
-            f"{exits.did_you_mean(' '.join(words), choices)}; the default is "
+            f"{exits.did_you_mean(' '.join(words), choices)}{_as_meant(field, words)}"
+            "; the default is "
             f"{field.default_text}{field.comment and f' ({field.comment})'}"
         ) from error
     return value
+
+
+def _as_meant(field: schema.Field, words: Sequence[str]) -> str:
+    """Return how to type what the words say in another notation, if that is clear."""
+    text = " ".join(words)
+    if field.kind.endswith("..."):
+        parts = re.split(r"[\s,;]+", text.strip("()[]{} ,;"))
+        spaced = f"; type --config.{field.name} {' '.join(parts)}"
+        return spaced if parts != [*words] else ""
+    with contextlib.suppress(ValueError, OverflowError):
+        if field.kind == "int" and float(text).is_integer():
+            return f"; type --config.{field.name}={int(float(text))}"
+    return ""
 
 
 def _built(

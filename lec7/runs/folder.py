@@ -111,8 +111,9 @@ def lock(folder: pathlib.Path) -> Generator[None, None, None]:
     made = [path for path in (folder, *folder.parents) if not path.exists()]
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except FileNotFoundError as error:  # as under /proc, where nobody may
-        raise PermissionError(errno.EACCES, "cannot be made", str(folder)) from error
+    except (FileNotFoundError, PermissionError) as error:  # the first is /proc's
+        needs = "no folder can be made there; give a --workdir where you may write"
+        raise PermissionError(errno.EACCES, needs, str(folder)) from error
     with (folder / LOCK_FILE).open("a+") as file:
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
