@@ -39,6 +39,7 @@ Exit codes: 0 done, 1 bug, 2 usage, 3 data, 4 checkpoint, 5 diverged, 6 disk or
 permission, 7 folder in use, 8 verdicts differ, 130 interrupted, 143 terminated.
 """
 
+import importlib
 import os
 import pathlib
 import sys
@@ -48,9 +49,23 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from lec7 import program, runs, signals
-from lec7.command import browser, every, options, release, single, telling
+from lec7.command import options
 
 _PACKAGE = pathlib.Path(__file__).parent.parent
+_WORK = {
+    "all": ("every", "run_all"),
+    "compare": ("comparison", "compare"),
+    "describe": ("showing", "show_one"),
+    "experiment": ("single", "run"),
+    "export": ("exports", "export"),
+    "list": ("showing", "show_all"),
+    "open": ("browser", "open_run"),
+    "render": ("telling", "render"),
+    "serve": ("serving", "serve"),
+    "verify": ("telling", "verify"),
+    "version": ("showing", "show_version"),
+}
+"""Mode -> module, imported when it is asked for, and what it does there."""
 
 
 def start(argv: Sequence[str], experiments: pathlib.Path | None = None) -> NoReturn:
@@ -93,29 +108,12 @@ def _own_experiments() -> pathlib.Path:
 
 
 def _dispatch(arguments: Sequence[str], experiments: pathlib.Path) -> None:
-    asked = options.read(arguments, runs.names(experiments))
+    asked = options.read(arguments, experiments)
     if asked.mode == "help":
         print(__doc__.strip().replace("python launch.py", program.command()))
-    elif asked.mode == "version":
-        print(release.version(experiments))
-    elif asked.mode == "list":
-        print(runs.overview(experiments))
-    elif asked.mode == "describe":
-        print(runs.description(experiments, options.known(asked, experiments)))
-    elif asked.mode == "open":
-        browser.open_run(asked)
-    elif asked.mode == "serve":
-        from lec7.command import serving  # imports much that others do not need
-
-        serving.serve(asked)
-    elif asked.mode == "render":
-        telling.render(experiments, asked)
-    elif asked.mode == "verify":
-        telling.verify(experiments, asked)
-    elif asked.mode == "all":
-        every.run_all(experiments, asked)
-    else:
-        single.run(experiments, asked)
+        return
+    module, function = _WORK[asked.mode]
+    getattr(importlib.import_module(f"lec7.command.{module}"), function)(asked)
 
 
 def _message(error: BaseException) -> str:

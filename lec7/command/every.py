@@ -18,7 +18,7 @@ class SeriesError(Exception):
         self.exit_code = exit_code
 
 
-def run_all(experiments: pathlib.Path, asked: options.Asked) -> None:
+def run_all(asked: options.Asked) -> None:
     """Run every experiment, or those with data on each of several data sets.
 
     Raises:
@@ -27,7 +27,7 @@ def run_all(experiments: pathlib.Path, asked: options.Asked) -> None:
     """
     names = asked.flags.datasets
     names = None if names is None else [name.strip() for name in names]
-    jobs = runs.plan(experiments, names)
+    jobs = runs.plan(asked.experiments, names)
     root = pathlib.Path(asked.flags.workdir or "runs/all").expanduser()
     devices = asked.flags.devices
     devices = [] if devices is None else [f"--devices={devices}"]
@@ -39,7 +39,7 @@ def run_all(experiments: pathlib.Path, asked: options.Asked) -> None:
         code, said = runs.run_process([*words, *devices], show=_echo)
         if code:
             failed.append(SeriesError(f"{name} ended with {code}: {said}", code))
-        told.append(_told(experiments, root, job, said if code else None))
+        told.append(_told(asked.experiments, root, job, said if code else None))
         page = _write_gallery(root, told)
     if failed:
         many = f"{len(failed)} of {len(jobs)} runs failed; {page} has the others"

@@ -38,6 +38,8 @@ class Asked(NamedTuple):
     """The runs to be compared."""
     words: Sequence[str]
     """As they were given, without the program's name."""
+    experiments: pathlib.Path
+    """The folder of the experiments."""
 
     def folder(self) -> pathlib.Path:
         """Return the folder that the mode is about."""
@@ -45,12 +47,12 @@ class Asked(NamedTuple):
         return pathlib.Path(self.flags[self.mode].value).expanduser()
 
 
-def read(arguments: Sequence[str], experiments: Iterable[str]) -> Asked:
+def read(arguments: Sequence[str], experiments: pathlib.Path) -> Asked:
     """Read a command line.
 
     Args:
       arguments: without the program's name.
-      experiments: the names that there are.
+      experiments: the folder of the experiments.
 
     Returns:
       What it asks for.
@@ -64,7 +66,9 @@ def read(arguments: Sequence[str], experiments: Iterable[str]) -> Asked:
     except flags.IllegalFlagValueError as error:
         given = str(error).removeprefix("flag ").partition(": ")[0]
         name = given.removeprefix("--").partition("=")[0]
-        expected = found[name].parser.syntactic_help or "no value"
+        parser = found[name].parser
+        choices = " or ".join(getattr(parser, "enum_values", ()))
+        expected = parser.syntactic_help or choices or "no value"
         raise runs.UsageError(f"{given}: expected {expected}") from error
     except (flags.Error, ValueError) as error:
         raise runs.UsageError(f"{error} ({program.command()} --help)") from error
@@ -72,20 +76,20 @@ def read(arguments: Sequence[str], experiments: Iterable[str]) -> Asked:
     settings = runs.settings(
         [word for word in words if word not in folders],
         [name for name in found if len(name) > 1],
-        experiments,
+        runs.names(experiments),
     )
     mode = _require_one_mode(found, settings)
     paths = [pathlib.Path(folder).expanduser() for folder in folders]
-    return Asked(mode, found, settings, paths, arguments)
+    return Asked(mode, found, settings, paths, arguments, experiments)
 
 
-def known(asked: Asked, experiments: pathlib.Path) -> str:
+def known(asked: Asked) -> str:
     """Return the experiment that is asked for.
 
     Raises:
       UsageError: there is none of that name.
     """
-    return require_known(asked.mode, asked.flags[asked.mode].value, experiments)
+    return require_known(asked.mode, asked.flags[asked.mode].value, asked.experiments)
 
 
 def require_known(flag: str, name: str, experiments: pathlib.Path) -> str:

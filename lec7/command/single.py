@@ -25,31 +25,30 @@ class Plan(NamedTuple):
     """Of the run in the folder, empty where there is none."""
 
 
-def run(experiments: pathlib.Path, asked: options.Asked) -> None:
+def run(asked: options.Asked) -> None:
     """Run an experiment, and write its report.
 
     Args:
-      experiments: the folder of the experiments.
       asked: the command line.
 
     Raises:
       UsageError: it cannot be done.
       FolderInUseError: another process is at work in the run's folder.
     """
-    name = options.known(asked, experiments)
+    name = options.known(asked)
     # Read from the source; what follows takes seconds to import.
-    plan = _plan(name, asked, runs.configured(experiments, name, asked.settings))
+    plan = _plan(name, asked, runs.configured(asked.experiments, name, asked.settings))
     if not _is_done(plan):
         if plan.record.get("status") != "finished":
-            print(_first_line(experiments, plan, asked), flush=True)
-        _work(experiments, name, asked)
+            print(_first_line(plan, asked), flush=True)
+        _work(name, asked)
     telling.conclude(plan.folder, asked)
 
 
-def _work(experiments: pathlib.Path, name: str, asked: options.Asked) -> None:
+def _work(name: str, asked: options.Asked) -> None:
     """Measure what is not measured yet, and write the report."""
     runs.simulate_devices(asked.flags.devices)  # before a backend starts
-    experiment = runs.load(experiments, name)
+    experiment = runs.load(asked.experiments, name)
     config = runs.configure(experiment.Config, asked.settings, experiment=name)
     plan = _plan(name, asked, config)
     own = _own_data(config)
@@ -58,7 +57,7 @@ def _work(experiments: pathlib.Path, name: str, asked: options.Asked) -> None:
     if plan.record.get("status") == "finished" and not changed:
         return
     devices = runs.select_devices(asked.flags.devices)
-    environment = runs.environment(devices, experiments) | {
+    environment = runs.environment(devices, asked.experiments) | {
         "command": f"{program.command()} {shlex.join(asked.words)}",
         "data": own,
     }
@@ -69,14 +68,14 @@ def _work(experiments: pathlib.Path, name: str, asked: options.Asked) -> None:
             plan.folder, name, plan.identity, environment=environment
         ) as attempt,
     ):
-        context = _context(experiments, plan, devices, asked)
+        context = _context(plan, devices, asked)
         for line in _resumption(plan, attempt, changed, environment):
             context.progress.say(line)
         if not (plan.folder / runs.findings.FILE).exists():
             with profiling.profile(context, wanted=asked.flags.profile):
                 _measure(experiment, config, context)
         told = telling.Run(plan.folder, name, experiment, config, plan.identity)
-        telling.write(experiments, told)
+        telling.write(asked.experiments, told)
 
 
 def _plan(name: str, asked: options.Asked, config: Any) -> Plan:
@@ -95,9 +94,9 @@ def _is_done(plan: Plan) -> bool:
     return not runs.changed(plan.folder, plan.record)
 
 
-def _first_line(experiments: pathlib.Path, plan: Plan, asked: options.Asked) -> str:
+def _first_line(plan: Plan, asked: options.Asked) -> str:
     """Return what is to run, where, on what, and for how long."""
-    devices, about = asked.flags.devices, runs.headline(experiments, plan.name)
+    devices, about = asked.flags.devices, runs.headline(asked.experiments, plan.name)
     parts = [plan.name, f"{plan.folder}"]
     if devices is not None:
         parts.append(f"{devices} device{'' if devices == 1 else 's'}")
@@ -129,14 +128,12 @@ def _require_same_data(plan: Plan, own: Mapping[str, str]) -> None:
             )
 
 
-def _context(
-    experiments: pathlib.Path, plan: Plan, devices: Sequence[Any], asked: options.Asked
-) -> runs.Context:
+def _context(plan: Plan, devices: Sequence[Any], asked: options.Asked) -> runs.Context:
     from lec7 import report
 
-    about = runs.headline(experiments, plan.name)
+    about = runs.headline(asked.experiments, plan.name)
     phases = runs.Phases(
-        runs.count_phases(experiments, plan.name),
+        runs.count_phases(asked.experiments, plan.name),
         runs.earlier_seconds(plan.folder.parent, plan.name),
         None if asked.settings or about.gpu else runs.most_seconds(about.minutes),
     )

@@ -38,27 +38,27 @@ class VerifyError(Exception):
     exit_code = 8
 
 
-def render(experiments: pathlib.Path, asked: options.Asked) -> None:
+def render(asked: options.Asked) -> None:
     """Tell a finished run again.
 
     Raises:
       UsageError: the folder holds no run that has measured all.
       FolderInUseError: another process is at work in it.
     """
-    run = _read(experiments, asked)
+    run = _read(asked)
     with runs.lock(run.folder):
-        write(experiments, run)
+        write(asked.experiments, run)
     conclude(run.folder, asked)
 
 
-def verify(experiments: pathlib.Path, asked: options.Asked) -> None:
+def verify(asked: options.Asked) -> None:
     """Decide every claim of a finished run again.
 
     Raises:
       UsageError: the folder holds no run that has measured all.
       VerifyError: a claim differs.
     """
-    run = _read(experiments, asked)
+    run = _read(asked)
     from lec7 import report
 
     told = report.read_claims(run.folder / CLAIMS)
@@ -101,11 +101,11 @@ def conclude(folder: pathlib.Path, asked: options.Asked) -> None:
         print(f"to see it: {program.command()} --open={folder}")
 
 
-def _read(experiments: pathlib.Path, asked: options.Asked) -> Run:
+def _read(asked: options.Asked) -> Run:
     folder = asked.folder()
     name, values = runs.read_run(folder, asked.mode)
-    options.require_known("experiment", name, experiments)
-    experiment = runs.load(experiments, name)
+    options.require_known("experiment", name, asked.experiments)
+    experiment = runs.load(asked.experiments, name)
     if not (folder / runs.findings.FILE).exists():
         raise runs.UsageError(
             f"--{asked.mode}={folder}: the run has no findings yet; expected a run "

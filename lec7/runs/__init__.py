@@ -19,6 +19,7 @@ from lec7.runs.catalogue import (
     load,
     names,
 )
+from lec7.runs.columns import table, terminal_width
 from lec7.runs.command_line import settings
 from lec7.runs.compilation_cache import cached_compilation
 from lec7.runs.config import canonical_json, configure, restore
@@ -45,7 +46,7 @@ from lec7.runs.field_types import (
     at_least,
     side,
 )
-from lec7.runs.folder import default_folder, examine, lock, read_run
+from lec7.runs.folder import default_folder, examine, flat, lock, read_run
 from lec7.runs.listing import description, overview
 from lec7.runs.phases import Phases, count_phases, earlier_seconds, most_seconds
 from lec7.runs.provenance import (
@@ -99,6 +100,7 @@ __all__ = [
     "exit_code",
     "fields",
     "findings",
+    "flat",
     "headline",
     "last_attempt",
     "load",
@@ -119,5 +121,7 @@ __all__ = [
     "source_state",
     "state_text",
     "summary",
+    "table",
+    "terminal_width",
     "told_by",
 ]

@@ -8,7 +8,7 @@ import json
 import os
 import pathlib
 import platform
-from collections.abc import Generator, Sequence
+from collections.abc import Generator, Mapping, Sequence
 from typing import Any
 
 from lec7.runs import exits, json_file
@@ -167,7 +167,7 @@ def _require_empty(folder: pathlib.Path) -> None:
 def _difference(held_by: str, held: Any, experiment: str, config: Any) -> str:
     if held_by != experiment:
         return f"of {held_by}, not of {experiment}"
-    held, config = _flat(held), _flat(config)
+    held, config = flat(held), flat(config)
     return ", ".join(
         f"with {name}={held.get(name)}, not {config.get(name)}"
         for name in sorted(held.keys() | config.keys())
@@ -175,11 +175,12 @@ def _difference(held_by: str, held: Any, experiment: str, config: Any) -> str:
     )
 
 
-def _flat(values: dict[str, Any], prefix: str = "") -> dict[str, Any]:
-    flat = {}
+def flat(values: Mapping[str, Any], prefix: str = "") -> dict[str, Any]:
+    """Return a nested configuration as dotted field name -> value."""
+    found = {}
     for name, value in values.items():
         if isinstance(value, dict):
-            flat |= _flat(value, f"{prefix}{name}.")
+            found |= flat(value, f"{prefix}{name}.")
         else:
-            flat[prefix + name] = value
-    return flat
+            found[prefix + name] = value
+    return found

@@ -1,3 +1,4 @@
+import itertools
 import pathlib
 import re
 import subprocess
@@ -6,6 +7,7 @@ import sys
 import pytest
 
 from lec7 import runs
+from lec7.command import options
 
 EXPERIMENTS = pathlib.Path(__file__).parent.parent.parent / "experiments"
 
@@ -61,7 +63,16 @@ def test_wrong_use_is_one_line_and_writes_nothing(launch, files, capfd, words, n
 
 @pytest.mark.parametrize(
     ("words", "code"),
-    [(["--help"], 0), (["--list"], 0), (["--experiment=fak"], 2), (["--bad"], 2)],
+    [
+        (["--help"], 0),
+        (["--version"], 0),
+        (["--list"], 0),
+        (["--describe=fake"], 0),
+        (["--experiment=fak"], 2),
+        (["--experiment=fake", "--config.zebra=1"], 2),
+        (["--compare", "nothing"], 2),
+        (["--bad"], 2),
+    ],
 )
 def test_what_runs_nothing_imports_nothing_heavy(place, words, code):
     program = (
@@ -71,7 +82,7 @@ def test_what_runs_nothing_imports_nothing_heavy(place, words, code):
         "    runpy.run_path('launch.py', run_name='__main__')\n"
         "finally:\n"
         "    roots = {name.partition('.')[0] for name in sys.modules}\n"
-        "    print(roots & {'jax', 'numpy', 'tyro', 'rich', 'flax', 'matplotlib'})\n"
+        "    print(roots & {'jax', 'numpy', 'rich', 'flax', 'matplotlib'})\n"
     )
     answer = subprocess.run(
         [sys.executable, "-c", program], capture_output=True, text=True
@@ -83,15 +94,9 @@ def test_what_runs_nothing_imports_nothing_heavy(place, words, code):
 def test_help_names_every_flag_and_exit_code(launch, capsys):
     assert launch("--help") == 0
     text = capsys.readouterr().out
-    for flag in (
-        "list",
-        "describe",
-        "experiment",
-        "config.FIELD",
-        "workdir",
-        "devices",
-    ):
+    for flag in (*options.MODES, *itertools.chain(*options.MODES.values())):
         assert f"--{flag}" in text
+    assert "--config.FIELD" in text
     for code in (0, 1, 2, 3, 4, 5, 6, 7, 130, 143):
         assert f"{code} " in text
 
@@ -103,6 +108,14 @@ def test_list_shows_question_minutes_and_data_of_every_experiment(launch, capsys
     assert fake.split(maxsplit=1)[0] == "fake"
     assert fake.endswith("  Does the fake do as it is told?  1-2      none.")
     assert far_away == "far_away"
+
+
+@pytest.mark.parametrize("width", [60, 80, 120])
+def test_no_line_is_wider_than_the_terminal(launch, capsys, monkeypatch, width):
+    monkeypatch.setenv("COLUMNS", f"{width}")
+    for words in ("--list", "--describe=fake"):
+        assert launch(words) == 0
+        assert max(map(len, capsys.readouterr().out.splitlines())) <= width
 
 
 def test_describe_shows_the_docstring_and_every_field(launch, capsys):

@@ -1,0 +1,135 @@
+"""Claims and metrics of a run as tables that other programs read."""
+
+import contextlib
+import csv
+import itertools
+import json
+import pathlib
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
+
+from lec7 import runs
+from lec7.command import metric_lines, options
+
+FOLDER = "tables"
+_MANY = 50_000  # rows that are written at a time
+
+Row = Sequence[Any]
+
+
+def export(asked: options.Asked) -> None:
+    """Write `claims` and `metrics` into the folder `tables` of a run.
+
+    Raises:
+      UsageError: the folder holds no finished run, or Parquet cannot be written.
+    """
+    folder, kind = asked.folder(), asked.flags.format or "csv"
+    runs.read_run(folder, "export")
+    if not (folder / runs.OUTPUTS[0]).is_file():
+        raise runs.UsageError(
+            f"--export={folder}: no {runs.OUTPUTS[0]} in it; expected a finished run"
+        )
+    if kind == "parquet":
+        _require_pyarrow()
+    write = {"csv": _write_csv, "parquet": _write_parquet}[kind]
+    with runs.lock(folder):
+        for name, (header, rows) in (
+            ("claims", _claims(folder)),
+            ("metrics", _metrics(folder)),
+        ):
+            path = folder / FOLDER / f"{name}.{kind}"
+            path.parent.mkdir(exist_ok=True)
+            partial = path.with_name(f".{path.name}.new")
+            with contextlib.ExitStack() as leftover:
+                leftover.callback(partial.unlink, missing_ok=True)
+                count = write(partial, header, rows)
+                partial.replace(path)
+            print(f"{path}: {count:,} rows of {', '.join(header[:5])} ...")
+
+
+def _require_pyarrow() -> None:
+    try:
+        import pyarrow.parquet  # noqa: F401
+    except ImportError as error:
+        raise runs.UsageError(
+            "--format=parquet: needs pyarrow, pip install 'lec7[tables]'; or take "
+            "--format=csv"
+        ) from error
+
+
+def _claims(folder: pathlib.Path) -> tuple[Row, Iterable[Row]]:
+    """Return a row for each claim, an interval in two columns."""
+    text = (folder / runs.OUTPUTS[0]).read_text(encoding="utf-8")
+    rows = [dict(_flat(claim)) for claim in json.loads(text)]
+    header = [*dict.fromkeys(name for row in rows for name in row)]
+    return header, ([row.get(name) for name in header] for row in rows)
+
+
+def _flat(claim: dict[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in claim.items():
+        if name.endswith("interval"):
+            low, high = value or (None, None)
+            yield from ((f"{name}_low", low), (f"{name}_high", high))
+        elif isinstance(value, dict):
+            yield name, json.dumps(value)
+        else:
+            yield name, value
+
+
+def _metrics(folder: pathlib.Path) -> tuple[Row, Iterable[Row]]:
+    """Return a row for each training, step and member."""
+    lines = metric_lines.read(folder)
+    names = [*dict.fromkeys(name for _, _, metrics in lines for name in metrics)]
+    return ["training", "step", "member", *names], (
+        [training, step, member, *values]
+        for training, step, metrics in metric_lines.read(folder)
+        for member, values in enumerate(
+            zip(*_columns(metrics, names), strict=True), start=0
+        )
+    )
+
+
+def _columns(metrics: dict[str, list], names: Sequence[str]) -> list[list]:
+    members = max(map(len, metrics.values()), default=0)
+    return [metrics.get(name, [None] * members) for name in names]
+
+
+def _write_csv(path: pathlib.Path, header: Row, rows: Iterable[Row]) -> int:
+    count = 0
+    with path.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        writer.writerow(header)
+        for count, row in enumerate(rows, start=1):  # noqa: B007
+            writer.writerow(row)
+    return count
+
+
+def _write_parquet(path: pathlib.Path, header: Row, rows: Iterable[Row]) -> int:
+    import pyarrow
+    from pyarrow import parquet
+
+    rows, count = iter(rows), 0
+    first = [*itertools.islice(rows, _MANY)]
+    schema = pyarrow.schema(
+        [
+            (name, _type(pyarrow, [row[place] for row in first]))
+            for place, name in enumerate(header)
+        ]
+    )
+    with parquet.ParquetWriter(path, schema) as writer:
+        part = first
+        while part:
+            columns = [*map(list, zip(*part, strict=True))]
+            writer.write_table(pyarrow.table(columns, schema=schema))
+            count += len(part)
+            part = [*itertools.islice(rows, _MANY)]
+    return count
+
+
+def _type(pyarrow: Any, values: Sequence[Any]) -> Any:
+    kinds = {type(value) for value in values if value is not None}
+    if kinds == {bool}:
+        return pyarrow.bool_()
+    if kinds == {int}:
+        return pyarrow.int64()
+    return pyarrow.string() if kinds == {str} else pyarrow.float64()
