@@ -44,11 +44,10 @@ def compare(asked: options.Asked) -> None:
         side_by_side.compare_values(sides, "setting", "settings"),
         side_by_side.compare_values(sides, "machine", "environment"),
     )
-    for rows in filter(None, told):
-        print(runs.table(rows, runs.terminal_width()), end="\n\n")
+    tables = [runs.table(rows, runs.terminal_width()) for rows in filter(None, told)]
     page = side_by_side.write_side_by_side(target, sides)
-    print(f"{page} has their curves too")
-    print(f"to see it: {program.command()} --open={target}")
+    hint = f"to see it: {program.command()} --open={target}"
+    print("\n\n".join([*tables, f"{page} has their curves too\n{hint}"]))
 
 
 def _target(asked: options.Asked) -> pathlib.Path:
@@ -73,8 +72,17 @@ def _target(asked: options.Asked) -> pathlib.Path:
 
 
 def _names(folders: Sequence[pathlib.Path]) -> list[str]:
-    names = [folder.resolve().name for folder in folders]
-    return names if len({*names}) == len(names) else [str(folder) for folder in folders]
+    """Return the shortest ends of the paths that tell them apart.
+
+    Raises:
+      UsageError: a run is given twice.
+    """
+    parts = [folder.resolve().parts for folder in folders]
+    for length in range(1, max(map(len, parts))):
+        names = ["/".join(path[-length:]) for path in parts]
+        if len({*names}) == len(names):
+            return names
+    raise runs.UsageError(f"--compare: {folders[0]} is given twice")
 
 
 def _side(

@@ -8,6 +8,7 @@ steps done at the first report, at time t_1, and s steps at the latest, at time 
 
 import contextlib
 import dataclasses
+import math
 import os
 import sys
 import time
@@ -19,6 +20,8 @@ from lec7.report import formats
 
 if TYPE_CHECKING:
     from rich.progress import Progress as RichProgress
+
+_NAME, _BAR = 16, 12  # characters of a name, at the least, and of a bar
 
 
 @dataclasses.dataclass
@@ -150,7 +153,8 @@ class Progress:
     def _show(self, task: Task) -> None:
         if self._bars:
             bar = self._bar_of[id(task)]
-            self._bars.update(bar, completed=task.step, status=_status(task))
+            room = self._bars.console.width - max(len(task.name), _NAME) - _BAR - 3
+            self._bars.update(bar, completed=task.step, status=_status(task, room))
         elif (
             task.step < task.total and self._clock() - self._last_line >= self._interval
         ):
@@ -175,22 +179,27 @@ def _bars(stream: TextIO) -> "RichProgress | None":
         TextColumn(
             "{task.description}",
             markup=False,
-            table_column=Column(no_wrap=True, min_width=16),
+            table_column=Column(no_wrap=True, min_width=_NAME),
         ),
-        BarColumn(bar_width=12),
+        BarColumn(bar_width=_BAR),
         TextColumn("{task.fields[status]}", markup=False),
         console=Console(file=stream),
         transient=True,
     )
 
 
-def _status(task: Task) -> str:
-    """Return where a running task stands."""
+def _status(task: Task, room: float = math.inf) -> str:
+    """Return where a running task stands, and of its metrics those that have room."""
     parts = [f"{task.step:,}/{task.total:,} {task.unit}s"]
     if task.rate:
         parts.append(_rate(task))
         parts.append(f"{formats.format_duration(task.seconds_left)} left")
-    return ", ".join(parts + _latest(task))
+    told = ", ".join(parts)
+    for metric in _latest(task):
+        if len(told) + 2 + len(metric) > room:
+            break
+        told = f"{told}, {metric}"
+    return told
 
 
 def _outcome(task: Task) -> str:

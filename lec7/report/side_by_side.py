@@ -150,6 +150,7 @@ def _drawings(sides: Sequence[Side]) -> list[curves.Curves]:
             ("updates", f"{metric.replace('_', ' ')} (nats)"),
             log="y",
             caption=f"`{training}`.",
+            band="Median over its networks, in a band from the lowest to the highest.",
         )
         for place, (training, metric) in enumerate(shared[:_MOST], start=1)
     ]

@@ -40,8 +40,9 @@ def test_a_run_leaves_its_record_and_says_where_its_report_is(launch, capsys):
     assert launch("--experiment=fake", "--config.batch_size=32") == 0
     (folder,) = pathlib.Path("runs").iterdir()
     assert folder.name.startswith("fake-")
-    first, *_, last, report, hint = capsys.readouterr().out.splitlines()
+    first, *phases, last, report, hint = capsys.readouterr().out.splitlines()
     assert first.startswith(f"fake · {folder} · about 1-2 minutes on two CPU cores")
+    assert phases == ["phase 1 of 2: train", "phase 2 of 2: measure"]
     assert last == f"{folder} is finished: 2 supported, 1 inconclusive"
     assert report == f"its report is {folder}/report.html"
     assert hint == f"to see it: python launch.py --open={folder}"

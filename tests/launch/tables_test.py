@@ -91,6 +91,7 @@ def test_runs_of_two_experiments_are_compared_by_the_claims_they_share(two, caps
         ("--compare a", "expected two runs or more"),
         ("--compare a nowhere", "--compare=nowhere: no config.json"),
         ("--compare a a --workdir=a", "--workdir=a: the folder holds"),
+        ("--compare a ./a", "a is given twice"),
         ("--compare a b --config.rate=1", "do not go together"),
         ("--export=nowhere", "--export=nowhere: no config.json"),
         ("--export=a --format=xls", "--format=xls: expected csv or parquet"),

@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from lec7.report import Progress
+from lec7.report import Progress, progress
 
 
 class Clock:
@@ -127,3 +127,14 @@ def test_a_dumb_terminal_gets_plain_lines(clock, monkeypatch):
     with Progress(stream, clock=clock).task("train", 1) as task:
         task.update(1)
     assert lines(stream) == ["train: 1 step in 0.0 s"]
+
+
+def test_a_narrow_terminal_shows_whole_metrics_or_none():
+    task = progress.Task("training", 100, 10, "step", lambda: 0.0, lambda task: None)
+    task.metrics = {"train_loss": 0.1, "validation_accuracy": 0.09988}
+    told = [progress._status(task, room) for room in (10, 35, 80)]
+    assert told == [
+        "10/100 steps",
+        "10/100 steps, train_loss 0.1",
+        "10/100 steps, train_loss 0.1, validation_accuracy 0.09988",
+    ]
