@@ -35,5 +35,8 @@ def command() -> str:
 
 def words() -> list[str]:
     """Return what to give to Python so that it runs this program."""
-    is_script = name().endswith(".py")
-    return [_called[0]] if is_script else ["-m", "lec7"]
+    if name().endswith(".py"):
+        return [_called[0]]
+    is_module = pathlib.PurePath(_called[0]).name == "__main__.py"
+    # A console script does not look for lec7 in the current folder.
+    return ["-m", "lec7"] if is_module else ["-P", "-m", "lec7"]

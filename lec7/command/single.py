@@ -38,8 +38,14 @@ def run(asked: options.Asked) -> None:
     name = options.known(asked)
     # Read from the source; what follows takes seconds to import.
     plan = _plan(name, asked, runs.configured(asked.experiments, name, asked.settings))
+    is_finished = plan.record.get("status") == "finished"
+    if is_finished and asked.flags.profile:
+        raise runs.UsageError(
+            f"--profile: {plan.folder} is finished; expected a run that has still to "
+            "measure: give another --workdir"
+        )
     if not _is_done(plan):
-        if plan.record.get("status") != "finished":
+        if not is_finished:
             print(_first_line(plan, asked), flush=True)
         _work(name, asked)
     telling.conclude(plan.folder, asked)

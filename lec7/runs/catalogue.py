@@ -8,6 +8,7 @@ experiment takes as `N minutes` or `N-M minutes`, on two CPU cores, or, with the
 
 import ast
 import dataclasses
+import importlib.machinery
 import importlib.util
 import pathlib
 import re
@@ -121,14 +122,18 @@ def configured(
 
 
 def _open_package(folder: pathlib.Path) -> None:
-    """Let experiments of a folder import each other from `experiments`."""
+    """Let experiments of a folder import each other from `experiments`.
+
+    Another package of that name keeps its modules, those that it alone has.
+    """
     package = sys.modules.get("experiments")
     if package is None:
-        package = types.ModuleType("experiments")
-        package.__path__ = []
-        sys.modules["experiments"] = package
-    if str(folder) not in package.__path__:
-        package.__path__ = [str(folder), *package.__path__]
+        spec = importlib.machinery.PathFinder.find_spec("experiments")
+        package = sys.modules["experiments"] = types.ModuleType("experiments")
+        package.__path__ = [*(spec and spec.submodule_search_locations or ())]
+    path = [*getattr(package, "__path__", ())]
+    if str(folder) not in path:
+        package.__path__ = [str(folder), *path]
 
 
 def _paragraph(docstring: str, title: str) -> str:

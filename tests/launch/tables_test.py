@@ -151,5 +151,7 @@ def test_a_profile_is_written_and_belongs_to_no_result(launch, capsys):
     (trace,) = pathlib.Path("run/profile").rglob("perfetto_trace.json.gz")
     assert f"open {trace} at https://ui.perfetto.dev" in capsys.readouterr().out
     trace.unlink()
-    assert launch(*words) == 0
+    assert launch(*words) == 2
+    assert "--profile: run is finished; expected" in capsys.readouterr().err
+    assert launch(*words[:2]) == 0
     assert "resuming" not in capsys.readouterr().out

@@ -1,3 +1,4 @@
+import importlib
 import sys
 
 import pytest
@@ -55,6 +56,40 @@ def test_an_experiment_is_loaded_from_its_own_folder(tmp_path, monkeypatch):
     module = runs.load(tmp_path, "fake")
     assert (module.VALUE, module.__name__) == (7, "experiments.fake")
     assert sys.modules["experiments.fake"] is module
+
+
+def forget():
+    """Take all that is called `experiments` out of what is imported, and return it."""
+    names = [name for name in sys.modules if name.split(".")[0] == "experiments"]
+    return {name: sys.modules.pop(name) for name in names}
+
+
+@pytest.fixture
+def no_experiments():
+    before = forget()
+    yield
+    forget()
+    sys.modules.update(before)
+
+
+def test_experiments_import_each_other_beside_another_package_of_that_name(
+    tmp_path, monkeypatch, no_experiments
+):
+    for place in ("ours", "theirs"):
+        (tmp_path / place / "experiments").mkdir(parents=True)
+        for name in ("__init__", "shared", place):
+            path = tmp_path / place / "experiments" / f"{name}.py"
+            path.write_text(f"PLACE = {place!r}\n")
+        path.write_text(f"PLACE = {place!r}\nfrom experiments import shared\n")
+    monkeypatch.syspath_prepend(tmp_path / "theirs")
+    ours = runs.load(tmp_path / "ours" / "experiments", "ours")
+    assert ours.shared.PLACE == "ours"
+    assert importlib.import_module("experiments.theirs").PLACE == "theirs"
+    forget()
+    theirs = importlib.import_module("experiments.theirs")
+    ours = runs.load(tmp_path / "ours" / "experiments", "ours")
+    assert (ours.PLACE, theirs.shared.PLACE) == ("ours", "theirs")
+    assert importlib.import_module("experiments.theirs") is theirs
 
 
 def test_what_needs_a_gpu_is_not_among_the_runs_of_all(tmp_path):
