@@ -22,7 +22,11 @@ def profile(context: runs.Context, *, wanted: bool) -> Generator[None, None, Non
     import jax
 
     target = context.folder / FOLDER
-    with jax.profiler.trace(str(target), create_perfetto_trace=True):
+    settings = jax.profiler.ProfileOptions()
+    settings.python_tracer_level = 0  # every call of Python makes it ten times as large
+    with jax.profiler.trace(
+        str(target), create_perfetto_trace=True, profiler_options=settings
+    ):
         yield
     (trace,) = sorted(target.glob("plugins/profile/*/perfetto_trace.json.gz"))[-1:]
     context.progress.say(f"open {trace} at https://ui.perfetto.dev")
