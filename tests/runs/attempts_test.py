@@ -110,3 +110,19 @@ def test_phases_add_up_also_when_one_is_interrupted(tmp_path, monkeypatch):
 )
 def test_more_memory_than_there_is_is_wrong_use(error):
     assert runs.exit_code(error) == 2
+
+
+@pytest.mark.parametrize("name", ["profile/trace", "tables/claims.csv"])
+def test_a_finished_run_needs_neither_its_profile_nor_its_tables(tmp_path, name):
+    path = tmp_path / name
+    with runs.attempt(tmp_path, "fake", "{}", environment={}):
+        path.parent.mkdir()
+        path.touch()
+        (tmp_path / "findings.npz").touch()
+        for file in runs.OUTPUTS:
+            (tmp_path / file).touch()
+        runs.seal(tmp_path, told=False)
+        runs.seal(tmp_path, told=True)
+    path.unlink()
+    record = runs.examine(tmp_path, "fake", "{}")
+    assert runs.changed(tmp_path, record) == []
