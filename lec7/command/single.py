@@ -95,9 +95,10 @@ def _plan(name: str, asked: options.Asked, config: Any) -> Plan:
 
 def _is_done(plan: Plan) -> bool:
     """Return whether nothing is to be done, as far as can be told without imports."""
-    if plan.record.get("status") != "finished" or plan.record["attempts"][-1]["data"]:
+    if plan.record.get("status") != "finished":
         return False
-    return not runs.changed(plan.folder, plan.record)
+    reads = plan.record["attempts"][-1].get("data")
+    return not reads and not runs.changed(plan.folder, plan.record)
 
 
 def _first_line(plan: Plan, asked: options.Asked) -> str:

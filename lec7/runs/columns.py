@@ -27,14 +27,23 @@ def table(rows: Sequence[Sequence[str]], width: int) -> str:
     """
     columns = [*zip(*rows, strict=True)]
     widths = [max([1, *map(len, column)]) for column in columns]
-    least = [max([1, *map(len, column[0].split())]) for column in columns]
-    least[0] = widths[0]
-    while sum(widths) + 2 * (len(widths) - 1) > width and widths != least:
-        wide = [
-            have if have > need else 0 for have, need in zip(widths, least, strict=True)
-        ]
-        widths[wide.index(max(wide))] -= 1
+    whole = [_longest_word(column) for column in columns]
+    for least in (whole, [_longest_word(column[:1]) for column in columns]):
+        _shrink(widths, [widths[0], *least[1:]], width)
     return "\n".join(line for row in rows for line in _lines(row, widths))
+
+
+def _longest_word(cells: Sequence[str]) -> int:
+    return max([1, *(len(word) for cell in cells for word in cell.split())])
+
+
+def _shrink(widths: list[int], least: Sequence[int], width: int) -> None:
+    """Take from the widest column that can spare it until all fit, or none can."""
+    while sum(widths) + 2 * (len(widths) - 1) > width:
+        spare = [w if w > need else 0 for w, need in zip(widths, least, strict=True)]
+        if not any(spare):
+            return
+        widths[spare.index(max(spare))] -= 1
 
 
 def _lines(row: Sequence[str], widths: Sequence[int]) -> list[str]:

@@ -32,7 +32,7 @@ def _groups(folder: pathlib.Path, name: str) -> list[str]:
     for field in schema.fields(catalogue.config_class(folder, name)):
         outer = field.name.rpartition(".")[0]
         flag = f"--config.{field.name}"
-        row = (flag, field.default_text, field.comment, field.expected)
+        row = (flag, _default(field), field.comment, field.expected)
         groups.setdefault(outer, []).append(row)
     tables = (
         [(outer or "field", "default", "meaning", "value"), *rows]
@@ -40,3 +40,10 @@ def _groups(folder: pathlib.Path, name: str) -> list[str]:
     )
     width = columns.terminal_width()
     return [f"\n{columns.table(table, width)}" for table in tables]
+
+
+def _default(field: schema.Field) -> str:
+    """Return the default as one types it, and a list of all there is as that."""
+    listed = field.limits.removeprefix("different ones of ").split(", ")
+    several = isinstance(field.default, tuple) and len(listed) > 1
+    return "all" if several and [*field.default] == listed else field.default_text

@@ -92,6 +92,19 @@ def test_experiments_import_each_other_beside_another_package_of_that_name(
     assert importlib.import_module("experiments.theirs") is theirs
 
 
+def test_a_default_of_every_word_there_is_is_described_as_all(tmp_path):
+    (tmp_path / "one.py").write_text(
+        '"""Is it?"""\nimport dataclasses\nfrom lec7 import runs\n\n\n'
+        "@dataclasses.dataclass(frozen=True, kw_only=True)\n"
+        "class Config(runs.Checked):\n"
+        '    every: runs.Some["a", "b"] = ("a", "b")  # which\n'
+        '    some: runs.Some["a", "b"] = ("b",)  # which\n'
+    )
+    rows = [row.split()[:2] for row in runs.description(tmp_path, "one").splitlines()]
+    assert ["--config.every", "all"] in rows
+    assert ["--config.some", "b"] in rows
+
+
 def test_what_needs_a_gpu_is_not_among_the_runs_of_all(tmp_path):
     for name, machine in (("large", "one GPU"), ("plain", "two CPU cores")):
         told = f'"""Is it?\n\nExpected: 3 minutes on {machine}.\n"""'
