@@ -11,7 +11,7 @@ import pytest
 import launch
 from lec7 import data, models, report, runs
 from lec7.models import convnet, resnet
-from lec7.report import animations, figures
+from lec7.report import animations, figures, slides
 
 DRAWN = ("rotated_ellipse", "sharp_vs_flat", "stationary_points")
 """Experiments whose figures are files; those of others are laid out alone."""
@@ -73,6 +73,7 @@ def test_an_experiment_ends_with_claims_figures_and_a_page(
 ):
     if name not in DRAWN:
         monkeypatch.setattr(figures, "encode", lay_out)
+        monkeypatch.setattr(slides, "write_slide", lambda *_: None)
         monkeypatch.setattr(
             animations, "choose_steps", lambda last, frames: np.unique([0, last])
         )
