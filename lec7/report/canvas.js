@@ -31,6 +31,23 @@ function ticks([low, high], log) {
   return even;
 }
 
+function choice(label, options, onchange) {
+  const made = options.map(text => make("option", {}, text));
+  const select = make("select", {onchange}, ...made);
+  return [select, make("label", {}, `${label} `, select)];
+}
+
+function button(text, onclick) {
+  return make("button", {type: "button", onclick}, text);
+}
+
+function rgb(colour) {
+  const brush = make("canvas", {width: 1, height: 1}).getContext("2d");
+  brush.fillStyle = colour;
+  brush.fillRect(0, 0, 1, 1);
+  return [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
+}
+
 // Axes on a canvas; returns where a value lies, and the colours of the page.
 function axes(canvas, {x, y, log = false, labels}) {
   const {clientWidth: width, clientHeight: height} = canvas;
@@ -84,13 +101,10 @@ function shade({pen, box, wide, tall, colour}, scene) {
   const bytes = atob(scene.shading);
   const image = new ImageData(scene.side, scene.side);
   const ground = make("canvas", {width: scene.side, height: scene.side});
-  const brush = ground.getContext("2d");
-  brush.fillStyle = colour("soft");
-  brush.fillRect(0, 0, 1, 1);
-  const [red, green, blue] = brush.getImageData(0, 0, 1, 1).data;
+  const [red, green, blue] = rgb(colour("soft"));
   for (let k = 0; k < bytes.length; k++)
     image.data.set([red, green, blue, bytes.charCodeAt(k) / 4], 4 * k);
-  brush.putImageData(image, 0, 0);
+  ground.getContext("2d").putImageData(image, 0, 0);
   pen.clearRect(box.left, box.top, wide, tall);
   pen.drawImage(ground, box.left, box.top, wide, tall);
 }
@@ -184,6 +198,20 @@ function drawArrow({pen, wide, across, up, colour}, part, x, y, a, b, hue) {
 function peak(part) {
   part.peak ??= Math.max(...part.x.map((a, k) => Math.hypot(a, part.y[k])));
   return part.peak;
+}
+
+// Axes that hold every value met on the plane; a value below zero has no logarithm.
+function fit(scene, key, label) {
+  const [x, y] = [0, 1].map(k => [scene.low[k], scene.high[k]]);
+  const within = (value, [low, high]) => value >= low && value <= high;
+  const met = scene.rules.flatMap(rule => rule[key].filter((value, k) =>
+    value !== null && within(rule.x[k], x) && within(rule.y[k], y)));
+  const log = met.every(value => value >= 0);
+  const shown = log ? met.filter(value => value > 0) : met;
+  const high = Math.max(...shown), low = Math.min(...shown);
+  if (low === high) return {key, label, log: false, range: [low - 1, low + 1]};
+  if (!shown.length) return {key, label, log: false, range: [-1, 1]};
+  return {key, label, log, range: [log ? Math.max(low, 1e-9 * high) : low, high]};
 }
 
 // A quantity of every rule against the step: what is over, and faint what is to come.

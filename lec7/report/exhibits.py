@@ -4,22 +4,13 @@ import base64
 from pathlib import Path
 from xml.etree.ElementTree import Element
 
-from lec7.report import figures, markup
-
-_HINT = (
-    "Arrows show what a rule remembers of its direction and point where it drives; "
-    "their length goes by the root. Bars of sizes go by the logarithm. "
-)
-_PLAYERS = {
-    "surface": ("stages", "Drag a landscape and all turn with it. "),
-    "replay": ("player", _HINT),
-}
+from lec7.report import figures, markup, players
 
 
 def render_figure(figure: figures.Figure, number: int) -> Element:
     """Return a picture with its caption, and what the page may move in its place."""
     if figure.player:
-        stage, hint = _PLAYERS[figure.player]
+        stage, hint, _ = players.PLAYERS[figure.player]
         return markup.tag(
             "figure",
             _picture(figure.png, "image/png", figure.caption),

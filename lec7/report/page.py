@@ -14,8 +14,7 @@ from lec7.report import (
     figures,
     formats,
     markup,
-    replays,
-    surfaces,
+    players,
     tables,
     verdict_rows,
 )
@@ -145,13 +144,8 @@ def render_page(
         *(_render_section(part, numbering, by_name) for part in report.sections),
         _render_provenance(provenance),
     )
-    players = {figure.player for figure in saved}
-    return render_document(
-        report.title,
-        main,
-        *(surfaces.scripts() if "surface" in players else ()),
-        *(replays.scripts() if "replay" in players else ()),
-    )
+    scripts = players.scripts({figure.player for figure in saved})
+    return render_document(report.title, main, *scripts)
 
 
 def render_document(title: str, *body: Element) -> str:

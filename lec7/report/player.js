@@ -1,17 +1,3 @@
-// Axes that hold every value met on the plane; a value below zero has no logarithm.
-function fit(scene, key, label) {
-  const [x, y] = [0, 1].map(k => [scene.low[k], scene.high[k]]);
-  const within = (value, [low, high]) => value >= low && value <= high;
-  const met = scene.rules.flatMap(rule => rule[key].filter((value, k) =>
-    value !== null && within(rule.x[k], x) && within(rule.y[k], y)));
-  const log = met.every(value => value >= 0);
-  const shown = log ? met.filter(value => value > 0) : met;
-  const high = Math.max(...shown), low = Math.min(...shown);
-  if (low === high) return {key, label, log: false, range: [low - 1, low + 1]};
-  if (!shown.length) return {key, label, log: false, range: [-1, 1]};
-  return {key, label, log, range: [log ? Math.max(low, 1e-9 * high) : low, high]};
-}
-
 // A direction grows from the middle by its root, a size from the left by its logarithm.
 function scaleMeter(part) {
   if (part.kind === "arrow") return value => {
@@ -60,16 +46,6 @@ function fillCard(card, rule) {
   return step => {
     for (const update of updates) update(Math.min(step, rule.x.length - 1));
   };
-}
-
-function choice(label, options, onchange) {
-  const made = options.map(text => make("option", {}, text));
-  const select = make("select", {onchange}, ...made);
-  return [select, make("label", {}, `${label} `, select)];
-}
-
-function button(text, onclick) {
-  return make("button", {type: "button", onclick}, text);
 }
 
 function setUp(figure) {

@@ -7,7 +7,6 @@ import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +14,6 @@ from numpy.typing import ArrayLike
 from lec7.report import (
     figures,
     landscapes,
-    markup,
     planes,
     style,
     trajectories,
@@ -80,12 +78,6 @@ def compose_scenes(
         for title, shown in panels.items()
     ]
     return json.dumps(scenes, allow_nan=False, separators=(",", ":"))
-
-
-def scripts() -> list[Element]:
-    """Return the script, for the end of a page, that lets every `.replay` run."""
-    code = markup.asset("canvas.js") + markup.asset("player.js")
-    return [markup.script(code, kind="module")]
 
 
 def _describe_ground(shown: planes.Plane) -> dict[str, Any]:

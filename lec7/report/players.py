@@ -1,0 +1,47 @@
+"""What sets a figure of the page moving: its place, a hint, and the scripts."""
+
+from collections.abc import Collection
+from typing import NamedTuple
+from xml.etree.ElementTree import Element
+
+from lec7.report import markup
+
+
+class Player(NamedTuple):
+    """A part of the page that JavaScript fills."""
+
+    stage: str  # class of what is filled
+    hint: str  # how it is used, below the figure
+    scripts: tuple[str, ...]
+
+
+PLAYERS = {
+    "surface": Player(
+        "stages",
+        "Drag to turn, and all turn together; once it is clicked, the wheel, two "
+        "fingers, + and − zoom and the arrow keys turn. Between the points of the grid "
+        "the surface is a smooth cubic. ",
+        ("heights.js", "relief.js", "surface.js"),
+    ),
+    "replay": Player(
+        "player",
+        "Arrows show what a rule remembers of its direction and point where it drives; "
+        "their length goes by the root. Bars of sizes go by the logarithm. ",
+        ("player.js",),
+    ),
+}
+
+
+def scripts(players: Collection[str]) -> list[Element]:
+    """Return the script, for the end of a page, that starts players by their names.
+
+    Every player has its names to itself, in a block; all share `canvas.js`.
+    """
+    blocks = [
+        f"{{{''.join(map(markup.asset, player.scripts))}}}\n"
+        for name, player in PLAYERS.items()
+        if name in players
+    ]
+    if not blocks:
+        return []
+    return [markup.script(markup.asset("canvas.js") + "".join(blocks), kind="module")]
