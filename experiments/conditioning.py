@@ -227,6 +227,11 @@ def analyse(config: Config, found: Findings) -> report.Report:
                     f"{config.equal_rate:g} / k."
                 ),
             ),
+            descents.playground(
+                report.Trajectories(
+                    "still", {TUNED: found.pictured[TUNED].plane}, caption=""
+                )
+            ),
             speed.section(config, found),
             ways.section(found),
             report.Section(

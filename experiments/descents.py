@@ -117,3 +117,21 @@ def sections(
             report.Replay("replay", still, caption=replayed),
         ),
     ]
+
+
+def playground(still: report.Trajectories) -> report.Section:
+    """Let the reader set the rules going; `still` stands in print in their place."""
+    return report.Section(
+        "Playground",
+        "Eight losses of two parameters, seven rules, and a start, a rate and a "
+        "momentum of your choice. The best rate, of 81 from 0.0001 to 10, is that at "
+        "which a rule settles soonest and never leaves the picture; one rate for all "
+        "is the best of SGD.",
+        report.Playground(
+            "playground",
+            still,
+            problems.PROBLEMS,
+            caption="What the rules do from a start and at rates of the reader's "
+            "choice.",
+        ),
+    )

@@ -25,6 +25,7 @@ from lec7.report.landscapes import Contours, Landscape
 from lec7.report.matrix import Told, write_matrix
 from lec7.report.page import Provenance, Report, Section, write_report
 from lec7.report.planes import Plane
+from lec7.report.playgrounds import Playground
 from lec7.report.progress import Progress
 from lec7.report.replays import Replay
 from lec7.report.scatters import Scatter
@@ -47,6 +48,7 @@ __all__ = [
     "Landscape",
     "Paired",
     "Plane",
+    "Playground",
     "Progress",
     "Provenance",
     "Replay",

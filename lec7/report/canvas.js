@@ -48,6 +48,11 @@ function rgb(colour) {
   return [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
 }
 
+// Where the axes of a canvas leave room for what they hold.
+function room(width, height) {
+  return {left: 58, top: 26, right: width - 18, bottom: height - 42};
+}
+
 // Axes on a canvas; returns where a value lies, and the colours of the page.
 function axes(canvas, {x, y, log = false, labels}) {
   const {clientWidth: width, clientHeight: height} = canvas;
@@ -58,7 +63,7 @@ function axes(canvas, {x, y, log = false, labels}) {
   pen.scale(ratio, ratio);
   const look = getComputedStyle(canvas);
   const colour = name => look.getPropertyValue(`--${name}`).trim();
-  const box = {left: 58, top: 26, right: width - 18, bottom: height - 42};
+  const box = room(width, height);
   const lift = log ? Math.log10 : value => value;
   const [low, high] = y.map(lift);
   const [wide, tall] = [box.right - box.left, box.bottom - box.top];
@@ -116,11 +121,14 @@ function drawPlane(canvas, scene, rules, step) {
     labels: scene.labels,
   });
   const {pen, across, up, colour} = view;
-  shade(view, scene);
-  pen.strokeStyle = colour("soft");
-  pen.globalAlpha = 0.45;
-  for (const [xs, ys] of scene.contours) trace(pen, xs, ys, view);
-  pen.globalAlpha = 1;
+  if (scene.paint) scene.paint(view);
+  else {
+    shade(view, scene);
+    pen.strokeStyle = colour("soft");
+    pen.globalAlpha = 0.45;
+    for (const [xs, ys] of scene.contours) trace(pen, xs, ys, view);
+    pen.globalAlpha = 1;
+  }
   pen.textAlign = "center";
   pen.textBaseline = "middle";
   pen.font = "22px sans-serif";
@@ -129,6 +137,7 @@ function drawPlane(canvas, scene, rules, step) {
   pen.lineJoin = "round";
   for (const rule of rules) drawRule(view, rule, step);
   pen.restore();
+  return view;
 }
 
 function drawRule(view, rule, step) {

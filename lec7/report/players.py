@@ -27,7 +27,13 @@ PLAYERS = {
         "player",
         "Arrows show what a rule remembers of its direction and point where it drives; "
         "their length goes by the root. Bars of sizes go by the logarithm. ",
-        ("player.js",),
+        ("transport.js", "player.js"),
+    ),
+    "playground": Player(
+        "player",
+        "Click a start, or drag the ring, or move it by the arrow keys. Each path is "
+        "computed in the page, by the formulae of the library. ",
+        ("transport.js", "rules.js", "playground.js"),
     ),
 }
 

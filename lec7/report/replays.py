@@ -146,9 +146,7 @@ def _describe_rule(
     shown = slice(0, len(points), every)
     return {
         "name": name,
-        "colour": None if look.colour == style.BLACK else look.colour,
-        "glyph": _GLYPHS[look.marker],
-        "dashes": [] if look.dashes == "solid" else [2 * x for x in look.dashes[1]],
+        **describe_look(look),
         "lost": len(points) - 1 if len(points) < length else None,
         "x": _round(points[shown, 0]),
         "y": _round(points[shown, 1]),
@@ -165,6 +163,15 @@ def _describe_rule(
             }
             for key, values in state.items()
         ],
+    }
+
+
+def describe_look(look: trajectories.Look) -> dict[str, Any]:
+    """Return how the page draws a rule, black in its own ink."""
+    return {
+        "colour": None if look.colour == style.BLACK else look.colour,
+        "glyph": _GLYPHS[look.marker],
+        "dashes": [] if look.dashes == "solid" else [2 * x for x in look.dashes[1]],
     }
 
 
