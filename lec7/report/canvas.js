@@ -41,11 +41,16 @@ function button(text, onclick) {
   return make("button", {type: "button", onclick}, text);
 }
 
+const mixed = new Map();
+
 function rgb(colour) {
-  const brush = make("canvas", {width: 1, height: 1}).getContext("2d");
-  brush.fillStyle = colour;
-  brush.fillRect(0, 0, 1, 1);
-  return [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3);
+  if (!mixed.has(colour)) {
+    const brush = make("canvas", {width: 1, height: 1}).getContext("2d");
+    brush.fillStyle = colour;
+    brush.fillRect(0, 0, 1, 1);
+    mixed.set(colour, [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3));
+  }
+  return mixed.get(colour);
 }
 
 // Where the axes of a canvas leave room for what they hold.

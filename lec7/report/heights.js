@@ -35,7 +35,7 @@ function spread(axis, times) {
 
 // Heights [A][B] as shares of the range -> a finer grid that holds them.
 function buildGrid(x, y, heights) {
-  const times = Math.max(1, Math.round(150 / (Math.max(x.length, y.length) - 1)));
+  const times = Math.max(1, Math.round(96 / (Math.max(x.length, y.length) - 1)));
   const known = heights.map(row => row.map(value => value ?? NaN));
   const across = transpose(known).map(line => refine(line, times));
   const rows = transpose(across).map(line => refine(line, times));

@@ -213,12 +213,12 @@ function turn(figure) {
 
   function draw() {
     waiting = false;
-    row.dataset.camera = Object.values(place).map(value => value.toFixed(4)).join(" ");
     for (const stage of stages) stage.draw({place, probe, contours});
   }
   const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
   const wish = {
     redraw() {
+      row.dataset.camera = Object.values(place).map(value => value.toFixed(4)).join(" ");
       if (!waiting) requestAnimationFrame(draw);
       waiting = true;
     },
