@@ -1,5 +1,6 @@
 """Descents on losses of two parameters: the rules that go there, and the pictures."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -117,6 +118,25 @@ def sections(
             report.Replay("replay", still, caption=replayed),
         ),
     ]
+
+
+def relief(
+    name: str, of: Panel, rules: Sequence[str], *, caption: str
+) -> report.Surface:
+    """Show what some rules do on one problem, each on a surface of its own.
+
+    The problem's lowest loss is zero.
+    """
+    (losses,) = of.ground.losses.values()
+    paths = {
+        rule: (
+            *of.paths[rule].points.T,
+            np.maximum(of.paths[rule].losses, losses.min()),
+        )
+        for rule in rules
+    }
+    ground = dataclasses.replace(of.ground, losses=dict.fromkeys(rules, losses))
+    return report.Surface(name, ground, caption=caption, paths=paths)
 
 
 def playground(still: report.Trajectories) -> report.Section:

@@ -1,4 +1,4 @@
-const HOME = {azimuth: -1.05, elevation: 0.7, zoom: 1};
+const HOME = {azimuth: -1.05, elevation: 0.76, zoom: 1};
 const STILL = matchMedia("(prefers-reduced-motion: reduce)");
 
 // The lines behind and below the surface: walls that face away, and the floor's edge.
