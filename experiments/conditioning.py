@@ -211,7 +211,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         summary=_summary(found, claims),
         claims=claims,
         sections=[
-            *descents.sections(
+            descents.section(
                 found.pictured,
                 heading="The taco shell",
                 text=(

@@ -1,6 +1,7 @@
 // Contour lines to a decade of what a loss is above the lowest in sight, and the share
 // of the highest under which there are none.
 const LINES = 3, DECADES = 4;
+const UNTUNED = 0.05;
 
 // The loss on 61 x 61 points of the plane.
 function survey({low, high}, {loss}) {
@@ -57,11 +58,10 @@ function strays({low, high}, margin) {
   });
 }
 
-// Steps until the loss stays below a thousandth of the way to the lowest in sight.
-function stepsToSettle(losses, floor, steps) {
-  const least = floor + 1e-3 * (losses[0] - floor);
-  if (losses.length <= steps && !(losses.at(-1) < least)) return Infinity;
-  return losses.findLastIndex(value => !(value < least)) + 1;
+// Steps until the loss stays below a thousandth of the first; its least value is zero.
+function stepsToSettle(losses, steps) {
+  if (losses.length <= steps) return Infinity;
+  return losses.findLastIndex(value => !(value < 1e-3 * losses[0])) + 1;
 }
 
 // Of 81 rates the one that settles soonest, or ends lowest, without leaving the plane.
@@ -70,9 +70,8 @@ function bestRate(scene, name, start, steps, decay) {
   const scored = Array.from({length: 81}, (_, k) => {
     const rate = 10 ** (-4 + k / 16);
     const {losses} = descend(surface, RULES[name]({rate, decay}), start, steps, lost);
-    const settled = stepsToSettle(losses, scene.floor, steps);
-    const away = settled === Infinity && losses.length <= steps;
-    return [settled, away ? Infinity : losses.at(-1), rate];
+    const end = losses.length > steps ? losses.at(-1) : Infinity;
+    return [stepsToSettle(losses, steps), end, rate];
   });
   return scored.sort((a, b) => a[0] - b[0] || a[1] - b[1] || a[2] - b[2])[0][2];
 }
@@ -82,16 +81,16 @@ function dial(name, of, range, tell, oninput) {
   const value = make("span", {className: "number"});
   const slider = make("input", {type: "range", ...range});
   slider.ariaLabel = `${name} of ${of}`;
-  const show = () => {
-    value.textContent = slider.ariaValueText = tell(Number(slider.value));
+  const show = at => {
+    value.textContent = slider.ariaValueText = tell(at);
   };
   slider.oninput = () => {
-    show();
+    show(Number(slider.value));
     oninput(Number(slider.value));
   };
   const set = at => {
     slider.value = at;
-    show();
+    show(at);
   };
   return {parts: [make("span", {className: "name"}, name), slider, value], set};
 }
@@ -115,10 +114,11 @@ function setUp(figure) {
   const [losses, lengths] = ["Loss against step", "Length of a step against step"]
     .map(ariaLabel => make("canvas", {className: "chart", role: "img", ariaLabel}));
   const cards = rules.map(makeCard);
+  const tuners = [button("Best rates", () => tune()),
+    button("One rate for all", () => tune("SGD"))];
   figure.querySelector(".player").append(
     make("div", {className: "controls"}, surfaceChoice, lengthChoice, runner.paces,
-      button("Best rates", () => tune()),
-      button("One rate for all", () => tune("SGD"))),
+      ...tuners),
     make("div", {className: "views"},
       make("div", {className: "place"}, plane, handle), losses, lengths),
     runner.element,
@@ -156,16 +156,21 @@ function setUp(figure) {
   function load(next) {
     const losses = survey(next, SURFACES[next.title]);
     const paint = painter(next, SURFACES[next.title], losses);
-    const floor = next.minima.length ? 0 : Math.min(...losses);
-    scene = {...next, paint, floor, labels: ["x", "y"], every: 1};
+    scene = {...next, paint, labels: ["x", "y"], every: 1};
     surface.value = scene.title;
     plane.ariaLabel = `Contours of the surface ${scene.title} and the paths over it`;
     start = scene.start;
     tune();
   }
 
-  // The best rate of every rule, or that of one rule for all.
+  // The best rate of every rule, or that of one rule for all; there is none on a loss
+  // without a minimum.
   function tune(of) {
+    for (const tuner of tuners) tuner.disabled = !scene.minima.length;
+    if (!scene.minima.length) {
+      for (const card of cards) card.set(UNTUNED);
+      return follow();
+    }
     const best = ({rule: {name}, settings}) =>
       bestRate(scene, name, start, steps, settings.decay);
     const one = of && best(cards.find(({rule}) => rule.name === of));

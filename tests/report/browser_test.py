@@ -317,3 +317,15 @@ def test_rules_descend_from_where_the_reader_puts_the_start(sized, width):
     sized.get_by_role("combobox", name="Surface").select_option("double well")
     assert figure.get_attribute("data-start") == "-3.0000 1.0000"
     assert sized.evaluate("document.documentElement.scrollWidth") <= width
+
+
+def test_a_loss_without_a_minimum_has_no_best_rates(tab):
+    surface = tab.get_by_role("combobox", name="Surface")
+    surface.select_option("saddle")
+    best = tab.get_by_role("button", name="Best rates")
+    assert best.is_disabled()
+    assert set(path_ends(tab)) == {"SGD", "momentum", "RMSProp", "Adam"}
+    surface.select_option("Rosenbrock")
+    best.click()
+    for said in path_ends(tab).values():
+        assert float(said.split()[1]) < 0.5
