@@ -1,6 +1,7 @@
 // A relief in WebGL 2: a box of x and y from -1 to 1, heights from 0 to TOP, and a
 // floor below them on which the contour lines lie.
 const FLOOR = -0.35, CENTRE = [0, 0, 0.2], DISTANCE = 6;
+const MOST_LEVELS = 24;
 
 const GROUND_VERTEX = `#version 300 es
 in vec3 point;
@@ -20,7 +21,7 @@ precision highp float;
 in float height, open;
 in vec3 normal;
 uniform sampler2D colours;
-uniform float levels[24], flattened, contours, pixel;
+uniform float levels[${MOST_LEVELS}], flattened, contours, pixel;
 uniform int count;
 uniform vec3 paper, ink, light, eye;
 out vec4 colour;
@@ -140,8 +141,9 @@ function link(gl, sources, names) {
 }
 
 // Returns a function that draws a relief and the lines over it.
-function makePainter(canvas, mesh, colours, levels) {
+function makePainter(canvas, mesh, colours, all) {
   const gl = canvas.getContext("webgl2", {antialias: true});
+  const levels = all.filter((_, k) => k % Math.ceil(all.length / MOST_LEVELS) === 0);
   const ground = link(gl, [GROUND_VERTEX, GROUND_FRAGMENT], ["point", "look"]);
   const pen = link(gl, [LINE_VERTEX, LINE_FRAGMENT], ["from", "to", "corner"]);
   const [points, order, strokes] = [0, 1, 2].map(() => gl.createBuffer());

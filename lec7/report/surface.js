@@ -218,7 +218,8 @@ function turn(figure) {
   const clamp = (value, low, high) => Math.min(high, Math.max(low, value));
   const wish = {
     redraw() {
-      row.dataset.camera = Object.values(place).map(value => value.toFixed(4)).join(" ");
+      const {azimuth, elevation, zoom} = place;
+      row.dataset.camera = [azimuth, elevation, zoom].map(x => x.toFixed(4)).join(" ");
       if (!waiting) requestAnimationFrame(draw);
       waiting = true;
     },
@@ -283,9 +284,12 @@ function turn(figure) {
   wish.redraw();
 }
 
-// Browsers keep sixteen views of WebGL at most; the other figures stay still.
-if (document.createElement("canvas").getContext("webgl2"))
-  for (const figure of [...document.querySelectorAll(".surface")].slice(0, 7)) {
-    figure.classList.add("turning");
+// Browsers keep sixteen views of WebGL at most; the other figures stay still, and so do
+// those that the graphics of a machine cannot draw.
+for (const figure of [...document.querySelectorAll(".surface")].slice(0, 7))
+  try {
     turn(figure);
+    figure.classList.add("turning");
+  } catch (error) {
+    console.info(`${figure.id} stays still: ${error}`);
   }

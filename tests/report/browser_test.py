@@ -257,6 +257,26 @@ def test_print_and_a_page_without_javascript_show_the_still(visit, tab):
     quiet.close()
 
 
+def test_a_machine_without_webgl_shows_the_still_and_the_rest_of_the_page(
+    browser, address
+):
+    tab = browser.new_page()
+    tab.add_init_script(
+        """const given = HTMLCanvasElement.prototype.getContext;
+        HTMLCanvasElement.prototype.getContext = function (kind, ...more) {
+          return kind === "webgl2" ? null : given.call(this, kind, ...more);
+        };"""
+    )
+    faults = []
+    tab.on("pageerror", lambda error: faults.append(error))
+    tab.goto(address)
+    assert tab.locator(".surface > img").is_visible()
+    assert not tab.locator(".stages").is_visible()
+    assert path_ends(tab)
+    assert faults == []
+    tab.close()
+
+
 def path_ends(tab):
     """Return what the cards of the playground say of the paths, by rule."""
     pairs = tab.evaluate(
