@@ -18,9 +18,9 @@ class Player(NamedTuple):
 PLAYERS = {
     "surface": Player(
         "stages",
-        "Drag to turn, and all turn together; once it is clicked, the wheel, two "
-        "fingers, + and − zoom and the arrow keys turn. Between the points of the grid "
-        "the surface is a smooth cubic. ",
+        "Drag to turn; all panels turn together. After a click the wheel, a pinch, + "
+        "and − zoom and the arrow keys turn, or with Shift read the loss. Between the "
+        "points of the grid the surface is interpolated. ",
         ("heights.js", "relief.js", "surface.js"),
     ),
     "replay": Player(

@@ -152,7 +152,7 @@ function makeStage(scene, surface, wish) {
       const value = (probe[k] + 1) / 2 * (axis.at(-1) - axis[0]) + axis[0];
       return format(Number(value.toFixed(3)));
     });
-    return `${loss} at (${x}, ${y})`;
+    return `${scene.labels[2].replace(/ \(.*/, "")} ${loss} at (${x}, ${y})`;
   }
 
   const here = event => pick(grid, camera, event.offsetX, event.offsetY);
