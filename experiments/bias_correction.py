@@ -196,7 +196,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         summary=_summary(config, found, claims),
         claims=claims,
         sections=[
-            *descents.sections(
+            descents.section(
                 found.pictured,
                 heading="On surfaces",
                 text=(

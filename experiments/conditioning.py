@@ -211,7 +211,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         summary=_summary(found, claims),
         claims=claims,
         sections=[
-            *descents.sections(
+            descents.section(
                 found.pictured,
                 heading="The taco shell",
                 text=(
@@ -226,6 +226,11 @@ def analyse(config: Config, found: Findings) -> report.Report:
                     f"{config.shown} updates; the rate for all is "
                     f"{config.equal_rate:g} / k."
                 ),
+            ),
+            descents.playground(
+                report.Trajectories(
+                    "still", {TUNED: found.pictured[TUNED].plane}, caption=""
+                )
             ),
             speed.section(config, found),
             ways.section(found),

@@ -1,5 +1,6 @@
 """Descents on losses of two parameters: the rules that go there, and the pictures."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -96,24 +97,57 @@ def landscape(problem: problems.Problem, *, resolution: int = 121) -> report.Lan
     )
 
 
-def sections(
+def section(
     panels: Mapping[str, Panel], *, heading: str, text: str, shown: str
-) -> list[report.Section]:
-    """Show descents, by their titles, as a picture, an animation and a replay.
-
-    The first of the two sections has the heading and the text.
-    """
+) -> report.Section:
+    """Show descents, by their titles, as a picture and as a replay."""
     planes = {title: of.plane for title, of in panels.items()}
     still = report.Trajectories("trajectories", planes, caption=shown)
-    moving = f"{shown} Update by update."
-    replayed = f"{shown} With what the rules remember."
-    return [
-        report.Section(
-            heading, text, still, report.Animation("animation", still, caption=moving)
+    return report.Section(
+        heading,
+        text,
+        still,
+        report.Replay(
+            "replay",
+            still,
+            caption=f"{shown} Step by step, with what the rules remember.",
         ),
-        report.Section(
-            "Replay",
-            "The same paths, with the state that each rule carries along.",
-            report.Replay("replay", still, caption=replayed),
+    )
+
+
+def relief(
+    name: str, of: Panel, rules: Sequence[str], *, caption: str
+) -> report.Surface:
+    """Show what some rules do on one problem, each on a surface of its own.
+
+    The problem's lowest loss is zero.
+    """
+    (losses,) = of.ground.losses.values()
+    paths = {
+        rule: (
+            *of.paths[rule].points.T,
+            np.maximum(of.paths[rule].losses, losses.min()),
+        )
+        for rule in rules
+    }
+    ground = dataclasses.replace(of.ground, losses=dict.fromkeys(rules, losses))
+    return report.Surface(name, ground, caption=caption, paths=paths)
+
+
+def playground(still: report.Trajectories) -> report.Section:
+    """Let the reader set the rules going; `still` stands in print in their place."""
+    return report.Section(
+        "Playground",
+        "Eight losses of two parameters, seven rules, and a start, a rate and a "
+        "momentum of your choice. The best rate, of 81 from 0.0001 to 10, is that at "
+        "which a rule settles soonest and never leaves the picture; one rate for all "
+        "is the best of SGD. On the saddles, which have no minimum, all rates begin at "
+        "0.05.",
+        report.Playground(
+            "playground",
+            still,
+            problems.PROBLEMS,
+            caption="What the rules do from a start and at rates of the reader's "
+            "choice.",
         ),
-    ]
+    )

@@ -30,6 +30,7 @@ from typing import Annotated, NamedTuple
 import jax
 import numpy as np
 
+from experiments import mode_connectivity_plane as plane
 from experiments import tested, training
 from lec7 import data, landscape, losses, models, report, runs, train, update_rules
 
@@ -92,6 +93,8 @@ class Findings(NamedTuple):
     """Kind of pair -> what was met on the way."""
     recovered: np.ndarray
     """Whether matching put all units of a shuffled copy back [M]."""
+    plane: plane.Plane
+    """Of the first pair from different starts, and the curve between them."""
 
     def barrier(self, way: str, of: str = "loss", split: str = "train") -> np.ndarray:
         """Return how far a way rises above its ends [M], in nats or in points."""
@@ -169,7 +172,7 @@ def _measure(config, context, study, pairs):
     """Go from the first to the second network of every pair, by every way."""
     model = study.network(functools.partial(_build, config))
     metrics = train.batch_metrics(model, losses.cross_entropy)
-    rows, recovered = [], []
+    rows, recovered, curves = [], [], []
     with context.progress.task("ways", len(config.seeds), unit="pair") as task:
         for index, seed in enumerate(config.seeds):
             ways = {
@@ -187,10 +190,16 @@ def _measure(config, context, study, pairs):
                 }
             )
             recovered.append(whole)
+            curves.append(bent)
             task.update(index + 1)
     stack = functools.partial(jax.tree.map, lambda *values: np.stack(values))
     found = {name: stack(*(row[name] for row in rows)) for name in rows[0]}
-    return Findings(found, np.array(recovered))
+    return Findings(found, np.array(recovered), _plane(study, metrics, curves[0]))
+
+
+def _plane(study, metrics, curve):
+    batches = data.chunks(study.dataset.train, 1024)
+    return plane.measure(lambda *at: metrics(*at)["loss"], curve, batches)
 
 
 def _renumbered(config, first, second, key):
@@ -402,6 +411,11 @@ def _pictures(config, found):
             f"around; its bend is trained for {config.bend_steps:,} updates.",
             "basin",
             (APART, MATCHED, CURVE),
+            plane.figure(
+                found.plane,
+                POSITIONS,
+                {way: found.ways[way]["train"]["loss"][0] for way in (APART, CURVE)},
+            ),
         ),
         _picture(
             found,
@@ -424,7 +438,7 @@ def _pictures(config, found):
     ]
 
 
-def _picture(found, heading, text, name, ways):
+def _picture(found, heading, text, name, ways, *more):
     place = "position, from one network (0) to the other (1)"
     band = "Median over pairs, in a band from the lowest to the highest."
     of = {way: found.ways[way] for way in ways}
@@ -447,4 +461,5 @@ def _picture(found, heading, text, name, ways):
             caption="Training loss on the same way.",
             band=band,
         ),
+        *more,
     )

@@ -338,6 +338,12 @@ def _on_all(config, of):
 def _around(found):
     looks = [look for by_part in found.looks.values() for look in by_part.values()]
     slices = zip(ON, looks, strict=True)
+    plane = report.Landscape(x=found.steps, y=found.steps, losses=found.surfaces)
+    caption = (
+        "Loss around the large batch's minimum of half the data, of the first seed and "
+        "at the origin, on the plane of two filter-normalised random directions, in "
+        "lengths of a filter. Both panels share one scale."
+    )
     return report.Section(
         "Around the minima",
         minima.slices_figure(
@@ -347,13 +353,8 @@ def _around(found):
             "large batch's minima of half the data, in lengths of a filter, one a seed "
             "and the same draw for all.",
         ),
-        report.Contours(
-            "contours",
-            report.Landscape(x=found.steps, y=found.steps, losses=found.surfaces),
-            caption="Loss around the large batch's minimum of half the data, of the "
-            "first seed and at the origin, on the plane of two filter-normalised "
-            "random directions, in lengths of a filter. Both panels share one scale.",
-        ),
+        report.Contours("contours", plane, caption=caption),
+        report.Surface("surfaces", plane, caption=caption),
     )
 
 

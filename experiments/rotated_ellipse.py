@@ -186,7 +186,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         summary=_summary(found.steps, claims),
         claims=claims,
         sections=[
-            *descents.sections(
+            descents.section(
                 found.pictured,
                 heading="An ellipse, aligned and turned",
                 text=(

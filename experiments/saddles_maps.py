@@ -147,6 +147,14 @@ def pictures(
                 "ridge over a pass, and from uphill of a local minimum towards the "
                 "global one.",
             ),
+            descents.relief(
+                "well",
+                drawn[problems.DOUBLE_WELL.name].equal,
+                ("SGD", "momentum"),
+                caption="The double well as a relief, with the descents of SGD and of "
+                "momentum from one start at one rate, "
+                f"{drawn[problems.DOUBLE_WELL.name].rate:g}.",
+            ),
         ),
         report.Section(
             "Replay",

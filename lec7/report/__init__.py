@@ -27,6 +27,7 @@ from lec7.report.loss_plots import plot_landscape, plot_slices
 from lec7.report.matrix import Told
 from lec7.report.page import Provenance, Report, Section, write_report
 from lec7.report.planes import Plane
+from lec7.report.playgrounds import Playground
 from lec7.report.plots import Plot, plot_card
 from lec7.report.progress import Progress
 from lec7.report.replays import Replay
@@ -52,6 +53,7 @@ __all__ = [
     "Paired",
     "Plane",
     "Plot",
+    "Playground",
     "Progress",
     "Provenance",
     "Replay",

@@ -31,6 +31,33 @@ function ticks([low, high], log) {
   return even;
 }
 
+function choice(label, options, onchange) {
+  const made = options.map(text => make("option", {}, text));
+  const select = make("select", {onchange}, ...made);
+  return [select, make("label", {}, `${label} `, select)];
+}
+
+function button(text, onclick) {
+  return make("button", {type: "button", onclick}, text);
+}
+
+const mixed = new Map();
+
+function rgb(colour) {
+  if (!mixed.has(colour)) {
+    const brush = make("canvas", {width: 1, height: 1}).getContext("2d");
+    brush.fillStyle = colour;
+    brush.fillRect(0, 0, 1, 1);
+    mixed.set(colour, [...brush.getImageData(0, 0, 1, 1).data].slice(0, 3));
+  }
+  return mixed.get(colour);
+}
+
+// Where the axes of a canvas leave room for what they hold.
+function room(width, height) {
+  return {left: 58, top: 26, right: width - 18, bottom: height - 42};
+}
+
 // Axes on a canvas; returns where a value lies, and the colours of the page.
 function axes(canvas, {x, y, log = false, labels}) {
   const {clientWidth: width, clientHeight: height} = canvas;
@@ -41,7 +68,7 @@ function axes(canvas, {x, y, log = false, labels}) {
   pen.scale(ratio, ratio);
   const look = getComputedStyle(canvas);
   const colour = name => look.getPropertyValue(`--${name}`).trim();
-  const box = {left: 58, top: 26, right: width - 18, bottom: height - 42};
+  const box = room(width, height);
   const lift = log ? Math.log10 : value => value;
   const [low, high] = y.map(lift);
   const [wide, tall] = [box.right - box.left, box.bottom - box.top];
@@ -84,13 +111,10 @@ function shade({pen, box, wide, tall, colour}, scene) {
   const bytes = atob(scene.shading);
   const image = new ImageData(scene.side, scene.side);
   const ground = make("canvas", {width: scene.side, height: scene.side});
-  const brush = ground.getContext("2d");
-  brush.fillStyle = colour("soft");
-  brush.fillRect(0, 0, 1, 1);
-  const [red, green, blue] = brush.getImageData(0, 0, 1, 1).data;
+  const [red, green, blue] = rgb(colour("soft"));
   for (let k = 0; k < bytes.length; k++)
     image.data.set([red, green, blue, bytes.charCodeAt(k) / 4], 4 * k);
-  brush.putImageData(image, 0, 0);
+  ground.getContext("2d").putImageData(image, 0, 0);
   pen.clearRect(box.left, box.top, wide, tall);
   pen.drawImage(ground, box.left, box.top, wide, tall);
 }
@@ -102,11 +126,14 @@ function drawPlane(canvas, scene, rules, step) {
     labels: scene.labels,
   });
   const {pen, across, up, colour} = view;
-  shade(view, scene);
-  pen.strokeStyle = colour("soft");
-  pen.globalAlpha = 0.45;
-  for (const [xs, ys] of scene.contours) trace(pen, xs, ys, view);
-  pen.globalAlpha = 1;
+  if (scene.paint) scene.paint(view);
+  else {
+    shade(view, scene);
+    pen.strokeStyle = colour("soft");
+    pen.globalAlpha = 0.45;
+    for (const [xs, ys] of scene.contours) trace(pen, xs, ys, view);
+    pen.globalAlpha = 1;
+  }
   pen.textAlign = "center";
   pen.textBaseline = "middle";
   pen.font = "22px sans-serif";
@@ -115,6 +142,7 @@ function drawPlane(canvas, scene, rules, step) {
   pen.lineJoin = "round";
   for (const rule of rules) drawRule(view, rule, step);
   pen.restore();
+  return view;
 }
 
 function drawRule(view, rule, step) {
@@ -184,6 +212,20 @@ function drawArrow({pen, wide, across, up, colour}, part, x, y, a, b, hue) {
 function peak(part) {
   part.peak ??= Math.max(...part.x.map((a, k) => Math.hypot(a, part.y[k])));
   return part.peak;
+}
+
+// Axes that hold every value met on the plane; a value below zero has no logarithm.
+function fit(scene, key, label) {
+  const [x, y] = [0, 1].map(k => [scene.low[k], scene.high[k]]);
+  const within = (value, [low, high]) => value >= low && value <= high;
+  const met = scene.rules.flatMap(rule => rule[key].filter((value, k) =>
+    value !== null && within(rule.x[k], x) && within(rule.y[k], y)));
+  const log = met.every(value => value >= 0);
+  const shown = log ? met.filter(value => value > 0) : met;
+  const high = Math.max(...shown), low = Math.min(...shown);
+  if (low === high) return {key, label, log: false, range: [low - 1, low + 1]};
+  if (!shown.length) return {key, label, log: false, range: [-1, 1]};
+  return {key, label, log, range: [log ? Math.max(low, 1e-9 * high) : low, high]};
 }
 
 // A quantity of every rule against the step: what is over, and faint what is to come.

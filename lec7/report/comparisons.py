@@ -1,7 +1,6 @@
 """Figures that compare groups: one panel a measure, every seed in sight."""
 
 import dataclasses
-import itertools
 import math
 import textwrap
 from collections.abc import Mapping, Sequence
@@ -86,8 +85,9 @@ def _draw_panel(
     places = np.arange(len(groups))
     axes.set_yscale("log" if log else "linear")
     axes.plot(places, values, color=style.FAINT, linewidth=1.4, zorder=1)
-    colours = itertools.cycle(style.PALETTE)
-    for place, row, colour in zip(places, values, colours, strict=False):
+    hues = style.hues(groups)
+    for place, row, group in zip(places, values, groups, strict=True):
+        colour = hues[group].colour
         row = row[np.isfinite(row)]
         axes.plot(
             np.full(row.size, place),

@@ -1,7 +1,6 @@
 """Figures of curves: a population along a training, a slice, an interpolation."""
 
 import dataclasses
-import itertools
 import re
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,6 +16,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _LINES = ("-", "--", ":", "-.")
+_MARKS = ("o", "s", "^", "D")
 
 BAND = "Median over seeds, in a band from the lowest to the highest."
 
@@ -38,7 +38,7 @@ class Curves:
       band: what the caption says of a band.
       points: whether what is drawn are points, such as one a seed, without a line.
       order: labels in the order of their colours on the page, of curves that are not in
-        this figure too.
+        this figure too. What begins with the name of a rule has that rule's colour.
     """
 
     name: str
@@ -80,12 +80,12 @@ class Curves:
             yscale="log" if "y" in self.log else "linear",
         )
         names = dict.fromkeys((*self.order, *self.curves))
-        lines = ("o",) if self.points else _LINES
-        looks = zip(names, itertools.product(lines, style.PALETTE), strict=False)
-        for name, (line, colour) in looks:
+        lines = _MARKS if self.points else _LINES
+        for name, hue in style.hues(names).items():
             if name in self.curves:
                 x, y = self.curves[name]
-                look = {"colour": colour, "line": line, "label": name}
+                line = lines[hue.turn % len(lines)]
+                look = {"colour": hue.colour, "line": line, "label": name}
                 _draw_population(axes, x, self._shown(y), **look)
         levels = (self.levels or {}).items()
         for line, (name, y) in zip(_LINES[1:], levels, strict=False):

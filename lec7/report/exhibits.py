@@ -7,17 +7,17 @@ from xml.etree.ElementTree import Element
 
 import numpy as np
 
-from lec7.report import claims, figures, markup, numbers, verdict_rows, wording
+from lec7.report import (
+    claims,
+    figures,
+    markup,
+    numbers,
+    players,
+    verdict_rows,
+    wording,
+)
 
 _LARGEST = 2**20  # bytes of numbers that a page carries
-_HINT = (
-    "Arrows show what a rule remembers of its direction and point where it drives; "
-    "their length goes by the root. Bars of sizes go by the logarithm. "
-)
-_PLAYERS = {
-    "surface": ("stages", "Drag a landscape and all turn with it. "),
-    "replay": ("player", _HINT),
-}
 
 
 def render_figure(
@@ -30,14 +30,15 @@ def render_figure(
       number: of the figure on the page.
       shown: the claims that it decides, with a verdict each.
     """
-    stage, hint = _PLAYERS.get(figure.player, ("", ""))
     if figure.player:
+        stage, hint, _ = players.PLAYERS[figure.player]
         content = [
             _picture(figure.png, "image/png", figure.caption),
             markup.tag("div", class_=stage),
             markup.script(figure.scenes, kind="application/json"),
         ]
     else:
+        hint = ""
         content = [_picture(figure.svg, "image/svg+xml", figure.caption)]
         if figure.gif:
             content.append(_picture(figure.gif, "image/gif", figure.caption))

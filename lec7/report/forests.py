@@ -52,13 +52,14 @@ class Forest:
         """Return the figure, not written anywhere."""
         figure, (axes,) = style.panels(width=9.0, height=1.2 + 0.42 * len(self.names))
         axes.set(xlabel=self.x_label, xscale="log" if self.log else "linear")
+        colours = style.hues(self.groups)
         for place, (group, rows) in enumerate(self.groups.items()):
             offset = 0.3 * (place - (len(self.groups) - 1) / 2)
             ends = np.transpose([self._ends(row) for row in rows])
             known = np.isfinite(ends) & ((ends > 0) | (not self.log))
             low, centre, high = np.where(known, ends, np.nan)
             y = np.arange(len(self.names)) + offset
-            colour = style.PALETTE[place]
+            colour = colours[group].colour
             axes.hlines(y, low, high, color=colour, linewidth=2.4)
             axes.plot(centre, y, _MARKS[place], color=colour, markersize=7, label=group)
         axes.set_yticks(range(len(self.names)), self.names)

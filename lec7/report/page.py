@@ -14,9 +14,8 @@ from lec7.report import (
     figures,
     formats,
     markup,
-    replays,
+    players,
     slides,
-    surfaces,
     tables,
     verdict_rows,
     wording,
@@ -180,14 +179,8 @@ def render_page(
         ),
         _render_provenance(provenance),
     )
-    players = {figure.player for figure in saved}
-    return render_document(
-        report.title,
-        _contents(report),
-        main,
-        *(surfaces.scripts() if "surface" in players else ()),
-        *(replays.scripts() if "replay" in players else ()),
-    )
+    scripts = players.scripts({figure.player for figure in saved})
+    return render_document(report.title, _contents(report), main, *scripts)
 
 
 def render_document(title: str, *body: Element) -> str:

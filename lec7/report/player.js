@@ -1,17 +1,3 @@
-// Axes that hold every value met on the plane; a value below zero has no logarithm.
-function fit(scene, key, label) {
-  const [x, y] = [0, 1].map(k => [scene.low[k], scene.high[k]]);
-  const within = (value, [low, high]) => value >= low && value <= high;
-  const met = scene.rules.flatMap(rule => rule[key].filter((value, k) =>
-    value !== null && within(rule.x[k], x) && within(rule.y[k], y)));
-  const log = met.every(value => value >= 0);
-  const shown = log ? met.filter(value => value > 0) : met;
-  const high = Math.max(...shown), low = Math.min(...shown);
-  if (low === high) return {key, label, log: false, range: [low - 1, low + 1]};
-  if (!shown.length) return {key, label, log: false, range: [-1, 1]};
-  return {key, label, log, range: [log ? Math.max(low, 1e-9 * high) : low, high]};
-}
-
 // A direction grows from the middle by its root, a size from the left by its logarithm.
 function scaleMeter(part) {
   if (part.kind === "arrow") return value => {
@@ -62,49 +48,30 @@ function fillCard(card, rule) {
   };
 }
 
-function choice(label, options, onchange) {
-  const made = options.map(text => make("option", {}, text));
-  const select = make("select", {onchange}, ...made);
-  return [select, make("label", {}, `${label} `, select)];
-}
-
-function button(text, onclick) {
-  return make("button", {type: "button", onclick}, text);
-}
-
 function setUp(figure) {
   const scenes = JSON.parse(figure.querySelector("script").textContent);
   const hidden = new Set();
-  let scene, charts, updates, count, step, begun = null;
+  let scene, charts, updates;
 
   const [surface, surfaces] = choice(
     "Surface", scenes.map(scene => scene.title),
     () => load(scenes[surface.selectedIndex]));
-  const [pace, paces] = choice("Steps a second", [2, 10, 30, 100]);
-  pace.value = matchMedia("(prefers-reduced-motion: reduce)").matches ? 2 : 30;
-  const toggle = button("Play", () => begun === null ? play() : stop());
-  const slider = make("input", {type: "range", oninput: () => jump(slider.value)});
-  slider.ariaLabel = "step";
-  const clock = make("span", {className: "clock"});
+  const runner = transport(show);
   const [plane, losses, lengths] = ["plane", "chart", "chart"].map(
     className => make("canvas", {className, role: "img"}));
   losses.ariaLabel = "Loss against step";
   lengths.ariaLabel = "Length of a step against step";
   const cards = make("div", {className: "rules"});
   figure.querySelector(".player").append(
-    make("div", {className: "controls"}, surfaces, paces),
+    make("div", {className: "controls"}, surfaces, runner.paces),
     make("div", {className: "views"}, plane, losses, lengths),
-    make("div", {className: "controls"},
-      button("Restart", () => jump(0)), button("Back", () => jump(step - 1)), toggle,
-      button("Step", () => jump(step + 1)), slider, clock),
+    runner.element,
     cards);
 
   function load(next) {
-    stop();
     scene = next;
     surface.value = scene.title;
     plane.ariaLabel = `Contours of the surface ${scene.title} and the paths over it`;
-    slider.max = count = Math.floor(scene.last / scene.every);
     charts = [[losses, fit(scene, "losses", "loss")],
       [lengths, fit(scene, "steps", "step length")]];
     cards.replaceChildren();
@@ -112,7 +79,7 @@ function setUp(figure) {
       const glyph = make("b", {}, rule.glyph);
       const show = button(glyph, () => {
         if (!hidden.delete(rule.name)) hidden.add(rule.name);
-        refresh();
+        runner.redraw();
       });
       show.append(rule.name);
       glyph.ariaHidden = true;
@@ -125,49 +92,15 @@ function setUp(figure) {
         update(k);
       };
     });
-    step = count;
-    refresh();
+    runner.load(scene.last, scene.every, 0);
   }
 
-  function refresh() {
+  function show(step) {
     const rules = scene.rules.filter(({name}) => !hidden.has(name));
     for (const update of updates) update(step);
-    slider.value = step;
-    clock.textContent = `step ${step * scene.every} of ${scene.last}`;
-    slider.ariaValueText = clock.textContent;
     drawPlane(plane, scene, rules, step);
     for (const [canvas, chart] of charts)
       drawChart(canvas, scene, rules, step, chart);
-  }
-
-  function show(k) {
-    step = Math.max(0, Math.min(count, Math.round(k) || 0));
-    refresh();
-  }
-
-  function jump(k) {
-    stop();
-    show(k);
-  }
-
-  function stop() {
-    begun = null;
-    toggle.textContent = "Play";
-  }
-
-  function play() {
-    toggle.textContent = "Pause";
-    let before = performance.now(), at = step === count ? 0 : step;
-    const mine = begun = Symbol();
-    requestAnimationFrame(function advance(now) {
-      if (begun !== mine) return;
-      const seconds = Math.max(0, now - before) / 1000;
-      at = Math.min(count, at + seconds * pace.value / scene.every);
-      before = now;
-      if (Math.floor(at) !== step) show(Math.floor(at));
-      if (at === count) stop();
-      else requestAnimationFrame(advance);
-    });
   }
 
   // An address may end in #surface=TITLE&step=20&rules=SGD,Adam.
@@ -179,17 +112,17 @@ function setUp(figure) {
       const named = wish.get("rules").split(",");
       for (const {name} of scene.rules)
         if (named.includes(name)) hidden.delete(name); else hidden.add(name);
-      refresh();
+      runner.redraw();
     }
-    if (wish.has("step")) jump(wish.get("step") / scene.every);
+    if (wish.has("step")) runner.jump(wish.get("step") / scene.every);
   }
 
   figure.classList.add("running");
   load(scenes[0]);
   obey();
   addEventListener("hashchange", obey);
-  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", refresh);
-  new ResizeObserver(refresh).observe(plane);
+  matchMedia("(prefers-color-scheme: dark)").addEventListener("change", runner.redraw);
+  new ResizeObserver(runner.redraw).observe(plane);
 }
 
 for (const figure of document.querySelectorAll(".replay")) setUp(figure);

@@ -7,7 +7,6 @@ import math
 from collections.abc import Collection, Mapping
 from pathlib import Path
 from typing import Any
-from xml.etree.ElementTree import Element
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -15,7 +14,6 @@ from numpy.typing import ArrayLike
 from lec7.report import (
     figures,
     landscapes,
-    markup,
     planes,
     style,
     trajectories,
@@ -80,12 +78,6 @@ def compose_scenes(
         for title, shown in panels.items()
     ]
     return json.dumps(scenes, allow_nan=False, separators=(",", ":"))
-
-
-def scripts() -> list[Element]:
-    """Return the script, for the end of a page, that lets every `.replay` run."""
-    code = markup.asset("canvas.js") + markup.asset("player.js")
-    return [markup.script(code, kind="module")]
 
 
 def _describe_ground(shown: planes.Plane) -> dict[str, Any]:
@@ -154,9 +146,7 @@ def _describe_rule(
     shown = slice(0, len(points), every)
     return {
         "name": name,
-        "colour": None if look.colour == style.BLACK else look.colour,
-        "glyph": _GLYPHS[look.marker],
-        "dashes": [] if look.dashes == "solid" else [2 * x for x in look.dashes[1]],
+        **describe_look(look),
         "lost": len(points) - 1 if len(points) < length else None,
         "x": _round(points[shown, 0]),
         "y": _round(points[shown, 1]),
@@ -173,6 +163,15 @@ def _describe_rule(
             }
             for key, values in state.items()
         ],
+    }
+
+
+def describe_look(look: trajectories.Look) -> dict[str, Any]:
+    """Return how the page draws a rule, black in its own ink."""
+    return {
+        "colour": None if look.colour == style.BLACK else look.colour,
+        "glyph": _GLYPHS[look.marker],
+        "dashes": [] if look.dashes == "solid" else [2 * x for x in look.dashes[1]],
     }
 
 

@@ -1,9 +1,11 @@
 """The house look of figures: colours all can tell apart, and type that carries."""
 
 import math
-from collections.abc import Callable
+import re
+from collections import Counter
+from collections.abc import Callable, Iterable
 from functools import wraps
-from typing import TYPE_CHECKING, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, NamedTuple, ParamSpec, TypeVar
 
 from lec7.report import formats
 
@@ -16,6 +18,38 @@ if TYPE_CHECKING:
 BLUE, VERMILLION, GREEN = "#0072B2", "#D55E00", "#009E73"
 PURPLE, ORANGE, SKY, BLACK = "#CC79A7", "#E69F00", "#56B4E9", "#000000"
 PALETTE = (BLUE, VERMILLION, GREEN, PURPLE, ORANGE, SKY, BLACK)
+WINE, OLIVE, TEAL = "#AA4499", "#999933", "#44AA99"
+# What a group is about -> its colour in the whole project; the longest name decides.
+RULES = {
+    "SGD": BLUE,
+    "momentum": VERMILLION,
+    "Nesterov": GREEN,
+    "AdaGrad": PURPLE,
+    "RMSProp": ORANGE,
+    "Adam": SKY,
+    "almost Adam": BLACK,
+    "gradient descent": BLUE,
+    "heavy ball": VERMILLION,
+    "Newton": BLACK,
+    "Newton-CG": WINE,
+    "BFGS": OLIVE,
+    "L-BFGS": TEAL,
+    "SAM": WINE,
+    "ASAM": OLIVE,
+    "GSAM": TEAL,
+}
+REGULARISERS = {
+    "none": BLACK,
+    "dropout": BLUE,
+    "BatchNorm": VERMILLION,
+    "L2": GREEN,
+    "weight decay": GREEN,
+    "BatchNorm + dropout": PURPLE,
+    "DropConnect": ORANGE,
+    "channel dropout": SKY,
+    "fractional pooling": WINE,
+    "stochastic depth": TEAL,
+}
 # Dark is low; readable without colour vision and in grey.
 COLOUR_MAP = "viridis"
 INK, FAINT = "#24292f", "#d0d7de"
@@ -70,6 +104,49 @@ def in_house_look(draw: Callable[Arguments, Result]) -> Callable[Arguments, Resu
             return draw(*args, **kwargs)
 
     return drawn
+
+
+class Hue(NamedTuple):
+    """How a group is coloured."""
+
+    colour: str
+    turn: int  # how many groups before it have the same colour
+    place: int  # in the table of what it is about, or among the groups
+
+
+def hues(groups: Iterable[str]) -> dict[str, Hue]:
+    """Return group -> hue: that of the rule or regulariser whose name it begins with.
+
+    Other groups take what is left of the palette, in its order.
+
+    Example:
+      >>> found = hues(["before", "Adam", "after", "Adam, late"])
+      >>> [(hue.colour, hue.turn) for hue in found.values()]
+      [('#0072B2', 0), ('#56B4E9', 0), ('#D55E00', 0), ('#56B4E9', 1)]
+    """
+    known = {**RULES, **REGULARISERS}
+    about = {group: _subject(group) for group in groups}
+    taken = {known[subject] for subject in about.values() if subject}
+    left = [colour for colour in PALETTE if colour not in taken] or PALETTE
+    turns, found, others = Counter(), {}, 0
+    for place, (group, subject) in enumerate(about.items()):
+        if subject:
+            colour, place = known[subject], list(known).index(subject)
+        else:
+            colour, others = left[others % len(left)], others + 1
+        found[group] = Hue(colour, turns[colour], place)
+        turns[colour] += 1
+    return found
+
+
+def _subject(group: str) -> str | None:
+    """Return the longest name in the tables that a group begins with, if any."""
+    begun = [
+        name
+        for name in (*RULES, *REGULARISERS)
+        if re.match(rf"{re.escape(name)}(?![\w-])", group, re.IGNORECASE)
+    ]
+    return max(begun, key=len, default=None)
 
 
 def panels(

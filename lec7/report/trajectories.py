@@ -3,7 +3,7 @@
 import dataclasses
 import functools
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -123,16 +123,24 @@ def numbers(panels: Panels) -> dict[str, np.ndarray]:
 
 
 def assign_looks(panels: Panels) -> dict[str, Look]:
-    """Return rule -> look, in the order in which rules are met."""
-    names = dict.fromkeys(name for shown in panels.values() for name in shown.paths)
+    """Return rule -> look; a path over the others is smaller than those below."""
+    return choose_looks(
+        list(dict.fromkeys(name for of in panels.values() for name in of.paths))
+    )
+
+
+def choose_looks(names: Sequence[str]) -> dict[str, Look]:
+    """Return rule -> look, for rules that are drawn in this order."""
     sizes = np.linspace(15, 8, len(names))
-    looks = {}
-    for place, (name, size) in enumerate(zip(names, sizes, strict=True)):
-        turn, hue = divmod(place, len(style.PALETTE))
-        marker = _MARKERS[(hue + turn) % len(_MARKERS)]
-        dashes = _DASHES[turn % len(_DASHES)]
-        looks[name] = Look(style.PALETTE[hue], marker, dashes, size)
-    return looks
+    return {
+        name: Look(
+            hue.colour,
+            _MARKERS[(hue.place + hue.turn) % len(_MARKERS)],
+            _DASHES[hue.turn % len(_DASHES)],
+            size,
+        )
+        for (name, hue), size in zip(style.hues(names).items(), sizes, strict=True)
+    }
 
 
 def draw_grounds(panels: Panels, *, size: float = 5.8) -> tuple["Figure", list["Axes"]]:

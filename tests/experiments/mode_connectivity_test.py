@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from experiments import mode_connectivity, training
+from experiments import mode_connectivity_plane as plane
 from lec7 import data, landscape, losses, models, report, runs, train
 
 CONFIG = dataclasses.replace(mode_connectivity.Config(), **mode_connectivity.SMALL)
@@ -70,7 +71,8 @@ def found(error):
         on_split = {"loss": 0.01 + 0.1 * height, "accuracy": 1 - height / 100}
         rises = np.tile(height.max(axis=1, keepdims=True), 5)
         ways[name] = {"train": on_split, "test": on_split | {"rises": rises}}
-    return mode_connectivity.Findings(ways, np.ones(3, bool))
+    ground = plane.Plane(np.ones((25, 21)), np.array([0.5, 0.5]))
+    return mode_connectivity.Findings(ways, np.ones(3, bool), ground)
 
 
 def test_a_barrier_of_error_is_in_points_above_the_ends():
@@ -90,7 +92,9 @@ def test_test_examples_add_up_to_the_barrier():
     for way in (pair, [landscape.BezierPath(pair[0], middle, pair[1])]):
         seen = mode_connectivity._look(dataset, model, metrics, *way)
         stacked = jax.tree.map(lambda leaf: leaf[None], {"way": seen["test"]})
-        found = mode_connectivity.Findings({"way": {"test": stacked["way"]}}, None)
+        found = mode_connectivity.Findings(
+            {"way": {"test": stacked["way"]}}, None, None
+        )
         barrier = found.barrier("way", "accuracy", "test")
         assert barrier > 0
         assert seen["test"]["rises"].mean() == pytest.approx(barrier[0], abs=1e-3)

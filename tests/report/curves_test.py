@@ -15,13 +15,26 @@ def drawn(**given):
     return {line.get_label(): line for line in figure.axes[0].lines}
 
 
-def test_a_curve_has_the_colour_of_its_place_on_the_page():
-    colours = {
-        label: to_hex(line.get_color())
-        for label, line in drawn(order=("SGD", "momentum", "Adam")).items()
-    }
-    first, _, third, *_ = map(to_hex, style.PALETTE)
-    assert colours == {"SGD": first, "Adam": third}
+def test_a_curve_has_the_colour_of_its_rule_wherever_it_stands():
+    for order in ((), ("Adam", "momentum", "SGD")):
+        colours = {
+            label: to_hex(line.get_color())
+            for label, line in drawn(order=order).items()
+        }
+        assert colours == {"SGD": "#0072b2", "Adam": "#56b4e9"}
+
+
+def test_groups_that_are_no_rules_share_what_is_left_of_the_palette():
+    hues = style.hues(["small batch", "SGD", "large batch", "Adamax"])
+    colours = [hue.colour for hue in hues.values()]
+    assert colours == [style.VERMILLION, style.BLUE, style.GREEN, style.PURPLE]
+
+
+def test_two_groups_of_one_rule_differ_in_their_lines():
+    curves = {"SGD": (X, X), "SGD, decayed": (X, 2 * X), "almost Adam": (X, 3 * X)}
+    figure = Curves("some", curves, ("x", "y"), caption="").draw()
+    looks = [(line.get_color(), line.get_linestyle()) for line in figure.axes[0].lines]
+    assert looks == [(style.BLUE, "-"), (style.BLUE, "--"), (style.BLACK, "-")]
 
 
 def test_points_are_not_joined():

@@ -198,7 +198,7 @@ def test_a_log_axis_is_labelled_with_plain_numbers(limits, ticks):
     [
         (
             "import lec7.report",
-            {"matplotlib", "scipy.special", "plotly", "rich", "jax"},
+            {"matplotlib", "scipy.special", "rich", "jax"},
         ),
         (
             "from lec7.report import style; style.panels()[0].draw_without_rendering()",

@@ -7,6 +7,7 @@ from lec7.report import landscapes, surfaces
 
 X, Y = np.linspace(-1, 1, 5), np.linspace(-2, 2, 7)
 BOWL = 0.01 + X[:, None] ** 2 + 10 * Y**2
+PATHS = {"bowl": ([1, 0.5, 0, 3, 0], [-2, 0, 0.1, 0, 0], [40, 0.3, 0.1, 1, 1])}
 
 
 def landscape(**losses):
@@ -67,23 +68,63 @@ def test_a_surface_off_the_grid_is_refused():
         landscape(a=0 * BOWL)
 
 
-def test_scenes_hold_the_surface_in_rows_of_equal_y():
+def scene(**losses):
+    text = surfaces.compose_scenes(landscape(**losses), PATHS)
+    return json.loads(text, parse_constant=pytest.fail)
+
+
+def test_a_scene_holds_every_loss_as_a_share_of_the_range():
     loss = BOWL.astype(np.float32)
     loss[0, 1] = np.nan
-    (scene,) = json.loads(
-        surfaces.compose_scenes(landscape(**{"<b>bowl": loss})),
-        parse_constant=pytest.fail,
-    )
-    trace = scene["trace"]
-    assert (len(trace["z"]), len(trace["z"][0])) == (7, 5)
-    assert trace["z"][1][0] is trace["customdata"][1][0] is None
-    assert trace["z"][2][4] == pytest.approx(np.log10(BOWL[4, 2]), abs=1e-4)
-    assert trace["customdata"][2][4] == pytest.approx(BOWL[4, 2])
-    assert scene["title"]["text"] == "&lt;b&gt;bowl"
+    shown = scene(bowl=loss)
+    (surface,) = shown["surfaces"]
+    assert (shown["x"], shown["y"]) == (X.tolist(), np.round(Y, 4).tolist())
+    heights = np.array(surface["heights"], dtype=float)
+    assert np.argwhere(np.isnan(heights)).tolist() == [[0, 1]]
+    low, high = shown["range"]
+    np.testing.assert_allclose(10 ** (low + heights * (high - low)), loss, rtol=2e-3)
+    assert shown["levels"][0] == 0
+    assert shown["levels"][-1] == 1
+    assert [text for _, text in shown["marks"]] == ["0.01", "0.1", "1", "10"]
+
+
+def test_surfaces_of_a_scene_share_one_scale():
+    shown = scene(bowl=BOWL, steep=100 * BOWL)
+    bowl, steep = (np.array(each["heights"]) for each in shown["surfaces"])
+    low, high = shown["range"]
+    np.testing.assert_allclose((steep - bowl) * (high - low), 2, atol=2e-3)
+
+
+def test_a_path_lies_at_its_losses_until_it_leaves_the_plane():
+    x, y, loss = PATHS["bowl"]
+    shown = scene(bowl=BOWL)
+    path = np.array(shown["surfaces"][0]["path"])
+    np.testing.assert_allclose(path[:, :2], np.transpose([x, y])[:3], atol=1e-4)
+    low, high = shown["range"]
+    heights = low + path[:, 2] * (high - low)
+    np.testing.assert_allclose(heights, np.log10(loss[:3]), atol=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("paths", "message"),
+    [
+        ({"bawl": (X, X, X)}, "a path on 'bawl'; expected one of the surfaces 'bowl'"),
+        (
+            {"bowl": (X, X, X[1:])},
+            r"'bowl' has rows of shapes \[\(5,\), \(5,\), \(4,\)",
+        ),
+        ({"bowl": (X, X)}, r"'bowl' has rows of shapes"),
+        ({"bowl": (X + 9, X, X)}, "'bowl' does not start on its plane"),
+    ],
+)
+def test_a_path_that_lies_on_no_surface_is_refused(paths, message):
+    with pytest.raises(ValueError, match=message):
+        surfaces.Surface("relief", landscape(), caption="", paths=paths)
 
 
 def test_saved_surface_keeps_the_losses(tmp_path):
-    surface = surfaces.Surface("relief", landscape(), caption="A bowl.")
+    surface = surfaces.Surface("relief", landscape(), caption="", paths=PATHS)
     with np.load(surface.save(tmp_path).npz) as stored:
+        np.testing.assert_array_equal(stored["path on bowl, loss"], PATHS["bowl"][2])
         np.testing.assert_array_equal(stored["loss, bowl"], BOWL)
         np.testing.assert_array_equal(stored["x"], X)

@@ -224,7 +224,7 @@ def test_an_animation_keeps_the_colours_of_its_rules_and_of_the_paper(animation)
         picture = moving.convert("RGB")
     assert picture.getpixel((1, 1)) == (255, 255, 255)
     shown_colours = {colour for _, colour in picture.getcolors(2**24)}
-    for colour in (style.BLUE, style.VERMILLION):
+    for colour in (style.RULES["SGD"], style.RULES["Adam"]):
         rgb = tuple(int(colour[place : place + 2], 16) for place in (1, 3, 5))
         assert rgb in shown_colours
 
