@@ -10,10 +10,11 @@ import types
 import matplotlib.pyplot as plt
 import pytest
 
+from docs.notebooks.__main__ import BLOCK
+
 PAGES = sorted(
     (pathlib.Path(__file__).parent.parent / "docs" / "tutorials").glob("*.md")
 )
-BLOCK = re.compile(r"^```(python|text)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 NUMBER = re.compile(r"-?\d+\.?\d*(?:e-?\d+)?")
 
 

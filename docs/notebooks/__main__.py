@@ -7,7 +7,6 @@ A tutorial is written once, as Markdown. Blocks of `python` become cells; blocks
 `text`, which say what a block prints, and pictures give way to the cell's own output.
 """
 
-import json
 import pathlib
 import re
 import shutil
@@ -34,7 +33,9 @@ def cells(name: str) -> list[dict[str, Any]]:
         text = (TUTORIALS / f"{page}.md").read_text(encoding="utf-8")
         prose, *blocks = BLOCK.split(text)
         made.append(("markdown", prose))
-        for language, block, prose in zip(*(blocks[i::3] for i in range(3)), strict=True):
+        for language, block, prose in zip(
+            *(blocks[i::3] for i in range(3)), strict=True
+        ):
             if language == "python":
                 made.append(("code", block))
             made.append(("markdown", prose))
@@ -75,22 +76,26 @@ def executed(name: str, folder: str) -> dict[str, Any]:
     client = nbclient.NotebookClient(
         notebook,
         timeout=600,
+        startup_timeout=120,
         record_timing=False,
         resources={"metadata": {"path": folder}},
     )
-    return client.execute()
+    notebook = client.execute()
+    notebook.metadata.pop("language_info", None)  # names the version of Python
+    return notebook
 
 
 def main(names: list[str]) -> None:
     """Write notebooks, all unless some are named."""
+    import nbformat
+
     for name in names or PAGES:
         print(f"{name} ...", file=sys.stderr, flush=True)
         with tempfile.TemporaryDirectory() as folder:
             notebook = executed(name, folder)
             for picture in pathlib.Path(folder).glob("*.png"):
                 shutil.copy(picture, IMAGES)
-        text = json.dumps(notebook, indent=1, ensure_ascii=False)
-        (FOLDER / f"{name}.ipynb").write_text(f"{text}\n", encoding="utf-8")
+        nbformat.write(notebook, FOLDER / f"{name}.ipynb")
 
 
 if __name__ == "__main__":

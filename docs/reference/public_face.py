@@ -1,4 +1,7 @@
-"""Docstrings as Markdown: what is indented, such as a formula, is code.
+"""The public face as it is imported, and its docstrings as Markdown.
+
+A package's `__init__` says what is public: `lec7.update_rules.adam` is the function of
+the module of that name, which would otherwise hide it.
 
 A docstring sets a formula apart by indenting it by two spaces or more. Markdown wants
 four, and without them would run it into the paragraph. Examples are what the parser of
@@ -14,8 +17,21 @@ SECTION = re.compile(
 )
 
 
-class Formulas(griffe.Extension):
-    """Indent what a docstring indents, as Markdown wants it."""
+class PublicFace(griffe.Extension):
+    """Show what a package exports, and indent what its docstrings indent."""
+
+    def on_package(self, *, pkg: griffe.Module, **kwargs: object) -> None:
+        """Let the exports of every face stand for what they are imported from."""
+        del kwargs
+        for face in pkg.modules.values():
+            targets = {
+                name: pkg[face.imports[name].removeprefix(f"{pkg.name}.")]
+                for name in map(str, face.exports or ())
+                if name in face.imports
+            }
+            for name, target in targets.items():
+                if target is not face.members[name]:  # a module that is public
+                    face.members[name] = griffe.Alias(name, target, parent=face)
 
     def on_instance(self, *, obj: griffe.Object, **kwargs: object) -> None:
         """Rewrite the docstring of a function, class or module."""
