@@ -12,6 +12,7 @@ import yaml
 
 import lec7
 from lec7 import runs
+from lec7.command import entry
 
 ROOT = pathlib.Path(__file__).parent.parent
 DOCS, EXPERIMENTS = ROOT / "docs", ROOT / "experiments"
@@ -140,11 +141,17 @@ def test_the_table_of_experiments_is_that_of_their_docstrings():
     ]
 
 
+def test_the_page_of_the_command_line_has_its_help():
+    usage = entry.__doc__.partition("\n\n")[2].partition("\n\nExit codes")[0]
+    assert f"```text\n{usage}\n```" in (DOCS / "command_line.md").read_text("utf-8")
+
+
 def test_every_package_has_a_page_of_reference_that_is_in_the_contents():
     contents = (ROOT / "mkdocs.yml").read_text("utf-8")
     packages = sorted(
         path.parent.name
         for path in pathlib.Path(lec7.__path__[0]).glob("*/__init__.py")
+        if path.parent.name != "command"  # which has a page of its own
     )
     for name in packages:
         page = f"reference/{name}.md"
