@@ -2,7 +2,7 @@
 
 Run: python -m benchmarks                                        (about 20 minutes)
      python -m benchmarks --only=convnet,resnet20 --rounds=11
-     python -m benchmarks --readme              write the README's table from the JSON
+     python -m benchmarks --table               write the table of docs/benchmarks.md
 
 The peers are the extra `bench`: pip install -e '.[bench]'. It asks for the build of
 PyTorch for the CPU, which is not on PyPI for Linux: point pip at PyTorch's own index of
@@ -34,14 +34,14 @@ TRIES = 10  # times that the machine is asked whether it can deliver
 
 
 def main(words: list[str]) -> int:
-    """Measure and print, or write the README's table; return the exit code."""
+    """Measure and print, or write the table of the document; return the exit code."""
     given = _arguments(words)
     try:
         found = results.read(given.json)
-        if given.readme:
-            readme = ROOT / "README.md"
-            told = results.with_table(readme.read_text("utf-8"), results.told(found))
-            readme.write_text(told, "utf-8")
+        if given.table:
+            page = ROOT / "docs" / "benchmarks.md"
+            told = results.with_table(page.read_text("utf-8"), results.told(found))
+            page.write_text(told, "utf-8")
             return 0
     except ValueError as error:
         print(error, file=sys.stderr)
@@ -116,9 +116,9 @@ def _arguments(words: list[str]) -> argparse.Namespace:
         "--any-load", action="store_true", help="show what may not be quoted too"
     )
     parser.add_argument(
-        "--readme",
+        "--table",
         action="store_true",
-        help="measure nothing, and write the README's table from the JSON",
+        help="measure nothing, and write the table of docs/benchmarks.md from the JSON",
     )
     return parser.parse_args(words)
 

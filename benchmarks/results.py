@@ -1,4 +1,4 @@
-"""Results as JSON, and as the table of the README that is made from it."""
+"""Results as JSON, and as the table of docs/benchmarks.md."""
 
 import datetime
 import json

@@ -1,4 +1,4 @@
-"""The command line measures rows, or writes the README's table."""
+"""The command line measures rows, or writes the table of the document."""
 
 import itertools
 import json
@@ -60,13 +60,20 @@ def test_a_wrong_name_is_refused(tmp_path, capsys):
     assert error.startswith("--only has resnet; expected adam, digits_mlp")
 
 
-def test_the_table_of_the_readme_is_that_of_the_results(tmp_path, monkeypatch):
-    readme, path = tmp_path / "README.md", tmp_path / "results.json"
-    readme.write_text(f"# A\n{results.BEGIN}\n{results.END}\n")
+def test_the_table_of_the_document_is_that_of_the_results(tmp_path, monkeypatch):
+    page, path = tmp_path / "docs" / "benchmarks.md", tmp_path / "results.json"
+    page.parent.mkdir()
+    page.write_text(f"# A\n{results.BEGIN}\n{results.END}\n")
     results.write(path, {"machine": {"threads": 2}, "rows": {}})
     monkeypatch.setattr(command, "ROOT", tmp_path)
-    assert command.main([f"--json={path}", "--readme"]) == 0
-    assert f"{results.HEADER}\n\nthreads 2\n{results.END}" in readme.read_text()
+    assert command.main([f"--json={path}", "--table"]) == 0
+    assert f"{results.HEADER}\n\nthreads 2\n{results.END}" in page.read_text()
+
+
+def test_the_committed_table_is_that_of_the_committed_results():
+    page = (command.ROOT / "docs" / "benchmarks.md").read_text("utf-8")
+    kept = results.read(command.ROOT / "benchmarks" / "results.json")
+    assert results.with_table(page, results.told(kept)) == page
 
 
 def test_names_and_work_of_rows_are_their_own():
