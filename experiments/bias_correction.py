@@ -195,6 +195,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         title="Adam's bias correction",
         summary=_summary(config, found, claims),
         claims=claims,
+        deciding="rates",
         sections=[
             *descents.sections(
                 found.pictured,
@@ -334,21 +335,20 @@ def _summary(config, found, claims):
     )
     early, best, highest = (
         report.by_verdict(
-            claim,
-            supported="higher",
-            contradicted="lower",
-            otherwise="neither higher nor lower beyond doubt",
+            claims,
+            f"L29.wrecks_{when}",
+            "higher than Adam's ({} times)",
+            "lower than Adam's ({} times)",
+            "not clearly different from Adam's ({} times)",
         )
-        + f" ({report.format_number(claim.effect)} times Adam's)"
-        for claim in claims
-        if claim.id.startswith("L29.wrecks")
+        for when in ("early", "best", "highest")
     )
     return (
-        f"Without bias correction the training loss is {early} after {FIRST} updates "
-        f"at a rate of {config.default_rate:g}; after {config.max_steps} it is {best} "
-        f"with each rule at its best rate, and {highest} at a rate of "
-        f"{max(config.rates):g}. The first update moves a parameter by up to {first} "
-        f"rates, and one of the first {SHOWN} by up to {longest}."
+        f"At a rate of {max(config.rates):g} the final training loss without bias "
+        f"correction is {highest}; with each rule at its best rate it is {best}."
+        f"\n\nAfter {FIRST} updates at a rate of {config.default_rate:g} it is {early}."
+        "\n\nWithout correction the first update moves a parameter by up to "
+        f"{first} rates, and one of the first {SHOWN} updates by up to {longest}."
     )
 
 

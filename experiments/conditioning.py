@@ -210,6 +210,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         title="Ill-conditioned losses",
         summary=_summary(found, claims),
         claims=claims,
+        deciding="settling",
         sections=[
             *descents.sections(
                 found.pictured,
@@ -239,19 +240,29 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(found, claims):
-    steps = "; ".join(
-        f"{name}, {np.median(steps):.0f}" for name, steps in found.steps.items()
-    )
-    past = {
-        name: report.format_number(float(over.mean()))
+    told = functools.partial(report.by_verdict, claims)
+    settled = [f"{name} {np.median(of):,.0f}" for name, of in found.steps.items()]
+    past = [
+        f"{name} {report.format_number(float(over.mean()))} %"
         for name, over in found.overshoot(found.equal).items()
-    }
+        if name in ("momentum", "Nesterov", "Adam")
+    ]
     return (
-        "Median updates until the loss has settled, the rate of each rule tuned to "
-        f"each shell and start, which nobody can do for a network: {steps}. At one "
-        "rate for all, momentum goes past the minimum by "
-        f"{past['momentum']} % of the way along the flat direction, Nesterov by "
-        f"{past['Nesterov']} % and Adam by {past['Adam']} %. When every rule has its "
-        f"own best rate, {report.effects(claims)['L27.unfair']} % of the pairs of "
-        "rules change places."
+        "An ill-conditioned loss "
+        + told("L01.creeps", "slows SGD down", "hardly slows SGD", "may slow SGD down")
+        + ": with a condition number four times as high it needs "
+        f"{report.effects(claims)['L01.creeps']} times the updates; momentum "
+        + told(
+            "L11",
+            "is quicker along the flat direction.",
+            "is slower along the flat direction.",
+            "is not clearly quicker along the flat direction.",
+        )
+        + "\n\nWith the rate tuned to each shell and start, which nobody can do for "
+        "a network, the median number of updates until the loss has settled is: "
+        f"{report.listing(settled)}."
+        "\n\nAt one rate for all, some rules go past the minimum along the flat "
+        f"direction, in per cent of the way: {report.listing(past)}. When every rule "
+        f"has its own best rate, {report.effects(claims)['L27.unfair']} % of the pairs "
+        "of rules change places."
     )

@@ -155,33 +155,34 @@ def _sections(config, alike, mixed, name):
 
 
 def _summary(config, found, claims):
-    by_id = {claim.id: claim for claim in claims}
-
-    def told(id, **words):
-        decided = report.by_verdict(by_id[id], **words)
-        return f"{decided} ({report.format_number(by_id[id].effect)})"
-
-    gains = functools.partial(
-        told,
-        supported="gain",
-        contradicted="lose",
-        otherwise="neither gain nor lose beyond doubt",
+    effects = report.effects(claims)
+    groups = functools.partial(report.group_by_verdict, claims)
+    two = groups(
+        {f"L45.{of}": f"{of} ({effects[f'L45.{of}']})" for of in found.alike},
+        "about two on {}",
+        "clearly more or less than two on {}",
+        "an amount not clearly near two on {}",
     )
-    two = functools.partial(
-        told,
-        supported="gain about two",
-        contradicted="do not gain about two",
-        otherwise="may or may not gain about two",
+    gains = "gain on {}", "lose on {}", "neither gain nor lose clearly on {}"
+    snapshots, averages = (
+        groups(
+            {id.format(of): f"{of} ({effects[id.format(of)]})" for of in found.alike},
+            *gains,
+        )
+        for id in ("L46.{}", "L50.{}.swa_constant")
     )
-
-    return " ".join(
-        f"On {name}, where one network has a test accuracy of "
-        f"{report.format_spread(alike.members.mean().accuracy[:, 0])} %, in points: "
-        f"{config.members} networks together {two(f'L45.{name}')} over one, the "
-        f"snapshots of one training with a cyclic rate {gains(f'L46.{name}')} over one "
-        "after a training as long, and at a constant rate the mean weights "
-        f"{gains(f'L50.{name}.swa_constant')} over the last ones."
+    one = [
+        f"{report.format_spread(alike.members.mean().accuracy[:, 0])} % on {name}"
         for name, alike in found.alike.items()
+    ]
+    return (
+        f"In points of test accuracy over one network, {config.members} networks "
+        f"together gain {two}."
+        f"\n\nOne network has a test accuracy of {report.listing(one)}. In points of "
+        "it, the snapshots of one training with a cyclic rate, against one network "
+        f"after a training as long, {snapshots}."
+        "\n\nAt a constant rate the mean weights, against the last ones, "
+        f"{averages}."
     )
 
 

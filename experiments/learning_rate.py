@@ -165,24 +165,12 @@ def analyse(config: Config, found: Findings) -> report.Report:
             *_curve_claims(found),
         ]
     )
-    effects, by_id = report.effects(claims), {claim.id: claim for claim in claims}
     title = {name: f"{name} ({rate:g})" for name, rate in _four(config).items()}
-    ends = "; ".join(
-        f"{title[name]}, {_nats(np.median(record.end))}"
-        for name, record in found.curves.items()
-    )
     return report.Report(
         title="Learning rate",
-        summary=(
-            f"Median training loss at the end, by the rate of SGD: {ends}. That at an "
-            "equal rate Nesterov ends lower than momentum in fewer than three cases of "
-            f"four is {by_id['L15.networks'].verdict} "
-            f"({effects['L15.networks']} % of networks and rates). That Adam at 0.001 "
-            "or 0.0001 is within 2 points of validation accuracy of its best rate, on "
-            f"all architectures but one, is {by_id['L32'].verdict} "
-            f"({effects['L32']} points)."
-        ),
+        summary=_summary(title, found, claims),
         claims=claims,
+        deciding="four_curves",
         sections=[
             _four_rates(title, found.curves),
             _all_at_once(title, found.descents),
@@ -190,6 +178,31 @@ def analyse(config: Config, found: Findings) -> report.Report:
             _adam(found),
             _range_test(found.ranges),
         ],
+    )
+
+
+def _summary(title, found, claims):
+    told, effects = functools.partial(report.by_verdict, claims), report.effects(claims)
+    ends = "a higher", "a lower", "no clearly higher"
+    explode = "explode", "do not explode", "may or may not explode"
+    decided = "is borne out", "is contradicted", "is not decided"
+    last = [
+        f"{title[name]}, {_nats(np.median(record.end))}"
+        for name, record in found.curves.items()
+    ]
+    return (
+        "Compared with the good rate, the low one ends with "
+        f"{told('L35.low', *ends)} training loss and the high one with "
+        f"{told('L35.high', *ends)} one; at the rate that is too high most trainings "
+        f"{told('L35', *explode)}."
+        f"\n\nThe median training loss at the end, by the rate of SGD: "
+        f"{'; '.join(last)}."
+        "\n\nAt equal rates, Nesterov ends lower than momentum in "
+        f"{effects['L15.networks']} % of networks and rates; the claim of "
+        f"fewer than three in four {told('L15.networks', *decided)}. Adam at the "
+        f"better of 0.001 and 0.0001 is {effects['L32']} points of validation "
+        "accuracy short of its best rate, on all architectures but one; the claim of "
+        f"less than 2 points {told('L32', *decided)}."
     )
 
 

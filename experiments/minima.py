@@ -277,7 +277,7 @@ def missed(config: Settings, records: Sequence[train.Record]) -> str | None:
 
 
 def reached(config: Settings, why: str | None) -> str:
-    """Return the first sentence of a page, given what `missed` says."""
+    """Return whether the networks are compared at one loss, from what `missed` says."""
     if why:
         return f"{why}."
     return f"All networks reached a training loss of {config.stop_loss:g} nats."

@@ -202,8 +202,9 @@ def analyse(config: Config, found: Findings) -> report.Report:
     claims = report.family(report.untested(at_equal_loss, missed))
     return report.Report(
         title="Twice the data",
-        summary=f"{minima.reached(config, missed)} {_summary(found, claims)}",
+        summary=f"{_summary(claims)}\n\n{minima.reached(config, missed)}",
         claims=claims,
+        deciding="contours",
         sections=[
             minima.training_section(found.records, config.stop_loss),
             _on_all(config, found.looks),
@@ -294,19 +295,31 @@ def _found_claims(found):
     ]
 
 
-def _summary(found, claims):
-    verdicts = {claim.id: claim.verdict for claim in claims}
-    told = " ".join(
-        f"At the {group} minimum of half the data the loss is "
-        f"{report.format_spread(looks[HALF].loss)} nats on that half and "
-        f"{report.format_spread(looks[ALL].loss)} on all of it."
-        for group, looks in found.looks.items()
-    )
+def _summary(claims):
+    told = functools.partial(report.by_verdict, claims)
+    effects = report.effects(claims)
     return (
-        f"{told} That sharp minima go before flat ones is {verdicts['L21']}; that "
-        "twice the data lead the large batch to flatter minima is "
-        f"{verdicts['L21.found']}, and that its minima then differ less from the small "
-        f"batch's is {verdicts['L21.contrast']}."
+        told(
+            "L21.minimum.large",
+            "No: at a sharp minimum of half the data, descent on all of the data "
+            "removes {percent} of the loss, so the point is no minimum",
+            "Yes, nearly: at a sharp minimum of half the data, descent on all of the "
+            "data removes only {percent} of the loss",
+            "It is not decided whether descent on all of the data removes more than "
+            "half of the loss at a sharp minimum of half of it",
+        )
+        + "; by the top eigenvalue the point is "
+        + told("L21.sharpness.large", "flatter", "sharper", "not clearly flatter")
+        + " there."
+        "\n\nThe loss on all of the data is, at the minimum of half of it, "
+        f"{effects['L21.loss.large']} times as high for large batches and "
+        f"{effects['L21.loss.small']} times for small ones. It rises "
+        + told("L21", "more", "less", "not clearly more")
+        + " at the sharper minima, those of large batches. Trained on all of the data, "
+        "the large batch finds minima that are "
+        + told("L21.found", "flatter", "sharper", "not clearly flatter")
+        + " than those of half, by a ratio of top eigenvalues of "
+        f"{effects['L21.found']}."
     )
 
 

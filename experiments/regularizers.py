@@ -232,7 +232,7 @@ def _gap_claims(trained):
                 id,
                 f"{text}: the gap between training and test accuracy is smaller with "
                 f"{name} than with {without}.",
-                f"points of gap, {control} - {name}",
+                f"points of gap, {control} − {name}",
                 (trained[control].gaps(), trained[name].gaps()),
                 above=0,
             )
@@ -272,7 +272,7 @@ def _accuracy_claims(trained):
             "1:04:25",
             "With BatchNorm dropout is seldom needed: it adds less than "
             f"{MARGIN:g} point of test accuracy.",
-            "with - without dropout",
+            "with − without dropout",
             {"below": MARGIN},
         ),
         "L63.alike": (
@@ -280,7 +280,7 @@ def _accuracy_claims(trained):
             "1:06:49",
             "DropConnect behaves like dropout: their test accuracies are within "
             f"{MARGIN:g} point of each other.",
-            "DropConnect - dropout",
+            "DropConnect − dropout",
             {"above": -MARGIN, "below": MARGIN},
         ),
     }
@@ -305,7 +305,7 @@ def _accuracy_claims(trained):
         others = [other for other in SINGLE if other != name and other in trained]
         if others:
             best = max(others, key=lambda n: trained[n].validation(trained[n].best))
-            unit = f"{best} - {name}"
+            unit = f"{best} − {name}"
             rows[id] = ((best, name), time, text.format(best=best), unit, ends)
     return [
         report.Claims(source=f"lecture, {time}", figure="accuracies").paired(
@@ -322,22 +322,25 @@ def _accuracy_claims(trained):
 
 def _summary(trained, claims):
     plain, gap = trained["none"].accuracy(), trained["none"].gap()
-    named = {of.id: of for of in claims if of.id in NOISE}
-    told = {
-        verdict: [
-            f"{NOISE[id][0]} ({_signed(claim.effect)})"
-            for id, claim in named.items()
-            if claim.verdict == verdict
-        ]
-        for verdict in ("supported", "contradicted")
+    names = {
+        claim.id: f"{NOISE[claim.id][0]} ({_signed(claim.effect)})"
+        for claim in claims
+        if claim.id in NOISE
     }
-    narrower, wider = (", ".join(of) or "none" for of in told.values())
     return (
-        f"Without a regulariser {report.format_number(float(plain.mean()))} % of the "
-        "test images are classified correctly, and the gap is "
-        f"{report.format_number(float(gap.mean()))} points. Of {len(named)} sources of "
-        "noise, those that narrow it beyond doubt, in points, are "
-        f"{narrower}; those that widen it are {wider}."
+        "The gap between training and test accuracy is "
+        + report.group_by_verdict(
+            claims,
+            names,
+            "narrower with {}",
+            "wider with {}",
+            "not clearly narrower with {}",
+        )
+        + "."
+        "\n\nIn brackets are the points by which each narrows it. Without a "
+        f"regulariser {report.format_number(float(plain.mean()))} % of the test "
+        "images are classified correctly, and the gap is "
+        f"{report.format_number(float(gap.mean()))} points."
     )
 
 

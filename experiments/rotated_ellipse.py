@@ -207,28 +207,25 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(steps, claims):
-    """Return what turning does to each rule that works by coordinates."""
-    by_id = {claim.id: claim for claim in claims}
+    """Return what turning costs the rules that work by coordinates."""
     medians = {
-        name: [f"{np.median(steps[where][name]):.0f}" for where in (ALIGNED, TURNED)]
-        for name in RULES
+        where: [f"{name} {np.median(of[name]):,.0f}" for name in RULES]
+        for where, of in steps.items()
     }
-    costs = "; ".join(
-        f"{name} "
-        + report.by_verdict(
-            by_id[f"L34.{name.lower()}"],
-            supported="needs more updates",
-            contradicted="needs fewer updates",
-            otherwise="is not shown to need more updates",
-        )
-        + f" ({' and '.join(medians[name])})"
-        for name in PER_COORDINATE
-    )
-    kept = ", ".join(f"{name} {medians[name][1]}" for name in (*LINEAR, "Newton"))
     return (
-        "On a turned ellipse, against an aligned one and with the rate tuned to both, "
-        f"{costs}. The other rules do not see the angle; their updates are {kept}. All "
-        "are medians until the loss has settled."
+        "Compared with an aligned ellipse, a turned one takes "
+        + report.group_by_verdict(
+            claims,
+            {f"L34.{name.lower()}": name for name in PER_COORDINATE},
+            "more updates with {}",
+            "fewer updates with {}",
+            "not clearly more updates with {}",
+        )
+        + "; Newton's method, which turns with the axes, needs "
+        f"{np.median(steps[TURNED]['Newton']):.0f}."
+        "\n\nThe median number of updates until the loss has settled, with the best "
+        f"rate for each, is {report.listing(medians[ALIGNED])} on aligned ellipses and "
+        f"{report.listing(medians[TURNED])} on turned ones."
     )
 
 
@@ -314,6 +311,7 @@ def _costs(config, found):
             ("angle of the flat direction (degrees)", "updates to settle"),
             log="y",
             caption=(
+                "A flat line belongs to a rule that does not see the angle. "
                 f"Updates until the loss stays below {config.fraction:g} of the first, "
                 f"at the best of {config.rates} rates for each angle; condition number "
                 f"{config.condition:g}. At most {config.most_steps:,}."

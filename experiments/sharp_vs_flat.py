@@ -241,8 +241,9 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Sharp and flat minima",
-        summary=f"{minima.reached(config, missed)} {_summary(config, found, claims)}",
+        summary=_summary(config, found, claims, missed),
         claims=claims,
+        deciding="slices",
         sections=[
             minima.training_section(found.plain.records, config.stop_loss),
             minima.generalisation_section(found.plain.records, found.test_examples),
@@ -380,7 +381,7 @@ def _begun(start, sentence):
     return start + sentence[0].lower() + sentence[1:] if start else sentence
 
 
-def _summary(config, found, claims):
+def _summary(config, found, claims, missed):
     by_id = {claim.id: claim for claim in claims}
     small, large = (
         report.format_spread(found.plain.records[group].percent("test"))
@@ -391,22 +392,29 @@ def _summary(config, found, claims):
         for name in found.plain.cards[SMALL_BATCH].values
         if name != card.NOISE
     }
-    count, no = (
+    sharper, flatter = (
         sum(claim.verdict == verdict for claim in measures.values())
         for verdict in ("supported", "contradicted")
     )
+    worse = report.by_verdict(
+        claims,
+        "L20",
+        "worse: their test accuracy is {size} points lower",
+        "better: their test accuracy is {size} points higher",
+        "not clearly worse, by test accuracy",
+    )
     text = (
-        f"The test accuracy is {small} % with batches of {config.small_batch} and "
-        f"{large} % with batches of {config.large_batch}. That the large batch "
-        f"generalises worse is {by_id['L20'].verdict} by the test accuracy and "
-        f"{by_id['L20.test_loss'].verdict} by the test loss. The large batch has the "
-        f"sharper minimum by {count} of {len(measures)} measures, and the flatter one "
-        f"by {no}{_least_and_most(measures)}."
+        f"Large batches find the sharper minima by {sharper} of {len(measures)} "
+        f"measures, and these generalise {worse}."
+        f"\n\nThe test accuracy is {small} % with batches of {config.small_batch} and "
+        f"{large} % with batches of {config.large_batch}. The large batch has the "
+        f"flatter minimum by {flatter} measures{_least_and_most(measures)}. "
+        f"{minima.reached(config, missed)}"
     )
     if found.rescaled is None:
         text += (
-            " With BatchNorm layers cannot be rescaled as Dinh et al. do, so that part "
-            "is left out."
+            "\n\nWith BatchNorm layers cannot be rescaled as Dinh et al. do, so that "
+            "part is left out."
         )
     return text
 

@@ -245,46 +245,55 @@ def _missed(config, final):
 
 
 def _summary(axes, claims):
-    """Return how many measures rank the gap along each hyper-parameter."""
-    along = {
-        axis: [c for c in claims if c.id.startswith(f"L20.{axis.replace(' ', '_')}.")]
-        for axis in axes
+    """Name the measures that rank the gap along most hyper-parameters."""
+    groups = functools.partial(report.group_by_verdict, claims)
+    ids = {axis: axis.replace(" ", "_") for axis, of in axes.items() if len(of) > 1}
+    verdicts = {claim.id: claim.verdict for claim in claims}
+    names = dict.fromkeys(
+        id.rpartition(".")[2] for id in verdicts if id.startswith("L20.")
+    )
+    held = {
+        name: sum(verdicts[f"L20.{id}.{name}"] == "supported" for id in ids.values())
+        for name in names
     }
+    most, title = (
+        max(held.values()),
+        {n: ranks.TITLES[n].partition(" (")[0] for n in names},
+    )
+    best = report.listing([title[name] for name in names if held[name] == most])
+    answer = f"{best}, along {most} of {len(ids)} hyper-parameters" if most else "none"
     told = [
-        f"along the {axis} by {_count(of, 'supported')} of {len(of)} measures "
-        f"({_count(of, 'contradicted')} contradict it)"
-        for axis, of in along.items()
-        if of
-    ]
-    text = f"That sharper networks have the larger gap is supported {'; '.join(told)}."
-    controls = {
-        axis: claim
-        for axis in axes
-        for claim in claims
-        if claim.id == f"equal_loss.{axis.replace(' ', '_')}"
-    }
-    failed = [axis for axis, of in controls.items() if of.verdict == "contradicted"]
-    text += (
-        " The training loss at which they stopped, which should rank nothing, is shown "
-        f"to rank nothing along {_count(controls.values(), 'supported')} of the "
-        f"{len(controls)} hyper-parameters, and to rank the gap too along "
-        f"{' and '.join(failed) or 'none'}."
-    )
-    survivors = [claim for claim in claims if claim.id == "Dinh"]
-    return text + "".join(
-        " Measures which survive a rescaling of the layers "
-        + report.by_verdict(
-            claim,
-            supported="rank the gap better than those which do not.",
-            contradicted="rank the gap worse than those which do not.",
-            otherwise="are not shown to rank it better than those which do not.",
+        f"Along the {axis} the gap "
+        + groups(
+            {f"L20.{id}.{name}": title[name] for name in names},
+            "grows with the {}",
+            "falls with the {}",
+            "does not clearly grow with the {}",
         )
-        for claim in survivors
+        + "."
+        for axis, id in ids.items()
+    ]
+    control = groups(
+        {f"equal_loss.{id}": axis for axis, id in ids.items()},
+        "nothing along the {}",
+        "the gap too along the {}",
+        "perhaps the gap along the {}",
     )
-
-
-def _count(claims, verdict):
-    return sum(claim.verdict == verdict for claim in claims)
+    text = (
+        "The measures of sharpness that rank networks by their generalisation gap most "
+        f"often: {answer}."
+        f"\n\n{' '.join(told)}"
+        "\n\nThe training loss at which they stopped, which should rank nothing, ranks "
+        f"{control}."
+    )
+    if "Dinh" not in verdicts:
+        return text
+    words = "rank it better", "rank it worse", "are not shown to rank it better"
+    survive = report.by_verdict(claims, "Dinh", *words)
+    return (
+        f"{text}\n\nMeasures which survive a rescaling of the layers {survive} than "
+        "those which do not."
+    )
 
 
 def _networks(config, final, gaps):

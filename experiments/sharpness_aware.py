@@ -423,35 +423,35 @@ def _at_border(trained, names, place):
 
 
 def _summary(config, trained, claims):
-    by_id = {claim.id: claim for claim in claims}
+    effects = report.effects(claims)
     most = f"{round(100 * config.shares[-1])}"
 
-    def of(id):
-        claim = by_id[id]
-        return f"{report.format_number(claim.effect)} ({claim.verdict})"
+    def groups(id, *words):
+        ids = {rule: id.format(rule) for rule in AWARE}
+        names = {of: f"{rule} ({effects[of]})" for rule, of in ids.items()}
+        return report.group_by_verdict(claims, names, *words)
 
-    def told(rule):
-        flatter = report.by_verdict(
-            by_id[f"{rule}.top_eigenvalue"],
-            supported="is flatter than SGD's with as many gradients",
-            contradicted="is sharper than SGD's with as many gradients",
-            otherwise="is not shown to be flatter than SGD's",
-        )
-        return (
-            f"{rule} minus tuned SGD with as many gradients, in points of test "
-            f"accuracy: {of(f'{rule}.gradients.0')} on right labels and "
-            f"{of(f'{rule}.gradients.{most}')} with {most} % wrong ones. By the top "
-            f"eigenvalue its minimum {flatter}."
-        )
-
+    higher = "higher with {}", "lower with {}", "not clearly higher with {}"
     baseline = trained[SGD_LONG].accuracies()
-    return " ".join(
-        (
-            "Stopped and tuned by validation, SGD has a test accuracy of "
-            f"{report.format_spread(baseline[0])} % on right labels and "
-            f"{report.format_spread(baseline[-1])} % with {most} % wrong ones.",
-            *map(told, AWARE),
+    return (
+        "Against tuned SGD with as many gradients, minima are "
+        + report.group_by_verdict(
+            claims,
+            {f"{rule}.top_eigenvalue": rule for rule in AWARE},
+            "flatter with {}",
+            "sharper with {}",
+            "not clearly flatter with {}",
         )
+        + ", and the test accuracy on right labels is "
+        + report.group_by_verdict(
+            claims, {f"{rule}.gradients.0": rule for rule in AWARE}, *higher
+        )
+        + "."
+        f"\n\nIn points of test accuracy, it is {groups('{}.gradients.0', *higher)}; "
+        f"with {most} % wrong labels it is {groups(f'{{}}.gradients.{most}', *higher)}."
+        "\n\nStopped and tuned by validation, SGD has a test accuracy of "
+        f"{report.format_spread(baseline[0])} % on right labels and "
+        f"{report.format_spread(baseline[-1])} % with {most} % wrong ones."
     )
 
 

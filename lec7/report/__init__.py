@@ -20,6 +20,7 @@ from lec7.report.formats import (
     format_number,
     format_spread,
 )
+from lec7.report.headlines import by_verdict, effects, group_by_verdict, listing
 from lec7.report.intervals import geometric_interval, mean_interval, shares
 from lec7.report.landscapes import Contours, Landscape
 from lec7.report.matrix import Told, write_matrix
@@ -31,7 +32,7 @@ from lec7.report.scatters import Scatter
 from lec7.report.surfaces import Surface
 from lec7.report.tables import Table
 from lec7.report.trajectories import Trajectories
-from lec7.report.vocabulary import Claims, by_verdict, effects
+from lec7.report.vocabulary import Claims
 
 __all__ = [
     "Animation",
@@ -66,6 +67,8 @@ __all__ = [
     "format_number",
     "format_spread",
     "geometric_interval",
+    "group_by_verdict",
+    "listing",
     "mean_interval",
     "read_claims",
     "shares",
