@@ -177,6 +177,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         title="The best batch size",
         summary=_summary(config, sizes, claims),
         claims=claims,
+        deciding="collapse",
         sections=[_accuracies(config, found, best, sizes), _scaling(config, found)],
     )
 
@@ -327,7 +328,8 @@ def _accuracies(config, found, best, sizes):
             {name: (config.batches, error) for name, error in errors.items()},
             ("batch size (examples)", ERROR),
             log="xy",
-            caption="Test error by batch size, after as long in rate times updates.",
+            caption="Test error by batch size, after as long in rate times updates: a "
+            "curve is lowest at the best size for its rate.",
         ),
         report.Curves(
             "collapse",
@@ -339,8 +341,8 @@ def _accuracies(config, found, best, sizes):
             },
             ("rate / batch size", ERROR),
             log="xy",
-            caption="The same by rate over batch size, to which the noise is in "
-            "proportion: if it alone decided, all curves were one.",
+            caption="Test error by rate over batch size, to which the noise is in "
+            "proportion: where noise alone decides, all curves are one.",
         ),
         report.Curves(
             "best",
@@ -352,7 +354,8 @@ def _accuracies(config, found, best, sizes):
             },
             ("learning rate", "best batch size (examples)"),
             log="xy",
-            caption="Best batch size by learning rate.",
+            caption="Best batch size by learning rate: in proportion, it doubles with "
+            "it.",
         ),
     )
 
@@ -383,7 +386,8 @@ def _scaling(config, found):
             "rules",
             {ACCURACY: [of.percent("test") for of in found.scaled.values()]},
             tuple(found.scaled),
-            caption="Test accuracy with the base batch and with the larger one.",
+            caption="Test accuracy with the base batch and with the larger one: a good "
+            "rule leaves it as it is.",
         ),
     )
 

@@ -200,16 +200,12 @@ def analyse(config: Config, found: Findings) -> report.Report:
             *descents.sections(
                 found.pictured,
                 heading="On surfaces",
-                text=(
-                    "Both moments start at zero. Without correction the root of the "
-                    "second is too small by more than the first is, and their "
-                    "quotient, the step, too large: `(1 − 0.9ᵗ) / √(1 − 0.999ᵗ)` "
-                    "rates on a constant slope, 3.16 at first and 6.57 at the most."
-                ),
-                shown=(
-                    f"Almost-Adam and Adam, {config.surface_steps} updates; the one "
-                    f"rate is {config.surface_rate:g}."
-                ),
+                text="Both moments start at zero. Without correction the root of the "
+                "second is too small by more than the first is, and their "
+                "quotient, the step, too large: `(1 − 0.9ᵗ) / √(1 − 0.999ᵗ)` "
+                "rates on a constant slope, 3.16 at first and 6.57 at the most.",
+                shown=f"Almost-Adam and Adam, {config.surface_steps} updates; the one "
+                f"rate is {config.surface_rate:g}.",
             ),
             _sizes(config, found.steps),
             _training(config, found),
@@ -375,11 +371,9 @@ def _sizes(config, steps):
                 for name, of in steps.items()
             },
             ("update", "step of a parameter (rates)"),
-            caption=(
-                "How far an update moves the parameters of a network, at a rate of "
-                f"{config.default_rate:g}: the largest step of a parameter, and the "
-                "root mean square of all."
-            ),
+            caption="How far an update moves the parameters of a network, at a rate of "
+            f"{config.default_rate:g}: the largest step of a parameter, and the "
+            "root mean square of all.",
         ),
     )
 
@@ -420,7 +414,7 @@ def _training(config, found):
             },
             ("updates", LOSS),
             log="y",
-            caption=f"Training at one rate of {config.default_rate:g}.",
+            caption=f"Training loss of all three at the rate {config.default_rate:g}.",
         ),
         *(
             report.Curves(
@@ -431,7 +425,8 @@ def _training(config, found):
                 },
                 ("learning rate", LOSS),
                 log="xy",
-                caption=f"Training loss after {updates} updates at every rate.",
+                caption=f"Training loss after {updates} updates at every rate: a "
+                "rule's best rate is where its curve is lowest.",
             )
             for name, loss, updates in (
                 ("early_rates", _early, FIRST),

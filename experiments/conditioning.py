@@ -215,18 +215,14 @@ def analyse(config: Config, found: Findings) -> report.Report:
             *descents.sections(
                 found.pictured,
                 heading="The taco shell",
-                text=(
-                    "The loss is `(x² + k y²) / 2`: the ratio of its curvatures is the "
-                    "condition number k. At one rate for all rules the picture is that "
-                    "of the lecture, and unfair: a rule that divides by the size of "
-                    "the gradient takes steps of about the rate, whatever the scale of "
-                    "the loss."
-                ),
-                shown=(
-                    f"Six rules on a shell of condition number {config.condition:g}, "
-                    f"{config.shown} updates; the rate for all is "
-                    f"{config.equal_rate:g} / k."
-                ),
+                text="The loss is `(x² + k y²) / 2`: the ratio of its curvatures is "
+                "the condition number k. At one rate for all rules the picture is "
+                "that of the lecture, and unfair: a rule that divides by the size of "
+                "the gradient takes steps of about the rate, whatever the scale of "
+                "the loss.",
+                shown=f"Six rules on a shell of condition number {config.condition:g}, "
+                f"{config.shown} updates; the rate for all is "
+                f"{config.equal_rate:g} / k.",
             ),
             speed.section(config, found),
             ways.section(found),
@@ -247,22 +243,18 @@ def _summary(found, claims):
         for name, over in found.overshoot(found.equal).items()
         if name in ("momentum", "Nesterov", "Adam")
     ]
+    slow = "slows SGD down", "hardly slows SGD", "may slow SGD down"
+    quick = "quicker", "slower", "not clearly quicker"
+    effects = report.effects(claims)
     return (
-        "An ill-conditioned loss "
-        + told("L01.creeps", "slows SGD down", "hardly slows SGD", "may slow SGD down")
-        + ": with a condition number four times as high it needs "
-        f"{report.effects(claims)['L01.creeps']} times the updates; momentum "
-        + told(
-            "L11",
-            "is quicker along the flat direction.",
-            "is slower along the flat direction.",
-            "is not clearly quicker along the flat direction.",
-        )
-        + "\n\nWith the rate tuned to each shell and start, which nobody can do for "
+        f"An ill-conditioned loss {told('L01.creeps', *slow)}: with a condition number "
+        f"four times as high it needs {effects['L01.creeps']} times the updates; "
+        f"momentum is {told('L11', *quick)} along the flat direction."
+        "\n\nWith the rate tuned to each shell and start, which nobody can do for "
         "a network, the median number of updates until the loss has settled is: "
         f"{report.listing(settled)}."
         "\n\nAt one rate for all, some rules go past the minimum along the flat "
         f"direction, in per cent of the way: {report.listing(past)}. When every rule "
-        f"has its own best rate, {report.effects(claims)['L27.unfair']} % of the pairs "
+        f"has its own best rate, {effects['L27.unfair']} % of the pairs "
         "of rules change places."
     )

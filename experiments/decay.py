@@ -368,7 +368,8 @@ def _plateaus(config, name, of):
                 ("updates", LOSS),
                 log="y",
                 marks={"÷ 10": third, "÷ 10 again": 2 * third},
-                caption=f"Training loss on {name} {what}.",
+                caption=f"Training loss on {name} {what}: a plateau breaks where a "
+                "curve turns down at a dotted line.",
             )
             for figure, curves, what in (
                 (

@@ -366,8 +366,7 @@ def _summary(claims):
         "The largest curvature late in training, compared with what the rule can just "
         f"bear, is {near}."
         "\n\nIn the last quarter of training the top eigenvalue of the Hessian, over "
-        "the largest that the rule can bear on a quadratic, is "
-        f"{report.listing(ends)}."
+        f"the largest that the rule can bear on a quadratic, is {report.listing(ends)}."
         "\n\nFar below its limit gradient descent "
         + told("edge.sharpening", "sharpens", "flattens", "may or may not sharpen")
         + f", by a factor of {effects['edge.sharpening']}. The place where its highest "
@@ -432,14 +431,13 @@ def _rules(config, found):
     header = ("rule, rate a", "limit", "value", "top eigenvalue", "over the limit")
     return report.Section(
         "Each rule against its own limit",
-        "The limits are those of a quadratic at the learning rate a, with the decay "
-        f"b = {config.decay:g} of the momentum. Adam is "
-        "momentum of weight 1 − b on P⁻¹ g, P the root of its second moment, so its "
-        "limit is one for the eigenvalues of P⁻¹ H. SAM looks at the gradient "
-        f"r = {config.rho:g} farther up, so its limit falls with the norm of the "
-        "gradient; r = 0 is gradient descent. The default rates were chosen in "
-        "pilots on digits, so that every limit is out of reach at first and within "
-        "reach later; a limit set too high is never met.",
+        "The limits are those of a quadratic at the learning rate a, with the decay b "
+        f"= {config.decay:g} of the momentum. Adam is momentum of weight 1 − b on P⁻¹ "
+        "g, P the root of its second moment, so its limit is one for the eigenvalues "
+        f"of P⁻¹ H. SAM looks at the gradient r = {config.rho:g} farther up, so its "
+        "limit falls with the norm of the gradient; r = 0 is gradient descent. The "
+        "default rates were chosen in pilots on digits, so that every limit is out of "
+        "reach at first and within reach later; a limit set too high is never met.",
         report.Table(
             (*header, "training loss"),
             [
@@ -455,18 +453,16 @@ def _rules(config, found):
                 for rate, edge in edges.items()
             ],
             "Top eigenvalues are means over the last quarter of the training; mean ± "
-            f"standard deviation over seeds. At a = {config.free_rate:g} the limit is "
-            "meant to stay out of reach.",
+            f"standard deviation over seeds. At the rate {config.free_rate:g} the "
+            "limit is meant to stay out of reach.",
         ),
         report.Curves(
             "edge",
             {name: (edge.updates, edge.ratio) for name, edge in fastest.items()},
             ("updates", "top eigenvalue / limit"),
             levels={"limit": 1.0},
-            caption=(
-                "Top eigenvalue of the Hessian over the rule's own limit, at the "
-                "highest rate of each rule."
-            ),
+            caption="Top eigenvalue of the Hessian over the rule's own limit, at the "
+            "highest rate of each rule. A curve that stays at 1 is at the edge.",
         ),
     )
 
@@ -487,6 +483,7 @@ def _descent(found):
                 f"limit 2 / {rate:g}": edge.limit
                 for rate, edge in found.at_the_edge(DESCENT).items()
             },
-            caption="Gradient descent at three rates, and the limits of two.",
+            caption="Top eigenvalue under gradient descent at three rates, and the "
+            "limits of two.",
         ),
     )

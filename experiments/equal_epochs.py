@@ -344,13 +344,12 @@ def _trained(config, found):
 def _keskar(config, found):
     return report.Section(
         "Keskar's box",
-        "How far the loss rises at most in the box `|z| <= "
-        f"{config.epsilon:g} (|w| + 1)`, in percent of 1 + loss, on "
-        f"{config.measured_examples:,} training examples at most, found by "
-        f"{config.starts} searches of ten iterations of L-BFGS-B. BatchNorm has the "
-        "statistics of these examples at every point, as in the paper's own code. In "
-        "the paper it is 1.23 ± 0.83 for the small batch and 205 ± 70 for the large "
-        "one; the box of a wider network allows more.",
+        f"How far the loss rises at most in the box `|z| <= {config.epsilon:g} (|w| + "
+        f"1)`, in percent of 1 + loss, on {config.measured_examples:,} training "
+        f"examples at most, found by {config.starts} searches of ten iterations of "
+        "L-BFGS-B. BatchNorm has the statistics of these examples at every point, as "
+        "in the paper's own code. In the paper it is 1.23 ± 0.83 for the small batch "
+        "and 205 ± 70 for the large one; the box of a wider network allows more.",
         report.Table(("population", "Keskar's sharpness (%)"), list(found.box.items())),
         report.Paired(
             "box",

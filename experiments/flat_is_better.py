@@ -173,7 +173,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         title="Is flat better?",
         summary=_summary(found, claims),
         claims=claims,
-        deciding="both",
+        deciding="sharpness",
         sections=[
             _trained(config, found),
             comparison.section(config, found),

@@ -307,11 +307,9 @@ def training_section(
             {name: r.curve for name, r in records.items()},
             ("updates", "training loss (nats)"),
             log="xy",
-            caption=(
-                "Loss on the whole training set, in test mode, of the networks that "
-                "still train. A network is done at the first evaluation of at most "
-                f"{stop_loss:g} nats."
-            ),
+            caption="Loss on the whole training set, in test mode, of the networks "
+            "that still train. A network is done at the first evaluation of at most "
+            f"{stop_loss:g} nats.",
         ),
     )
 

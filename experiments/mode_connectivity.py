@@ -445,7 +445,7 @@ def _picture(found, heading, text, name, ways):
             {way: (POSITIONS, at["train"]["loss"]) for way, at in of.items()},
             (place, "training loss (nats)"),
             log="y",
-            caption="Training loss on the same way, in which a barrier shows earlier.",
+            caption="Training loss on the same way.",
             band=band,
         ),
     )

@@ -296,30 +296,24 @@ def _found_claims(found):
 
 
 def _summary(claims):
-    told = functools.partial(report.by_verdict, claims)
-    effects = report.effects(claims)
+    told, effects = functools.partial(report.by_verdict, claims), report.effects(claims)
+    flatter = "flatter", "sharper", "not clearly flatter"
+    removes = told(
+        "L21.minimum.large",
+        "No: descent on all of the data removes {percent} of the loss",
+        "Yes, nearly: descent on all of the data removes only {percent} of the loss",
+        "It is not decided whether descent on all of the data removes half of the loss",
+    )
     return (
-        told(
-            "L21.minimum.large",
-            "No: at a sharp minimum of half the data, descent on all of the data "
-            "removes {percent} of the loss, so the point is no minimum",
-            "Yes, nearly: at a sharp minimum of half the data, descent on all of the "
-            "data removes only {percent} of the loss",
-            "It is not decided whether descent on all of the data removes more than "
-            "half of the loss at a sharp minimum of half of it",
-        )
-        + "; by the top eigenvalue the point is "
-        + told("L21.sharpness.large", "flatter", "sharper", "not clearly flatter")
-        + " there."
+        f"{removes} at a sharp minimum of half of it; by the top eigenvalue the point "
+        f"is {told('L21.sharpness.large', *flatter)} there."
         "\n\nThe loss on all of the data is, at the minimum of half of it, "
         f"{effects['L21.loss.large']} times as high for large batches and "
         f"{effects['L21.loss.small']} times for small ones. It rises "
         + told("L21", "more", "less", "not clearly more")
         + " at the sharper minima, those of large batches. Trained on all of the data, "
-        "the large batch finds minima that are "
-        + told("L21.found", "flatter", "sharper", "not clearly flatter")
-        + " than those of half, by a ratio of top eigenvalues of "
-        f"{effects['L21.found']}."
+        f"the large batch finds minima that are {told('L21.found', *flatter)} than "
+        f"those of half of it, by a ratio of top eigenvalues of {effects['L21.found']}."
     )
 
 
@@ -365,7 +359,8 @@ def _around(found):
             report.Landscape(x=found.steps, y=found.steps, losses=found.surfaces),
             caption="Loss around the large batch's minimum of half the data, of the "
             "first seed and at the origin, on the plane of two filter-normalised "
-            "random directions, in lengths of a filter. Both panels share one scale.",
+            "random directions, in lengths of a filter. Both panels share one scale: "
+            "rings close around a minimum.",
         ),
     )
 

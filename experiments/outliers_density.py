@@ -156,7 +156,8 @@ def section(found: Sequence[Density], images: int) -> report.Section:
             curves,
             ("eigenvalue of the Hessian", "density"),
             log="y",
-            caption="Density of the eigenvalues of the first network.",
+            caption="Density of the eigenvalues of the first network: what stands "
+            "apart on the right are outliers.",
         ),
         report.Table(
             ("network", "difference of distributions", "area between, tail", "top"),

@@ -152,10 +152,8 @@ def section(config: "Config", last: Looks, parameters: int) -> report.Section:
             | {"top space, in that of the look before": (steps[1:], last.kept[:, 1:])},
             ("updates, the start at 1", "share"),
             log="x",
-            caption=(
-                "Share of the gradient's squared length in the space of the top "
-                "eigenvectors, and share of that space that is kept."
-            ),
+            caption="Share of the gradient's squared length in the space of the top "
+            "eigenvectors, and share of that space that is kept.",
         ),
         report.Table(
             ("updates", "training loss", "outliers", "C", "C - 1", "space kept"),

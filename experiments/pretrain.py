@@ -156,13 +156,11 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Pretraining",
-        summary=(
-            f"{answer} that of a linear classifier on the pixels of {config.dataset}."
-            f"\n\nThe networks reach {network} %, the linear classifiers {linear} %."
-            f"\n\nThe zoo has the {len(config.seeds)} networks as {config.network}; "
-            "`python launch.py --experiment=transfer "
-            f"--config.source=zoo:{config.network}` transfers them."
-        ),
+        summary=f"{answer} that of a linear classifier on the pixels of "
+        f"{config.dataset}.\n\nThe networks reach {network} %, the linear classifiers "
+        f"{linear} %.\n\nThe zoo has the {len(config.seeds)} networks as "
+        f"{config.network}; `python launch.py --experiment=transfer "
+        f"--config.source=zoo:{config.network}` transfers them.",
         claims=claims,
         sections=[
             report.Section(

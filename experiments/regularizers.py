@@ -353,18 +353,16 @@ def _setting(config, found):
         "network can learn them by heart: what is lost in the test is lost by "
         f"overfitting. All have the same {config.updates:,} updates of "
         f"{config.batch_size} examples by momentum with the learning rate "
-        f"{config.learning_rate:g}.\n\n"
-        "A regulariser has three strengths, an equal budget for all, and is shown at "
-        f"the one with the best mean accuracy on {examples['validation']:,} validation "
-        f"images. The {examples['test']:,} test images choose nothing. Claims that two "
-        "accuracies are alike, or that one is hardly better, allow one point: the "
-        "lecture names no bound.\n\n"
-        "Seeds differ in initial weights, batches and noise, not in the training "
-        "images: claims say what other seeds and other test images would give with the "
-        "same training images. "
-        "Fractional pooling and stochastic depth need networks of their own, and are "
-        "compared with these: with pooling regions that are fixed, with layers that "
-        "are never dropped.",
+        f"{config.learning_rate:g}.\n\nA regulariser has three strengths, an equal "
+        "budget for all, and is shown at the one with the best mean accuracy on "
+        f"{examples['validation']:,} validation images. The {examples['test']:,} test "
+        "images choose nothing. Claims that two accuracies are alike, or that one is "
+        "hardly better, allow one point: the lecture names no bound.\n\nSeeds differ "
+        "in initial weights, batches and noise, not in the training images: claims "
+        "say what other seeds and other test images would give with the same training "
+        "images. Fractional pooling and stochastic depth need networks of their own, "
+        "and are compared with these: with pooling regions that are fixed, with "
+        "layers that are never dropped.",
     )
 
 

@@ -189,16 +189,12 @@ def analyse(config: Config, found: Findings) -> report.Report:
             *descents.sections(
                 found.pictured,
                 heading="An ellipse, aligned and turned",
-                text=(
-                    "A rule that divides each coordinate by the size of its own "
-                    "gradient rescales the axes, which rounds an ellipse that lies "
-                    "along them. Across them, both coordinates look alike, and there "
-                    "is nothing to rescale."
-                ),
-                shown=(
-                    f"Condition number {config.condition:g}, {config.steps} updates; "
-                    f"the one rate is {config.equal_rate:g} / k."
-                ),
+                text="A rule that divides each coordinate by the size of its own "
+                "gradient rescales the axes, which rounds an ellipse that lies "
+                "along them. Across them, both coordinates look alike, and there "
+                "is nothing to rescale.",
+                shown=f"Condition number {config.condition:g}, {config.steps} updates; "
+                f"the one rate is {config.equal_rate:g} / k.",
             ),
             _costs(config, found),
             _turning(found.deviations),
@@ -208,10 +204,13 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 def _summary(steps, claims):
     """Return what turning costs the rules that work by coordinates."""
-    medians = {
-        where: [f"{name} {np.median(of[name]):,.0f}" for name in RULES]
-        for where, of in steps.items()
-    }
+    costs = [
+        f"from {aligned:,.0f} to {turned:,.0f} with {name}"
+        for name in PER_COORDINATE
+        for aligned, turned in [
+            [np.median(steps[at][name]) for at in (ALIGNED, TURNED)]
+        ]
+    ]
     return (
         "Compared with an aligned ellipse, a turned one takes "
         + report.group_by_verdict(
@@ -223,9 +222,8 @@ def _summary(steps, claims):
         )
         + "; Newton's method, which turns with the axes, needs "
         f"{np.median(steps[TURNED]['Newton']):.0f}."
-        "\n\nThe median number of updates until the loss has settled, with the best "
-        f"rate for each, is {report.listing(medians[ALIGNED])} on aligned ellipses and "
-        f"{report.listing(medians[TURNED])} on turned ones."
+        "\n\nWith the best rate for each, turning the ellipse changes the median "
+        f"number of updates until the loss has settled {report.listing(costs)}."
     )
 
 
@@ -310,12 +308,10 @@ def _costs(config, found):
             },
             ("angle of the flat direction (degrees)", "updates to settle"),
             log="y",
-            caption=(
-                "A flat line belongs to a rule that does not see the angle. "
-                f"Updates until the loss stays below {config.fraction:g} of the first, "
-                f"at the best of {config.rates} rates for each angle; condition number "
-                f"{config.condition:g}. At most {config.most_steps:,}."
-            ),
+            caption="A flat line belongs to a rule that does not see the angle. "
+            f"Updates until the loss stays below {config.fraction:g} of the first, "
+            f"at the best of {config.rates} rates for each angle; condition number "
+            f"{config.condition:g}. At most {config.most_steps:,}.",
         ),
     )
 
@@ -341,10 +337,8 @@ def _turning(deviations):
             },
             ("ellipses, from the least deviation", "deviation / first distance"),
             log="y",
-            caption=(
-                "How far the path on the turned ellipse is, at most, from the path on "
-                "the aligned one, turned; at the best rates for the aligned one. "
-                "Double precision rounds at 10⁻¹⁶."
-            ),
+            caption="How far the path on the turned ellipse is, at most, from the "
+            "path on the aligned one, turned; at the best rates for the aligned one. "
+            "Double precision rounds at 10⁻¹⁶.",
         ),
     )

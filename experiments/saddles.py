@@ -153,30 +153,24 @@ def analyse(config: Config, found: Findings) -> report.Report:
 def _summary(config, claims):
     told = functools.partial(report.by_verdict, claims)
     quicker = "fewer updates", "more updates", "not clearly fewer updates"
+    carries = "{percent}", "only {percent}", "perhaps more than half, {percent},"
+    stops = "AdaGrad may stop", "AdaGrad seldom stops", "AdaGrad perhaps stops"
+    passes = {"L10.saddles": "at one rate", "L10.saddles_tuned": "with tuned rates"}
+    effects = report.effects(claims)
     rates = [
-        f"{told(id, *quicker)} {where} ({report.effects(claims)[id]} times as many)"
-        for id, where in (
-            ("L10.saddles", "at one rate"),
-            ("L10.saddles_tuned", "with tuned rates"),
-        )
+        f"{told(id, *quicker)} {where} ({effects[id]} times as many)"
+        for id, where in passes.items()
     ]
     return (
-        "Momentum carries "
-        + told(
-            "L10", "{percent}", "only {percent}", "perhaps more than half, {percent},"
-        )
-        + " of the descents past the local minimum in which SGD ends; at a saddle "
-        + told(
-            "L24", "AdaGrad may stop", "AdaGrad seldom stops", "AdaGrad perhaps stops"
-        )
-        + ", and RMSProp "
-        + told("L25", "does not.", "stops too.", "is not shown to leave.")
+        f"Momentum carries {told('L10', *carries)} of the descents past the local "
+        f"minimum in which SGD ends; at a saddle {told('L24', *stops)}, and RMSProp "
+        + told("L25", "does not.", "sometimes stops.", "is not shown to leave.")
         + "\n\nMomentum needs, to leave a mountain pass, compared with SGD, "
         f"{report.listing(rates)}. With tuned rates it "
         + told("D05", "leaves", "does not leave", "is not shown to leave")
         + " local minima more often."
         + f"\n\nAfter {config.steps:,} updates a share of "
-        f"{report.effects(claims)['L24']} of AdaGrad's descents is still at the saddle "
+        f"{effects['L24']} of AdaGrad's descents is still at the saddle "
         "of a pass. Of the critical points of random functions of "
         f"{max(config.dimensions)} parameters, "
         + told("L05", "more", "not more", "not clearly more")

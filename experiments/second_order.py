@@ -132,7 +132,8 @@ def analyse(config: Config, found: Findings) -> report.Report:
 def _summary(claims):
     told, effects = functools.partial(report.by_verdict, claims), report.effects(claims)
     near, far = (
-        told(id, "nearer", "farther", "not clearly nearer") for id in ("L40", "L40.far")
+        told(id, "nearer to", "farther from", "not clearly nearer to")
+        for id in ("L40", "L40.far")
     )
     half, searched = (
         told(id, "more often", "less often", "not clearly more often")
@@ -147,8 +148,8 @@ def _summary(claims):
         )
     )
     return (
-        f"Newton's step ends {near} to a close minimum than the best gradient step, "
-        f"and {far} to a distant one, but the Hessian of {hessians.SMALLEST} takes "
+        f"Newton's step ends {near} a close minimum than the best gradient step, "
+        f"and {far} a distant one, but the Hessian of {hessians.SMALLEST} takes "
         f"{effects['L42']} times the memory of an accelerator."
         f"\n\nThis machine would take {effects['L42.seconds']} years to invert it."
         f"\n\nHalf of Newton's step reaches a minimum {half} than all of it, a line "

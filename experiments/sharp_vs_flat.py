@@ -382,18 +382,18 @@ def _begun(start, sentence):
 
 
 def _summary(config, found, claims, missed):
-    by_id = {claim.id: claim for claim in claims}
     small, large = (
         report.format_spread(found.plain.records[group].percent("test"))
         for group in GROUPS
     )
-    measures = {
-        name: by_id[f"L20.{card.IDS[name]}"]
+    ids = {
+        f"L20.{card.IDS[name]}"
         for name in found.plain.cards[SMALL_BATCH].values
         if name != card.NOISE
     }
+    measures = [claim for claim in claims if claim.id in ids]
     sharper, flatter = (
-        sum(claim.verdict == verdict for claim in measures.values())
+        sum(claim.verdict == verdict for claim in measures)
         for verdict in ("supported", "contradicted")
     )
     worse = report.by_verdict(
@@ -408,8 +408,7 @@ def _summary(config, found, claims, missed):
         f"measures, and these generalise {worse}."
         f"\n\nThe test accuracy is {small} % with batches of {config.small_batch} and "
         f"{large} % with batches of {config.large_batch}. The large batch has the "
-        f"flatter minimum by {flatter} measures{_least_and_most(measures)}. "
-        f"{minima.reached(config, missed)}"
+        f"flatter minimum by {flatter} measures. {minima.reached(config, missed)}"
     )
     if found.rescaled is None:
         text += (
@@ -417,19 +416,6 @@ def _summary(config, found, claims, missed):
             "part is left out."
         )
     return text
-
-
-def _least_and_most(measures):
-    """Return between which ratios of sharpness the measures are, if they have any."""
-    known = [name for name, claim in measures.items() if claim.effect is not None]
-    if not known:
-        return ""
-    ends = [end(known, key=lambda name: measures[name].effect) for end in (min, max)]
-    least, most = (
-        f"{report.format_number(measures[name].effect)} ({card.SHORT[name]})"
-        for name in ends
-    )
-    return f"; ratios, large to small batch, are from {least} to {most}"
 
 
 def _around(config, found):
@@ -445,7 +431,8 @@ def _around(config, found):
             "slices",
             {name: (found.steps, loss) for name, loss in found.slices.items()},
             "Training loss along a filter-normalised random direction, in lengths of a "
-            "filter: one direction a seed, the same draw for all populations.",
+            "filter: the narrower the valley, the sharper the minimum. One direction a "
+            "seed, the same draw for all populations.",
         ),
         report.Contours("contours", plane, caption=caption),
         report.Surface("surfaces", plane, caption=caption),
@@ -500,11 +487,9 @@ def _decay(config, found):
             SHARPER,
             log=True,
             reference=1.0,
-            caption=(
-                "Each measure of the large-batch minimum relative to the small-batch "
-                "one: geometric mean over seeds with its 95 % interval, with a weight "
-                f"decay of {config.weight_decay:g} and without."
-            ),
+            caption="Each measure of the large-batch minimum relative to the "
+            "small-batch one: geometric mean over seeds with its 95 % interval, with "
+            f"a weight decay of {config.weight_decay:g} and without.",
         ),
         connections.line_figure(
             "line_decay",

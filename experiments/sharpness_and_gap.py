@@ -256,12 +256,9 @@ def _summary(axes, claims):
         name: sum(verdicts[f"L20.{id}.{name}"] == "supported" for id in ids.values())
         for name in names
     }
-    most, title = (
-        max(held.values()),
-        {n: ranks.TITLES[n].partition(" (")[0] for n in names},
-    )
+    most = max(held.values())
+    title = {name: ranks.TITLES[name].partition(" (")[0] for name in names}
     best = report.listing([title[name] for name in names if held[name] == most])
-    answer = f"{best}, along {most} of {len(ids)} hyper-parameters" if most else "none"
     told = [
         f"Along the {axis} the gap "
         + groups(
@@ -279,10 +276,14 @@ def _summary(axes, claims):
         "the gap too along the {}",
         "perhaps the gap along the {}",
     )
+    answer = (
+        "The measures that rank networks by their generalisation gap along the most "
+        f"hyper-parameters, {most} of {len(ids)}, are: {best}."
+        if most
+        else "No measure is shown to rank networks by their generalisation gap."
+    )
     text = (
-        "The measures of sharpness that rank networks by their generalisation gap most "
-        f"often: {answer}."
-        f"\n\n{' '.join(told)}"
+        f"{answer}\n\n{' '.join(told)}"
         "\n\nThe training loss at which they stopped, which should rank nothing, ranks "
         f"{control}."
     )
@@ -313,12 +314,11 @@ def _networks(config, final, gaps):
     return report.Section(
         "The networks",
         f"{done.size} {_kind(config)}, one for each value of every hyper-parameter "
-        "below and each of "
-        f"{len(config.seeds)} seeds, were trained by SGD on {config.train_examples} "
-        f"examples until the training loss was at most {config.stop_loss:g} nats. "
-        f"{int(done.sum())} of them reached it within {config.max_steps:,} updates; "
-        "the others are left out. The test set is all that was neither trained on nor "
-        "in the validation split.",
+        f"below and each of {len(config.seeds)} seeds, were trained by SGD on "
+        f"{config.train_examples} examples until the training loss was at most "
+        f"{config.stop_loss:g} nats. {int(done.sum())} of them reached it within "
+        f"{config.max_steps:,} updates; the others are left out. The test set is all "
+        "that was neither trained on nor in the validation split.",
         report.Table(
             ("networks with", *columns),
             [
@@ -346,11 +346,9 @@ def _every_network(config, measures, gap):
             [f"{name} {value:g}" for value in values],
             "accuracy gap (points)",
             log=True,
-            caption=(
-                "Every network: the accuracy gap against each measure, on a "
-                "logarithmic axis. Colours show the hyper-parameter that changes the "
-                "gap most."
-            ),
+            caption="Every network: the accuracy gap against each measure, on a "
+            "logarithmic axis. Colours show the hyper-parameter that changes the "
+            "gap most.",
         ),
     )
 

@@ -468,20 +468,20 @@ def _accuracies(config, trained):
         "All rules descend with momentum, from the same starts, on the same batches, "
         f"for {config.updates:,} updates. An update of a sharpness-aware rule takes "
         "two gradients, so SGD is also given twice the updates. The perturbation is "
-        f"that of {config.m} examples (m-sharpness) in a batch of {config.batch_size}. "
-        "For each share of wrong labels the validation set, whose labels are right, "
-        "chooses the radius of a rule or the rate and weight decay of SGD, and when "
-        f"to stop, out of {config.looks} looks. The split of the images is the same "
-        "for all seeds.\n\n"
-        "A training that is stopped in time learns fewer wrong labels. The highest "
-        f"validation accuracies along the training with {shares[-1]:.0f} % of them are "
-        f"{peaks}.",
+        f"that of {config.m} examples (m-sharpness) in a batch of "
+        f"{config.batch_size}. For each share of wrong labels the validation set, "
+        "whose labels are right, chooses the radius of a rule or the rate and weight "
+        f"decay of SGD, and when to stop, out of {config.looks} looks. The split of "
+        "the images is the same for all seeds.\n\nA training that is stopped in time "
+        "learns fewer wrong labels. The highest validation accuracies along the "
+        f"training with {shares[-1]:.0f} % of them are {peaks}.",
         _costs(config, trained),
         report.Curves(
             "wrong_labels",
             {rule: (shares, of.accuracies().T) for rule, of in trained.items()},
             ("wrong labels in the training set (%)", "test accuracy (%)"),
-            caption="Test accuracy of each rule, stopped and tuned by validation.",
+            caption="Test accuracy of each rule, stopped and tuned by validation: the "
+            "higher its curve, the better it generalises.",
         ),
         report.Curves(
             "memorising",
@@ -491,7 +491,7 @@ def _accuracies(config, trained):
             },
             ("gradients", "validation accuracy (%)"),
             caption=f"Validation accuracy along the training with {shares[-1]:.0f} % "
-            "wrong labels.",
+            "wrong labels: where a curve falls, wrong labels are learned.",
         ),
     )
 
@@ -542,7 +542,7 @@ def _radii(config, trained):
                     for rule in several
                     for place in (0, len(config.shares) - 1)
                 },
-                (f"radius rho{unit}", "test accuracy (%)"),
+                (f"radius{unit}", "test accuracy (%)"),
                 log="x",
                 caption="Test accuracy after the last update, against the radius of "
                 f"{' and '.join(several)}.",
