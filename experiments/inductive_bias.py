@@ -249,8 +249,8 @@ def _published_claims(found):
     return [
         say.mean(
             f"T1.{name}" + (".shuffled" if how == SHUFFLED else ""),
-            f"{name}, features {how}: the published test accuracy of {number} % is "
-            f"reached, to within {MARGIN:g} points.",
+            f"With features {how}, the published test accuracy of {number} % ({name}) "
+            f"is reached, to within {MARGIN:g} points.",
             "% of test examples",
             found.records[how][name].percent("test"),
             above=number - MARGIN,

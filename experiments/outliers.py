@@ -279,8 +279,8 @@ def _count_claims(config, counts, last):
         ),
         say.ratio(
             "count.gap",
-            "The gap below as many eigenvalues as classes less one is wider than any "
-            f"below it ({most} classes).",
+            f"With {most} classes, the gap after the first {most - 1} eigenvalues is "
+            "wider than any gap after it.",
             "ratio of neighbours there / largest ratio of neighbours below",
             (ratios[:, most - 2], ratios[:, most - 1 :].max(axis=1)),
             above=1,

@@ -120,7 +120,7 @@ def claims(found: Sequence[Density], outliers: int) -> list[report.Claim]:
         ),
         say.mean(
             "density.tail",
-            "So it is away from the peak at zero, where few eigenvalues are.",
+            "So is the density away from the peak at zero, where few eigenvalues are.",
             "area between the densities away from zero / area there",
             [of.tail for of in found],
             below=0.25,

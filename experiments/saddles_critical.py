@@ -72,7 +72,7 @@ def claims(config: "saddles.Config", points: Points) -> list[report.Claim]:
         _grows(config, points, say),
         known.share(
             "L05.gaussian",
-            f"More than 99 % of random symmetric {size} x {size} matrices have "
+            f"More than 99 % of random symmetric {size} × {size} matrices have "
             "eigenvalues of both signs.",
             "share of matrices",
             points.indefinite[size],

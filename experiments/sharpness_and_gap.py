@@ -24,6 +24,7 @@ Data: digits, or any other by name or path
 import dataclasses
 import functools
 import itertools
+import re
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
@@ -257,7 +258,7 @@ def _summary(axes, claims):
         for name in names
     }
     most = max(held.values())
-    title = {name: ranks.TITLES[name].partition(" (")[0] for name in names}
+    title = {name: re.split(r",| \(", ranks.TITLES[name])[0] for name in names}
     best = report.listing([title[name] for name in names if held[name] == most])
     told = [
         f"Along the {axis} the gap "
@@ -277,8 +278,9 @@ def _summary(axes, claims):
         "perhaps the gap along the {}",
     )
     answer = (
-        "The measures that rank networks by their generalisation gap along the most "
-        f"hyper-parameters, {most} of {len(ids)}, are: {best}."
+        "Networks with the larger generalisation gap are the sharper ones by the "
+        f"{best} along {most} of {len(ids)} hyper-parameters, and by no measure along "
+        "more."
         if most
         else "No measure is shown to rank networks by their generalisation gap."
     )
