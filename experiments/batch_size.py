@@ -253,21 +253,15 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 def _summary(claims):
     told = functools.partial(report.by_verdict, claims)
+    effects = report.effects(claims)
+    likely = "likelier (by {} points)", "less likely", "not clearly likelier"
     fast = "{} times as fast as", "slower than", "not clearly faster than"
     return (
         f"Each at its best rate, mini-batches are {told('D03', *fast)} all examples at "
         f"once and {told('D03.than_one', *fast)} single examples."
-        "\n\n"
-        f"With single examples an epoch takes {report.effects(claims)['G04.parallel']} "
-        "times as long as with all at once. On a loss with local minima, a descent "
-        + told(
-            "G03",
-            "with single examples leaves one more often than a descent with all: the "
-            "shares differ by {} points.",
-            "with single examples leaves one less often than a descent with all.",
-            "with single examples is not clearly more likely to leave one than a "
-            "descent with all.",
-        )
+        f"\n\nWith single examples an epoch takes {effects['G04.parallel']} times as "
+        "long as with all at once. On a loss with local minima, a descent with single "
+        f"examples is {told('G03', *likely)} to leave one than a descent with all."
     )
 
 

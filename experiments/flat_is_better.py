@@ -199,7 +199,7 @@ def _better_claims(found):
 
 def _summary(found, claims):
     told = functools.partial(report.by_verdict, claims)
-    groups = functools.partial(report.group_by_verdict, claims)
+    gains = "better with {}", "worse with {}", "not clearly better with {}"
     flatter = (
         "usually generalises better (in {percent} of pairs)",
         "usually generalises worse (better in {percent} of pairs)",
@@ -213,9 +213,7 @@ def _summary(found, claims):
         f"{told(at_end, *flatter)}; at the same training loss it "
         f"{told(equal, *flatter)}."
         "\n\nThe network generalises "
-        + groups(
-            better, "better with {}", "worse with {}", "not clearly better with {}"
-        )
+        + report.group_by_verdict(claims, better, *gains)
         + f". Of {len(sharper)} comparisons by {len(comparison.CLAIMED)} measures, the "
         f"regularised minimum is the sharper in {sharper.count('supported')} and the "
         f"flatter in {sharper.count('contradicted')}."

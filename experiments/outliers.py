@@ -229,34 +229,25 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 def _summary(config, counts, claims):
     told = functools.partial(report.by_verdict, claims)
-    effects = report.effects(claims)
     held = report.group_by_verdict(
         claims,
         {f"count.{classes}": str(classes) for classes in config.classes},
         "most networks with {} classes",
-        "too few networks with {} classes",
+        "a minority of networks with {} classes",
         "an undecided share of networks with {} classes",
     )
-    means = [f"{row.mean():.1f}" for row in counts.values()]
+    means = [
+        f"{row.mean():.1f} with {classes} classes" for classes, row in counts.items()
+    ]
+    half = "less than half, {percent},", "more than half, {percent},", "{percent}"
+    nearly = "nearly all, {percent},", "only {percent}", "{percent}"
     return (
         "As many eigenvalues of the Hessian as classes, or one fewer, stand out in "
         f"{held}."
-        f"\n\nWith {report.listing([*map(str, config.classes)])} classes, "
-        f"{report.listing(means)} eigenvalues stand out on average."
-        "\n\nThe space of as many top eigenvectors as classes holds "
-        f"{effects['gradient.start']} of the squared length of the gradient before "
-        "training, which is "
-        + told(
-            "gradient.start",
-            "less than half",
-            "more than half",
-            "not clearly below half",
-        )
-        + f", and {effects['gradient.late']} at the end of it, which is "
-        + told(
-            "gradient.late", "nearly all", "not nearly all", "not clearly nearly all"
-        )
-        + "."
+        f"\n\nOn average {report.listing(means)} stand out."
+        "\n\nOf the squared length of the gradient, the space of as many top "
+        f"eigenvectors as classes holds {told('gradient.start', *half)} before "
+        f"training and {told('gradient.late', *nearly)} at its end."
     )
 
 

@@ -432,21 +432,17 @@ def _summary(config, trained, claims):
         return report.group_by_verdict(claims, names, *words)
 
     higher = "higher with {}", "lower with {}", "not clearly higher with {}"
+    flatter = "flatter with {}", "sharper with {}", "not clearly flatter with {}"
+    minima, gain = (
+        report.group_by_verdict(
+            claims, {f"{rule}.{id}": rule for rule in AWARE}, *words
+        )
+        for id, words in (("top_eigenvalue", flatter), ("gradients.0", higher))
+    )
     baseline = trained[SGD_LONG].accuracies()
     return (
-        "Against tuned SGD with as many gradients, minima are "
-        + report.group_by_verdict(
-            claims,
-            {f"{rule}.top_eigenvalue": rule for rule in AWARE},
-            "flatter with {}",
-            "sharper with {}",
-            "not clearly flatter with {}",
-        )
-        + ", and the test accuracy on right labels is "
-        + report.group_by_verdict(
-            claims, {f"{rule}.gradients.0": rule for rule in AWARE}, *higher
-        )
-        + "."
+        f"Against tuned SGD with as many gradients, minima are {minima}, and the test "
+        f"accuracy on right labels is {gain}."
         f"\n\nIn points of test accuracy, it is {groups('{}.gradients.0', *higher)}; "
         f"with {most} % wrong labels it is {groups(f'{{}}.gradients.{most}', *higher)}."
         "\n\nStopped and tuned by validation, SGD has a test accuracy of "

@@ -196,16 +196,16 @@ def _summary(found, claims):
         )
     else:
         views = "Sequences have no crops, so that views are left out."
+    rules = report.group_by_verdict(
+        claims,
+        {f"rule.{name.replace(' ', '_')}": name for name in found.layers},
+        "as accurate as many noisy passes with {}",
+        "clearly off their accuracy with {}",
+        "not clearly as accurate as many with {}",
+    )
     return (
         "One pass of the deterministic rule is "
-        + report.group_by_verdict(
-            claims,
-            {f"rule.{name.replace(' ', '_')}": name for name in found.layers},
-            "as accurate as many noisy passes with {}",
-            "clearly off their accuracy with {}",
-            "not clearly as accurate as many with {}",
-        )
-        + "."
+        f"{rules or 'compared with many noisy passes for fractional pooling alone'}."
         f"\n\nMany noisy passes are {count}, averaged, and as accurate means to half a "
         f"point. Averaging all {found.masks['with dropout'].count:,} sub-networks of a "
         "network with one narrow layer "

@@ -139,6 +139,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         title="Transfer learning",
         summary=_summary(cells, claims),
         claims=claims,
+        deciding="grid",
         sections=[_grid(cells), _overfitting(cells), _ways(cells), _source(found.card)],
     )
 

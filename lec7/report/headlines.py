@@ -35,6 +35,7 @@ def by_verdict(
     claim = {of.id: of for of in decided}[id]
     effect = formats.format_number(claim.effect)
     percent = "–" if claim.effect is None else f"{100 * claim.effect:.0f} %"
+    percent = percent.replace("-", "−")
     words = _chosen(claim, (supported, contradicted, otherwise))
     return words.format(effect, size=effect.lstrip("−"), percent=percent)
 
