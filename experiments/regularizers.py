@@ -322,24 +322,18 @@ def _accuracy_claims(trained):
 
 def _summary(trained, claims):
     plain, gap = trained["none"].accuracy(), trained["none"].gap()
-    names = {
-        claim.id: f"{NOISE[claim.id][0]} ({_signed(claim.effect)})"
-        for claim in claims
-        if claim.id in NOISE
-    }
+    names = {of.id: NOISE[of.id][0] for of in claims if of.id in NOISE}
+    words = "narrower with {}", "wider with {}", "not clearly narrower with {}"
+    points = [
+        f"{NOISE[of.id][0]} ({_signed(of.effect)})" for of in claims if of.id in NOISE
+    ]
+    gaps = report.group_by_verdict(claims, names, *words)
     return (
         "The gap between training and test accuracy is "
-        + report.group_by_verdict(
-            claims,
-            names,
-            "narrower with {}",
-            "wider with {}",
-            "not clearly narrower with {}",
-        )
-        + "."
-        "\n\nIn brackets are the points by which each narrows it. Without a "
-        f"regulariser {report.format_number(float(plain.mean()))} % of the test "
-        "images are classified correctly, and the gap is "
+        f"{gaps or 'not compared for any source of noise'}."
+        f"\n\nThe points by which each narrows it: {report.listing(points)}. Without a "
+        f"regulariser {report.format_number(float(plain.mean()))} % of the test images "
+        "are classified correctly, and the gap is "
         f"{report.format_number(float(gap.mean()))} points."
     )
 

@@ -257,7 +257,7 @@ def _summary(axes, claims):
         name: sum(verdicts[f"L20.{id}.{name}"] == "supported" for id in ids.values())
         for name in names
     }
-    most = max(held.values())
+    most = max(held.values(), default=0)
     title = {name: re.split(r",| \(", ranks.TITLES[name])[0] for name in names}
     best = report.listing([title[name] for name in names if held[name] == most])
     told = [
@@ -270,6 +270,7 @@ def _summary(axes, claims):
         )
         + "."
         for axis, id in ids.items()
+        if names
     ]
     control = groups(
         {f"equal_loss.{id}": axis for axis, id in ids.items()},
