@@ -20,6 +20,7 @@ Data: digits, or any other by name or path
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
@@ -237,8 +238,9 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Batch size",
-        summary=_summary(config, best, claims),
+        summary=_summary(claims),
         claims=claims,
+        deciding="per_second_best",
         sections=[
             cost.section(found.timed, found.sizes, found.counts, config.examples),
             _equal(config, found, equal),
@@ -249,35 +251,17 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
 
 
-def _summary(config, best, claims):
-    by_id, effects = {claim.id: claim for claim in claims}, report.effects(claims)
-    ways = "; ".join(
-        f"{name}, {np.median(best.updates[name]):,.0f} updates or "
-        f"{1e3 * np.median(best.seconds[name]):,.0f} ms"
-        for name in GROUPS
-    )
-
-    def sooner(id):
-        return report.by_verdict(
-            by_id[id],
-            supported="sooner",
-            contradicted="later",
-            otherwise="no sooner beyond doubt",
-        )
-
-    shaken = report.by_verdict(
-        by_id["G03"],
-        supported="shake more",
-        contradicted="shake fewer",
-        otherwise="are not shown to shake more",
-    )
+def _summary(claims):
+    told = functools.partial(report.by_verdict, claims)
+    effects = report.effects(claims)
+    likely = "likelier (by {} points)", "less likely", "not clearly likelier"
+    fast = "{} times as fast as", "slower than", "not clearly faster than"
     return (
-        f"To a training loss of {config.target:g} nats, each at its best rate: {ways}. "
-        f"Mini-batches are there {sooner('D03')} than all examples at once and "
-        f"{sooner('D03.than_one')} than single ones, of which an epoch takes "
-        f"{effects['G04.parallel']} times as long as one of all at once. On the loss "
-        f"with local minima single examples {shaken} of the descents out of one "
-        f"({effects['G03']} points)."
+        f"Each at its best rate, mini-batches are {told('D03', *fast)} all examples at "
+        f"once and {told('D03.than_one', *fast)} single examples."
+        f"\n\nWith single examples an epoch takes {effects['G04.parallel']} times as "
+        "long as with all at once. On a loss with local minima, a descent with single "
+        f"examples is {told('G03', *likely)} to leave one than a descent with all."
     )
 
 
@@ -489,7 +473,7 @@ def _curves(found, compared, axis, suffix=""):
         },
         ("time (seconds)" if axis == "second" else f"{axis}s", LOSS),
         log="xy",
-        caption=f"Training loss by {axis}s.",
+        caption=f"Training loss by {axis}s: a curve further left learns faster.",
         band=BAND,
     )
 

@@ -120,7 +120,8 @@ def section(
             ("batch size (examples)", "time (milliseconds)"),
             log="xy",
             caption="Time of one network for an update and for an epoch of "
-            f"{timed.examples:,} examples, without compilation.",
+            f"{timed.examples:,} examples, without compilation. Where the line of an "
+            "update is flat, more examples cost no time.",
             band="Median of the repeats, in a band from the lowest to the highest.",
         ),
     )

@@ -177,6 +177,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         title="The best batch size",
         summary=_summary(config, sizes, claims),
         claims=claims,
+        deciding="collapse",
         sections=[_accuracies(config, found, best, sizes), _scaling(config, found)],
     )
 
@@ -274,20 +275,33 @@ def _rule_claims(found):
 
 
 def _summary(config, sizes, claims):
-    verdicts = {claim.id: claim.verdict for claim in claims}
-    effects = report.effects(claims)
     means = {rate: float(np.exp2(np.log2(of).mean())) for rate, of in sizes.items()}
-    told = ", ".join(
+    best = [
         f"{'unknown' if np.isnan(mean) else report.format_number(mean)} at {rate:g}"
         for rate, mean in means.items()
+    ]
+    effects = report.effects(claims)
+    kept = report.group_by_verdict(
+        claims,
+        {f"SL.{id}": f"the {id} rule ({effects[f'SL.{id}']})" for id in RULES},
+        f"stays within {MARGIN:g} point with {{}}",
+        f"changes by more than {MARGIN:g} point with {{}}",
+        f"is not shown to stay within {MARGIN:g} point with {{}}",
     )
-    kept = f"keeps the test accuracy to within {MARGIN:g} point"
     return (
-        f"The best batch size is {told}. That it grows in proportion to the rate is "
-        f"{verdicts['SL.growth']}: the exponent is {effects['SL.growth']}. With a "
-        f"batch {GROWTH} times as large and as many epochs, that the linear rule "
-        f"{kept} is {verdicts['SL.linear']} ({effects['SL.linear']} points), and that "
-        f"the root does, {verdicts['SL.sqrt']} ({effects['SL.sqrt']} points)."
+        report.by_verdict(
+            claims,
+            "SL.growth",
+            "Yes: the best batch size grows about in proportion to the learning rate, "
+            "with an exponent of {}.",
+            "No: the best batch size does not grow in proportion to the learning rate: "
+            "the exponent is {}, not 1.",
+            "It is not decided whether the best batch size grows in proportion to the "
+            "learning rate: the exponent is {}.",
+        )
+        + f"\n\nBy learning rate, the best batch size is {report.listing(best)}."
+        f"\n\nWith a batch {GROWTH} times as large, for as many epochs, the test "
+        f"accuracy {kept}."
     )
 
 
@@ -314,7 +328,8 @@ def _accuracies(config, found, best, sizes):
             {name: (config.batches, error) for name, error in errors.items()},
             ("batch size (examples)", ERROR),
             log="xy",
-            caption="Test error by batch size, after as long in rate times updates.",
+            caption="Test error by batch size, after as long in rate times updates: a "
+            "curve is lowest at the best size for its rate.",
         ),
         report.Curves(
             "collapse",
@@ -326,8 +341,8 @@ def _accuracies(config, found, best, sizes):
             },
             ("rate / batch size", ERROR),
             log="xy",
-            caption="The same by rate over batch size, to which the noise is in "
-            "proportion: if it alone decided, all curves were one.",
+            caption="Test error by rate over batch size, to which the noise is in "
+            "proportion: where noise alone decides, all curves are one.",
         ),
         report.Curves(
             "best",
@@ -339,7 +354,8 @@ def _accuracies(config, found, best, sizes):
             },
             ("learning rate", "best batch size (examples)"),
             log="xy",
-            caption="Best batch size by learning rate.",
+            caption="Best batch size by learning rate: in proportion, it doubles with "
+            "it.",
         ),
     )
 
@@ -370,7 +386,8 @@ def _scaling(config, found):
             "rules",
             {ACCURACY: [of.percent("test") for of in found.scaled.values()]},
             tuple(found.scaled),
-            caption="Test accuracy with the base batch and with the larger one.",
+            caption="Test accuracy with the base batch and with the larger one: a good "
+            "rule leaves it as it is.",
         ),
     )
 

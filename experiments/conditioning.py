@@ -210,22 +210,19 @@ def analyse(config: Config, found: Findings) -> report.Report:
         title="Ill-conditioned losses",
         summary=_summary(found, claims),
         claims=claims,
+        deciding="settling",
         sections=[
             descents.section(
                 found.pictured,
                 heading="The taco shell",
-                text=(
-                    "The loss is `(x² + k y²) / 2`: the ratio of its curvatures is the "
-                    "condition number k. At one rate for all rules the picture is that "
-                    "of the lecture, and unfair: a rule that divides by the size of "
-                    "the gradient takes steps of about the rate, whatever the scale of "
-                    "the loss."
-                ),
-                shown=(
-                    f"Six rules on a shell of condition number {config.condition:g}, "
-                    f"{config.shown} updates; the rate for all is "
-                    f"{config.equal_rate:g} / k."
-                ),
+                text="The loss is `(x² + k y²) / 2`: the ratio of its curvatures is "
+                "the condition number k. At one rate for all rules the picture is "
+                "that of the lecture, and unfair: a rule that divides by the size of "
+                "the gradient takes steps of about the rate, whatever the scale of "
+                "the loss.",
+                shown=f"Six rules on a shell of condition number {config.condition:g}, "
+                f"{config.shown} updates; the rate for all is "
+                f"{config.equal_rate:g} / k.",
             ),
             descents.playground(
                 report.Trajectories(
@@ -244,19 +241,25 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(found, claims):
-    steps = "; ".join(
-        f"{name}, {np.median(steps):.0f}" for name, steps in found.steps.items()
-    )
-    past = {
-        name: report.format_number(float(over.mean()))
+    told = functools.partial(report.by_verdict, claims)
+    settled = [f"{name} {np.median(of):,.0f}" for name, of in found.steps.items()]
+    past = [
+        f"{name} {report.format_number(float(over.mean()))} %"
         for name, over in found.overshoot(found.equal).items()
-    }
+        if name in ("momentum", "Nesterov", "Adam")
+    ]
+    slow = "slows SGD down", "hardly slows SGD", "may slow SGD down"
+    quick = "quicker", "slower", "not clearly quicker"
+    effects = report.effects(claims)
     return (
-        "Median updates until the loss has settled, the rate of each rule tuned to "
-        f"each shell and start, which nobody can do for a network: {steps}. At one "
-        "rate for all, momentum goes past the minimum by "
-        f"{past['momentum']} % of the way along the flat direction, Nesterov by "
-        f"{past['Nesterov']} % and Adam by {past['Adam']} %. When every rule has its "
-        f"own best rate, {report.effects(claims)['L27.unfair']} % of the pairs of "
-        "rules change places."
+        f"An ill-conditioned loss {told('L01.creeps', *slow)}: with a condition number "
+        f"four times as high it needs {effects['L01.creeps']} times the updates; "
+        f"momentum is {told('L11', *quick)} along the flat direction."
+        "\n\nWith the rate tuned to each shell and start, which nobody can do for "
+        "a network, the median number of updates until the loss has settled is: "
+        f"{report.listing(settled)}."
+        "\n\nAt one rate for all, some rules go past the minimum along the flat "
+        f"direction, in per cent of the way: {report.listing(past)}. When every rule "
+        f"has its own best rate, {effects['L27.unfair']} % of the pairs "
+        "of rules change places."
     )

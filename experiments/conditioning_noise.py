@@ -148,10 +148,8 @@ def wrong_velocity(found: Noise) -> report.Curves:
         ("updates", "loss / loss after one update"),
         log="y",
         band=SHELLS,
-        caption=(
-            "Started at the minimum with the same velocity, which one wrong gradient "
-            "of (1, 1) has given, at one rate; Nesterov in its look-ahead form."
-        ),
+        caption="Started at the minimum with the same velocity, which one wrong "
+        "gradient of (1, 1) has given, at one rate; Nesterov in its look-ahead form.",
     )
 
 
@@ -168,10 +166,8 @@ def section(config: "Config", found: Noise, conditions: np.ndarray) -> report.Se
         report.Trajectories(
             "noisy_paths",
             {f"condition number {conditions[0]:.0f}": plane},
-            caption=(
-                "SGD and momentum at one rate with Gaussian noise of standard "
-                f"deviation {config.noise:g} in each coordinate of the gradient."
-            ),
+            caption="SGD and momentum at one rate with Gaussian noise of standard "
+            f"deviation {config.noise:g} in each coordinate of the gradient.",
         ),
         by_condition(
             "noise_floor",

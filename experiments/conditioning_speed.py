@@ -182,5 +182,6 @@ def decays(found: "Findings") -> report.Curves:
         ("decay of the velocity", "updates to settle"),
         log="y",
         band=noise.SHELLS,
-        caption="Momentum with six decays, the rate tuned to each on every shell.",
+        caption="Momentum with six decays of the velocity, the rate tuned to each on "
+        "every shell: the lower, the better the decay.",
     )

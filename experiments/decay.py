@@ -54,11 +54,6 @@ RULES = {
     "momentum": (update_rules.momentum, (0.003, 0.01, 0.03, 0.06, 0.12)),
     "Adam": (update_rules.adam, (0.001, 0.003, 0.01, 0.02, 0.04)),
 }
-PAYS = {
-    "supported": "is above 1, so decay pays,",
-    "contradicted": "is below 1, so decay costs,",
-    "otherwise": "is not decided",
-}
 RULE = "momentum"  # the rule of the claims that are not about rules
 LOSS = "training loss (nats)"
 TIMES = {"L36": "0:45:19", "L37": "0:45:57", "L38": "0:46:36", "L39": "0:46:44"}
@@ -202,11 +197,11 @@ def analyse(config: Config, found: Findings) -> report.Report:
     claims = report.family(
         [claim for pair in everything for claim in _claims(config, *pair)]
     )
-    by_id = {claim.id: claim for claim in claims}
     return report.Report(
         title="Learning rate decay",
-        summary=" ".join(_summary(by_id, name) for name in found.trained),
+        summary=_summary(claims, found.trained),
         claims=claims,
+        deciding=f"plateau_{[*found.trained][-1]}",
         sections=[
             _setting(),
             _schedules(config, found.rates),
@@ -309,37 +304,22 @@ def _same(of):
     return f"both choose the rate {without:g}" if same else None
 
 
-def _summary(by_id, name):
-    """Return what the claims on one data set say, sentence by sentence."""
+def _summary(claims, names):
+    """Return what decay does to the loss, then when it breaks the plateau."""
 
-    def effect(id):
-        return report.format_number(by_id[id].effect)
+    def groups(id, *words):
+        ids = {id.format(name): name for name in names}
+        return report.group_by_verdict(claims, ids, *words)
 
-    first, second = (f"L37.{name}.{which}" for which in ("first", "second"))
-    breaks = {
-        which: report.by_verdict(
-            by_id[id],
-            supported="breaks the plateau",
-            contradicted="does not break the plateau",
-            otherwise="may or may not break the plateau",
-        )
-        for which, id in (("first", first), ("second", second))
-    }
-    pays = {
-        words: [
-            f"{schedule} ({effect(id)})"
-            for schedule in DECAYS
-            for id in [f"L36.{name}.{schedule}"]
-            if words == report.by_verdict(by_id[id], **PAYS)
-        ]
-        for words in PAYS.values()
-    }
-    told = "; ".join(f"{words} for {', '.join(of)}" for words, of in pays.items() if of)
+    lower = "lower on {}", "higher on {}", "not clearly lower on {}"
+    breaks = "on {}", "not on {}", "not clearly on {}"
     return (
-        f"On {name}, the first step of a step decay {breaks['first']} (the loss drops "
-        f"{effect(first)} times as far as without it) and the second "
-        f"{breaks['second']} ({effect(second)}). Each from its best rate, the final "
-        f"training loss without decay over that with it {told}."
+        "Compared with a constant rate, the training loss of a step decay from a high "
+        f"rate ends {groups('L36.{}', *lower)}; from the best rate of each, "
+        f"{groups('L36.{}.step', *lower)}."
+        "\n\nThe first step of the decay breaks the plateau "
+        f"{groups('L37.{}.first', *breaks)}; the second, "
+        f"{groups('L37.{}.second', *breaks)}."
     )
 
 
@@ -388,7 +368,8 @@ def _plateaus(config, name, of):
                 ("updates", LOSS),
                 log="y",
                 marks={"÷ 10": third, "÷ 10 again": 2 * third},
-                caption=f"Training loss on {name} {what}.",
+                caption=f"Training loss on {name} {what}: a plateau breaks where a "
+                "curve turns down at a dotted line.",
             )
             for figure, curves, what in (
                 (

@@ -25,6 +25,7 @@ Data: digits, or any other by name or path
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -350,32 +351,31 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(claims):
-    by_id, effects = {claim.id: claim for claim in claims}, report.effects(claims)
-
-    def told(id, supported, contradicted, otherwise):
-        return report.by_verdict(
-            by_id[id],
-            supported=supported,
-            contradicted=contradicted,
-            otherwise=otherwise,
-        )
-
-    near = "within 10 % of it", "farther from it", "not decidedly near it"
-    ends = "; ".join(
-        f"{rule}, {effects[_id(rule)]}, {told(_id(rule), *near)}"
-        for rule, of in RULES.items()
-        if not of.control
+    told = functools.partial(report.by_verdict, claims)
+    effects = report.effects(claims)
+    rules = {_id(rule): rule for rule, of in RULES.items() if not of.control}
+    near = report.group_by_verdict(
+        claims,
+        rules,
+        "the same to 10 % with {}",
+        "clearly different with {}",
+        "not clearly the same with {}",
     )
-    sharpens = told("edge.sharpening", "sharpens", "flattens", "may or may not sharpen")
-    flatter = told("edge.flatter", "flatter", "sharper", "no flatter beyond doubt")
-    critical_near = told("critical.edge", "near", "away from", "not decidedly near")
+    ends = [f"{effects[id]} with {rule}" for id, rule in rules.items()]
     return (
-        "The top eigenvalue in the last quarter of training, over the largest that the "
-        f"rule can bear on a quadratic: {ends}. Far below its limit gradient descent "
-        f"{sharpens}, by a factor of {effects['edge.sharpening']}; its highest rate "
-        f"ends in a place that is {flatter} (a ratio of {effects['edge.flatter']}). At "
-        f"the edge critical sharpness is {critical_near} the limit, "
-        f"{effects['critical.edge']} of it."
+        "The largest curvature late in training, compared with what the rule can just "
+        f"bear, is {near}."
+        "\n\nIn the last quarter of training the top eigenvalue of the Hessian, over "
+        f"the largest that the rule can bear on a quadratic, is {report.listing(ends)}."
+        "\n\nFar below its limit gradient descent "
+        + told("edge.sharpening", "sharpens", "flattens", "may or may not sharpen")
+        + f", by a factor of {effects['edge.sharpening']}. The place where its highest "
+        "rate ends is "
+        + told("edge.flatter", "flatter", "sharper", "not clearly flatter")
+        + f" than that of its lowest (a ratio of {effects['edge.flatter']}). At the "
+        "edge critical sharpness is "
+        + told("critical.edge", "near", "away from", "not clearly near")
+        + f" the limit, {effects['critical.edge']} of it."
     )
 
 
@@ -431,14 +431,13 @@ def _rules(config, found):
     header = ("rule, rate a", "limit", "value", "top eigenvalue", "over the limit")
     return report.Section(
         "Each rule against its own limit",
-        "The limits are those of a quadratic at the learning rate a, with the decay "
-        f"b = {config.decay:g} of the momentum. Adam is "
-        "momentum of weight 1 − b on P⁻¹ g, P the root of its second moment, so its "
-        "limit is one for the eigenvalues of P⁻¹ H. SAM looks at the gradient "
-        f"r = {config.rho:g} farther up, so its limit falls with the norm of the "
-        "gradient; r = 0 is gradient descent. The default rates were chosen in "
-        "pilots on digits, so that every limit is out of reach at first and within "
-        "reach later; a limit set too high is never met.",
+        "The limits are those of a quadratic at the learning rate a, with the decay b "
+        f"= {config.decay:g} of the momentum. Adam is momentum of weight 1 − b on P⁻¹ "
+        "g, P the root of its second moment, so its limit is one for the eigenvalues "
+        f"of P⁻¹ H. SAM looks at the gradient r = {config.rho:g} farther up, so its "
+        "limit falls with the norm of the gradient; r = 0 is gradient descent. The "
+        "default rates were chosen in pilots on digits, so that every limit is out of "
+        "reach at first and within reach later; a limit set too high is never met.",
         report.Table(
             (*header, "training loss"),
             [
@@ -454,18 +453,16 @@ def _rules(config, found):
                 for rate, edge in edges.items()
             ],
             "Top eigenvalues are means over the last quarter of the training; mean ± "
-            f"standard deviation over seeds. At a = {config.free_rate:g} the limit is "
-            "meant to stay out of reach.",
+            f"standard deviation over seeds. At the rate {config.free_rate:g} the "
+            "limit is meant to stay out of reach.",
         ),
         report.Curves(
             "edge",
             {name: (edge.updates, edge.ratio) for name, edge in fastest.items()},
             ("updates", "top eigenvalue / limit"),
             levels={"limit": 1.0},
-            caption=(
-                "Top eigenvalue of the Hessian over the rule's own limit, at the "
-                "highest rate of each rule."
-            ),
+            caption="Top eigenvalue of the Hessian over the rule's own limit, at the "
+            "highest rate of each rule. A curve that stays at 1 is at the edge.",
         ),
     )
 
@@ -478,7 +475,7 @@ def _descent(found):
         report.Curves(
             "descent",
             {
-                f"a = {rate:g}": (edge.updates, edge.sharpness)
+                f"rate {rate:g}": (edge.updates, edge.sharpness)
                 for rate, edge in found.edges[DESCENT].items()
             },
             ("updates", "top eigenvalue of the Hessian"),
@@ -486,6 +483,7 @@ def _descent(found):
                 f"limit 2 / {rate:g}": edge.limit
                 for rate, edge in found.at_the_edge(DESCENT).items()
             },
-            caption="Gradient descent at three rates, and the limits of two.",
+            caption="Top eigenvalue under gradient descent at three rates, and the "
+            "limits of two.",
         ),
     )

@@ -99,9 +99,7 @@ def section(
             },
             ("updates", "critical sharpness / top eigenvalue"),
             levels={"equal": 1.0},
-            caption=(
-                "Critical sharpness over the top eigenvalue, under gradient descent at "
-                "its highest and at its lowest rate."
-            ),
+            caption="Critical sharpness over the top eigenvalue, under gradient "
+            "descent at its highest and at its lowest rate.",
         ),
     )

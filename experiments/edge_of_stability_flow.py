@@ -20,7 +20,7 @@ def curves(edges: Edges) -> dict[str, Curve]:
     """Return the flow and the descents against time, which is rate x updates."""
     (step, flow), *_ = edges[FLOW].items()
     descents = {
-        f"descent, a = {rate:g}": (rate * edge.updates, edge.sharpness)
+        f"descent, rate {rate:g}": (rate * edge.updates, edge.sharpness)
         for rate, edge in sorted(edges[DESCENT].items())
     }
     return {FLOW: (step * flow.updates, flow.sharpness), **descents}
@@ -85,6 +85,7 @@ def section(edges: Edges) -> report.Section:
                 for name, (times, values) in shown.items()
             },
             ("time, rate x updates", "top eigenvalue of the Hessian"),
-            caption="The top eigenvalue after the same time.",
+            caption="The top eigenvalue after the same time: where curves part, "
+            "gradient descent has left the flow.",
         ),
     )

@@ -61,11 +61,12 @@ def section(edges: Mapping[float, "Edge"]) -> report.Section:
         report.Curves(
             "loss",
             {
-                f"a = {rate:g}": (np.arange(edge.losses.shape[1]), edge.losses)
+                f"rate {rate:g}": (np.arange(edge.losses.shape[1]), edge.losses)
                 for rate, edge in edges.items()
             },
             ("updates", "training loss"),
             log="y",
-            caption="Half the squared error before every update.",
+            caption="Half the squared error before every update: a jagged curve has "
+            "many updates that raise the loss.",
         ),
     )

@@ -27,7 +27,7 @@ def claim(edges: Mapping[float, "Edge"]) -> report.Claim:
     return say.mean(
         "edge.sam_descent",
         "SAM ends well below what gradient descent can bear at the same rate.",
-        "top eigenvalue / (2 / a), last quarter",
+        "top eigenvalue / (2 / rate), last quarter",
         np.mean(ratios, axis=0),
         below=BAND[0],
     )
@@ -50,10 +50,8 @@ def section(rho: float, edges: Mapping[float, "Edge"]) -> report.Section:
                 "edge of SAM": (edge.updates, edge.limit),
             },
             ("updates", "curvature"),
-            levels={f"2 / a, a = {rate:g}": descent_limit(rate)},
-            caption=(
-                f"Top eigenvalue under SAM with r = {rho:g} at its highest rate, and "
-                "the edge at the gradient of the same look."
-            ),
+            levels={f"2 / rate, of descent at {rate:g}": descent_limit(rate)},
+            caption=f"Top eigenvalue under SAM with r = {rho:g} at its highest rate, "
+            "and the edge at the gradient of the same look.",
         ),
     )

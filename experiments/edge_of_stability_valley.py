@@ -39,7 +39,7 @@ def measure(seed: int, *, rate: float, starts: int, updates: int) -> Descents:
 def claim(found: Descents) -> report.Claim:
     """Decide whether descents end below the limit, where the flow ends above."""
     say = report.Claims(
-        source="closed form: a minimum with x² + y² > 2 / a is unstable",
+        source="closed form: a minimum with x² + y² > 2 / rate is unstable",
         figure="valley",
         kind="identity",
     )
@@ -61,7 +61,7 @@ def section(found: Descents) -> report.Section:
         "A valley of two parameters",
         "The minima of (xy − 1)² / 2 lie on xy = 1 and have the curvature x² + y². "
         "Gradient flow keeps x² − y² and so ends at a known one. Gradient descent "
-        "cannot end where the curvature is above 2 / a: it leaves for a flatter "
+        "cannot end where the curvature is above 2 / rate: it leaves for a flatter "
         "minimum of the same valley.",
         report.Curves(
             "valley",
@@ -75,6 +75,7 @@ def section(found: Descents) -> report.Section:
             ),
             levels={"limit": 1.0},
             band="Median over starts, in a band from the lowest to the highest.",
-            caption="Largest curvature of the minimum that was reached, over 2 / a.",
+            caption="Largest curvature of the minimum that was reached, over 2 / rate. "
+            "Below the line of gradient flow, descent has found a flatter one.",
         ),
     )

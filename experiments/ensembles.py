@@ -21,7 +21,6 @@ Data: mnist1d and glyphs, or any others by name or path
 """
 
 import dataclasses
-import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -155,33 +154,39 @@ def _sections(config, alike, mixed, name):
 
 
 def _summary(config, found, claims):
-    by_id = {claim.id: claim for claim in claims}
+    effects = report.effects(claims)
 
-    def told(id, **words):
-        decided = report.by_verdict(by_id[id], **words)
-        return f"{decided} ({report.format_number(by_id[id].effect)})"
+    def groups(id, *words, number=True):
+        names = {
+            id.format(of): f"{of} ({effects[id.format(of)]})" if number else of
+            for of in found.alike
+        }
+        return report.group_by_verdict(claims, names, *words)
 
-    gains = functools.partial(
-        told,
-        supported="gain",
-        contradicted="lose",
-        otherwise="neither gain nor lose beyond doubt",
+    loss = groups(
+        "L45.{}.loss",
+        "lower on {}",
+        "higher on {}",
+        "not clearly lower on {}",
+        number=False,
     )
-    two = functools.partial(
-        told,
-        supported="gain about two",
-        contradicted="do not gain about two",
-        otherwise="may or may not gain about two",
-    )
-
-    return " ".join(
-        f"On {name}, where one network has a test accuracy of "
-        f"{report.format_spread(alike.members.mean().accuracy[:, 0])} %, in points: "
-        f"{config.members} networks together {two(f'L45.{name}')} over one, the "
-        f"snapshots of one training with a cyclic rate {gains(f'L46.{name}')} over one "
-        "after a training as long, and at a constant rate the mean weights "
-        f"{gains(f'L50.{name}.swa_constant')} over the last ones."
+    two = groups("L45.{}", "right on {}", "wrong on {}", "not decided on {}")
+    gains = "gain on {}", "lose on {}", "neither gain nor lose clearly on {}"
+    more = [f"{effects[f'L45.{of}']} points on {of}" for of in found.alike]
+    one = [
+        f"{report.format_spread(alike.members.mean().accuracy[:, 0])} % on {name}"
         for name, alike in found.alike.items()
+    ]
+    return (
+        f"Compared with one network, {config.members} together have a test loss that "
+        f"is {loss}; their test accuracy is higher by {report.listing(more)}."
+        "\n\nThe lecture says that they gain about two points, between one and three: "
+        f"that is {two}."
+        f"\n\nOne network has a test accuracy of {report.listing(one)}. In points of "
+        "it, the snapshots of one training with a cyclic rate, against one network "
+        f"after a training as long, {groups('L46.{}', *gains)}."
+        "\n\nAt a constant rate the mean weights, against the last ones, "
+        f"{groups('L50.{}.swa_constant', *gains)}."
     )
 
 
@@ -193,21 +198,20 @@ def _setting(config):
         f"in each of {config.cycles} cycles; momentum is not reset at a restart. The "
         f"last {config.kept} snapshots, at the ends of the cycles or at the same "
         "updates without cycles, make an ensemble: the mean of their probabilities. "
-        "SWA averages the weights over the same part of the training.\n\n"
-        "Rate, weight decay and updates were chosen after pilot runs on glyphs. "
-        "Without weight decay the training loss comes so near to zero that no gradient "
-        "is left to move the snapshots apart. With a rate of 0.1 the cycles do more, "
-        "two points from the last snapshot to the last four, but those reach 79.8 %, "
-        "where one network at a rate of 0.06 has 81.0 %.\n\n"
-        f"A group has {config.members} networks with their own starts and batches. "
-        "What a single training comes to is the mean over the first "
-        f"{config.trainings} of a group, from the same starts on the same batches "
-        "under every schedule. Claims on the test are over groups and test examples, "
-        "those on the training set and on rank correlations over groups; the training "
-        "set is one. The bounds in the "
-        "claims are our reading of the lecture's words: one point to three for about "
-        "two per cent, a point for enough, half a point for no worse. Where one "
-        "network errs on less than two per cent, no ensemble can gain two.",
+        "SWA averages the weights over the same part of the training.\n\nRate, weight "
+        "decay and updates were chosen after pilot runs on glyphs. Without weight "
+        "decay the training loss comes so near to zero that no gradient is left to "
+        "move the snapshots apart. With a rate of 0.1 the cycles do more, two points "
+        "from the last snapshot to the last four, but those reach 79.8 %, where one "
+        f"network at a rate of 0.06 has 81.0 %.\n\nA group has {config.members} "
+        "networks with their own starts and batches. What a single training comes to "
+        f"is the mean over the first {config.trainings} of a group, from the same "
+        "starts on the same batches under every schedule. Claims on the test are over "
+        "groups and test examples, those on the training set and on rank correlations "
+        "over groups; the training set is one. The bounds in the claims are our "
+        "reading of the lecture's words: one point to three for about two per cent, a "
+        "point for enough, half a point for no worse. Where one network errs on less "
+        "than two per cent, no ensemble can gain two.",
     )
 
 

@@ -396,7 +396,7 @@ def numbers(of: Trainings, name: str) -> report.Section:
                 ("members", f"test {short} ({unit})"),
                 caption=f"Test {short} of ensembles on {name}: of networks with their "
                 "own starts, and of snapshots with and without cycles, from the last "
-                "one backwards.",
+                "one backwards. A rising curve gains from another member.",
                 band=BAND,
             )
             for short, unit in (("accuracy", "%"), ("loss", "nats"))

@@ -21,6 +21,7 @@ Data: mnist5k, or any other by name or path
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -222,7 +223,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
     """Decide the claims, and show the box and the lines."""
     claims = report.family([*_box_claims(found), *_line_claims(found)])
     return report.Report(
-        title="Batch sizes after as many epochs",
+        title="Batch sizes after equal epochs",
         summary=_summary(claims),
         claims=claims,
         sections=[_trained(config, found), _keskar(config, found), _li(config, found)],
@@ -230,25 +231,23 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(claims):
-    effects, by_id = report.effects(claims), {claim.id: claim for claim in claims}
-    ten = report.by_verdict(
-        by_id["keskar"],
-        supported=f"more than {FACTOR:g}",
-        contradicted=f"not more than {FACTOR:g}",
-        otherwise=f"which does not decide whether it is more than {FACTOR:g}",
-    )
-    reversed_ = report.by_verdict(
-        by_id["picture.decay"],
-        supported="reversed",
-        contradicted="not reversed",
-        otherwise="which does not decide whether it is reversed",
-    )
+    told = functools.partial(report.by_verdict, claims)
+    looks = "looks the sharper", "looks the flatter", "does not clearly look sharper"
+    reversed_ = told("picture.decay", *(looks[place] for place in (1, 0, 2)))
+    effects = report.effects(claims)
     return (
-        f"Keskar's sharpness of the large batch is {effects['keskar']} times that of "
-        f"the small one, {ten}. On the line through the two minima the loss beyond "
-        f"that of the large batch is {effects['picture.plain']} times as high as "
-        "beyond the other without weight decay, and with it "
-        f"{effects['picture.decay']} times, {reversed_}."
+        "By Keskar's box the large batch's minimum is "
+        + told(
+            "keskar",
+            f"more than {FACTOR:g} times as sharp (a ratio of {{}})",
+            f"{{}} times as sharp, not more than {FACTOR:g} times as in the paper",
+            f"{{}} times as sharp, which leaves open a ratio above {FACTOR:g}",
+        )
+        + f"; on the line through both it {told('picture.plain', *looks)} without "
+        f"weight decay, and {reversed_} with it."
+        "\n\nOn that line the loss beyond the large batch's minimum is "
+        f"{effects['picture.plain']} times as high as beyond the small batch's without "
+        f"weight decay, and {effects['picture.decay']} times with it."
     )
 
 
@@ -345,13 +344,12 @@ def _trained(config, found):
 def _keskar(config, found):
     return report.Section(
         "Keskar's box",
-        "How far the loss rises at most in the box `|z| <= "
-        f"{config.epsilon:g} (|w| + 1)`, in percent of 1 + loss, on "
-        f"{config.measured_examples:,} training examples at most, found by "
-        f"{config.starts} searches of ten iterations of L-BFGS-B. BatchNorm has the "
-        "statistics of these examples at every point, as in the paper's own code. In "
-        "the paper it is 1.23 ± 0.83 for the small batch and 205 ± 70 for the large "
-        "one; the box of a wider network allows more.",
+        f"How far the loss rises at most in the box `|z| <= {config.epsilon:g} (|w| + "
+        f"1)`, in percent of 1 + loss, on {config.measured_examples:,} training "
+        f"examples at most, found by {config.starts} searches of ten iterations of "
+        "L-BFGS-B. BatchNorm has the statistics of these examples at every point, as "
+        "in the paper's own code. In the paper it is 1.23 ± 0.83 for the small batch "
+        "and 205 ± 70 for the large one; the box of a wider network allows more.",
         report.Table(("population", "Keskar's sharpness (%)"), list(found.box.items())),
         report.Paired(
             "box",

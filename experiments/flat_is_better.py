@@ -25,6 +25,7 @@ Data: mnist1d, or any other by name or path
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import NamedTuple
 
@@ -172,6 +173,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         title="Is flat better?",
         summary=_summary(found, claims),
         claims=claims,
+        deciding="sharpness",
         sections=[
             _trained(config, found),
             comparison.section(config, found),
@@ -196,25 +198,25 @@ def _better_claims(found):
 
 
 def _summary(found, claims):
-    effects = report.effects(claims)
-    verdicts = {claim.id: claim.verdict for claim in claims}
-    better = [
-        n
-        for n in found.equal
-        if verdicts[f"better.{comparison.identifier(n)}"] == "supported"
-    ]
-    sharper = [
-        verdicts[claim.id] for claim in claims if claim.id.startswith("sharper.")
-    ]
-    claimed, measures = comparison.CLAIMED, comparison.measures(found)
+    told = functools.partial(report.by_verdict, claims)
+    gains = "better with {}", "worse with {}", "not clearly better with {}"
+    flatter = (
+        "usually generalises better (in {percent} of pairs)",
+        "usually generalises worse (better in {percent} of pairs)",
+        "does not clearly generalise better (in {percent} of pairs)",
+    )
+    better = {f"better.{comparison.identifier(name)}": name for name in found.equal}
+    sharper = [claim.verdict for claim in claims if claim.id.startswith("sharper.")]
+    at_end, equal = "flatter_is_better", "flatter_is_better.equal_loss"
     return (
-        f"The network generalises better with {', '.join(better) or 'none of them'}. "
-        f"Of {len(sharper)} comparisons by {len(claimed)} measures, the regularised "
-        f"minimum is the sharper in {sharper.count('supported')} and the flatter in "
-        f"{sharper.count('contradicted')}. By {len(measures)} measures the flatter "
-        f"network is the better in {effects['flatter_is_better']} of the pairs after "
-        f"as many updates, and in {effects['flatter_is_better.equal_loss']} at the "
-        "same training loss."
+        "After as many updates, the flatter of a regularised and a plain network "
+        f"{told(at_end, *flatter)}; at the same training loss it "
+        f"{told(equal, *flatter)}."
+        "\n\nThe network generalises "
+        + report.group_by_verdict(claims, better, *gains)
+        + f". Of {len(sharper)} comparisons by {len(comparison.CLAIMED)} measures, the "
+        f"regularised minimum is the sharper in {sharper.count('supported')} and the "
+        f"flatter in {sharper.count('contradicted')}."
     )
 
 

@@ -58,9 +58,9 @@ def claims(of: Rescaled) -> list[report.Claim]:
     return [
         say.ratio(
             "rescaled.sharper",
-            "A minimum becomes sharper by as much as one likes, its function being the "
-            f"same: with the first layer times {FACTORS[-1]:g} the top eigenvalue is "
-            "more than ten times as large.",
+            "The same function can be made as sharp as one likes: with the first layer "
+            f"times {FACTORS[-1]:g} the top eigenvalue is more than ten times as "
+            "large.",
             "ratio, rescaled / as trained",
             (last, first),
             above=10,
@@ -74,7 +74,7 @@ def claims(of: Rescaled) -> list[report.Claim]:
         ),
         same.mean(
             "rescaled.fisher_rao",
-            "Their Fisher-Rao norm is the same, to a hundredth.",
+            "The rescaled networks have the same Fisher-Rao norm, to a hundredth.",
             "largest relative change",
             np.abs(norms / norms[0] - 1).max(axis=0),
             below=0.01,

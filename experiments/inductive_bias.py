@@ -21,6 +21,7 @@ Data: mnist1d, or any data set
 """
 
 import dataclasses
+import functools
 import math
 from collections.abc import Mapping
 from typing import Annotated, Any, Literal, NamedTuple
@@ -223,7 +224,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         [*(_published_claims(found) if published else []), *_claims(found)]
     )
     return report.Report(
-        title="What a network knows of its data",
+        title="Networks and the data that suit them",
         summary=_summary(config, found, claims),
         claims=claims,
         sections=[
@@ -248,8 +249,8 @@ def _published_claims(found):
     return [
         say.mean(
             f"T1.{name}" + (".shuffled" if how == SHUFFLED else ""),
-            f"{name}, features {how}: the published test accuracy of {number} % is "
-            f"reached, to within {MARGIN:g} points.",
+            f"With features {how}, the published test accuracy of {number} % ({name}) "
+            f"is reached, to within {MARGIN:g} points.",
             "% of test examples",
             found.records[how][name].percent("test"),
             above=number - MARGIN,
@@ -296,34 +297,34 @@ def _claims(found):
 
 
 def _summary(config, found, claims):
-    told = "; ".join(
-        f"{name} {in_order:.1f} and {shuffled:.1f}"
-        for name in NETWORKS
-        for in_order, shuffled in [
-            [float(found.records[how][name].percent("test").mean()) for how in ORDERS]
+    told = functools.partial(report.by_verdict, claims)
+    beats = (
+        "beats the {} by {{}} points",
+        "loses to the {}",
+        "does not clearly beat the {}",
+    )
+    in_order, shuffled = (
+        told(id, *(words.format(rival) for words in beats))
+        for id, rival in (("bias", MLP), ("bias.shuffled", CNN))
+    )
+    accuracy = {
+        how: [
+            f"{name} {float(of.percent('test').mean()):.1f} %"
+            for name, of in found.records[how].items()
         ]
-    )
-    by_id = {claim.id: claim for claim in claims}
+        for how in ORDERS
+    }
     published = [claim.verdict for claim in claims if claim.id.startswith("T1")]
-    reached = (
-        f" Of {len(published)} published accuracies {published.count('supported')} "
-        f"{'is' if published.count('supported') == 1 else 'are'} reached to within "
-        f"{MARGIN:g} points."
-        if published
-        else ""
-    )
-    ahead = [
-        report.by_verdict(
-            by_id[id],
-            supported=f"the {first} is ahead of the {second}",
-            contradicted=f"the {first} is behind the {second}",
-            otherwise=f"{first} and {second} are not told apart",
-        )
-        for id, first, second in (("bias", CNN, MLP), ("bias.shuffled", MLP, CNN))
-    ]
+    count = published.count("supported")
     return (
-        f"Test accuracies in % on {config.dataset}, with features in order and "
-        f"shuffled: {told}.{reached} In order {ahead[0]}; shuffled {ahead[1]}."
+        f"By test accuracy, with features in order the {CNN} {in_order}; with features "
+        f"shuffled the {MLP} {shuffled}."
+        f"\n\nOn {config.dataset} the test accuracies are, with features in order, "
+        f"{report.listing(accuracy[IN_ORDER])}; shuffled, "
+        f"{report.listing(accuracy[SHUFFLED])}."
+        + f"\n\nOf {len(published)} published accuracies {count} "
+        f"{'is' if count == 1 else 'are'} reached to within {MARGIN:g} points."
+        * bool(published)
     )
 
 

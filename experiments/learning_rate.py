@@ -165,24 +165,12 @@ def analyse(config: Config, found: Findings) -> report.Report:
             *_curve_claims(found),
         ]
     )
-    effects, by_id = report.effects(claims), {claim.id: claim for claim in claims}
     title = {name: f"{name} ({rate:g})" for name, rate in _four(config).items()}
-    ends = "; ".join(
-        f"{title[name]}, {_nats(np.median(record.end))}"
-        for name, record in found.curves.items()
-    )
     return report.Report(
         title="Learning rate",
-        summary=(
-            f"Median training loss at the end, by the rate of SGD: {ends}. That at an "
-            "equal rate Nesterov ends lower than momentum in fewer than three cases of "
-            f"four is {by_id['L15.networks'].verdict} "
-            f"({effects['L15.networks']} % of networks and rates). That Adam at 0.001 "
-            "or 0.0001 is within 2 points of validation accuracy of its best rate, on "
-            f"all architectures but one, is {by_id['L32'].verdict} "
-            f"({effects['L32']} points)."
-        ),
+        summary=_summary(title, found, claims),
         claims=claims,
+        deciding="four_curves",
         sections=[
             _four_rates(title, found.curves),
             _all_at_once(title, found.descents),
@@ -190,6 +178,28 @@ def analyse(config: Config, found: Findings) -> report.Report:
             _adam(found),
             _range_test(found.ranges),
         ],
+    )
+
+
+def _summary(title, found, claims):
+    told, effects = functools.partial(report.by_verdict, claims), report.effects(claims)
+    ends = "a higher", "a lower", "no clearly higher"
+    explode = "explode", "do not explode", "may or may not explode"
+    decided = "borne out", "contradicted", "not decided"
+    last = [
+        f"{_nats(np.median(of.end))} at {title[n]}" for n, of in found.curves.items()
+    ]
+    return (
+        f"Compared with the good rate, the low one ends with {told('L35.low', *ends)} "
+        f"training loss and the high one with {told('L35.high', *ends)} one; at the "
+        f"rate that is too high most trainings {told('L35', *explode)}."
+        f"\n\nThe median training loss at the end of SGD: {report.listing(last)}."
+        "\n\nAt equal rates, Nesterov ends lower than momentum in "
+        f"{effects['L15.networks']} % of networks and rates: that it is fewer than "
+        f"three in four is {told('L15.networks', *decided)}. Adam at the better of "
+        f"0.001 and 0.0001 is {effects['L32']} points of validation accuracy short of "
+        "its best rate, on all architectures but one: that it is less than 2 is "
+        f"{told('L32', *decided)}."
     )
 
 
@@ -321,7 +331,8 @@ def _four_rates(title, curves):
             ("updates", LOSS),
             log="y",
             ceiling=100,
-            caption="Loss on the whole training set at four rates of SGD.",
+            caption="Loss on the whole training set at four rates of SGD: the good one "
+            "should fall fast and far.",
         ),
     )
 
@@ -341,7 +352,8 @@ def _all_at_once(title, found):
             {name: record.batch_losses for name, record in three.items()},
             ("updates", LOSS),
             log="y",
-            caption="Loss on all examples before every update.",
+            caption="Loss on all examples before every update: where it rises, an "
+            "update has gone too far.",
         ),
     )
 
@@ -359,7 +371,8 @@ def _nesterov(found):
             ("learning rate", f"final {LOSS}"),
             log="xy",
             ceiling=100,
-            caption="Training loss at the end against the rate.",
+            caption="Training loss at the end against the rate: at each, the rule with "
+            "the lower curve is ahead.",
         ),
     )
 
@@ -383,7 +396,8 @@ def _adam(found):
             },
             ("learning rate", ACCURACY),
             log="x",
-            caption="Adam with 0.9 and 0.999, against its rate.",
+            caption="Adam with 0.9 and 0.999, against its rate: a usual rate is good "
+            "where a curve is near its top.",
         ),
     )
 
@@ -416,11 +430,9 @@ def _range_test(ranges):
             },
             ("learning rate", "loss of the batch (nats)"),
             log="xy",
-            caption=(
-                f"Smoothed loss of the batch while the rate grows over {updates} "
-                "updates, up to where a network diverges; in brackets the median of "
-                "the rates suggested."
-            ),
+            caption=f"Smoothed loss of the batch while the rate grows over {updates} "
+            "updates, up to where a network diverges; in brackets the median of "
+            "the rates suggested.",
         ),
     )
 

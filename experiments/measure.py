@@ -201,14 +201,15 @@ def analyse(config: Config, found: Findings) -> report.Report:
             "and its last divided by it, biases accordingly. It is the same function."
         )
     means = {
-        name: f"{sharpness.TITLES[name]} {report.format_number(float(values.mean()))}"
+        name: f"a {sharpness.TITLES[name]} of "
+        f"{report.format_number(float(values.mean()))}"
         for name, values in _values(found.before).items()
     }
-    first = [means[name] for name in HEADLINE if name in means] or means.values()
+    first = [means[name] for name in HEADLINE if name in means] or [*means.values()]
     changes = _changes(found)
     return report.Report(
         title="Report card of a minimum",
-        summary=f"Of the network: {', '.join(first)}. {remark}",
+        summary=f"The minimum has {report.listing(first[:2])}.\n\n{remark}",
         claims=report.family(_claims(found, changes)),
         sections=[_card(config, found, changes, remark), _settings(found.before)],
     )

@@ -277,7 +277,7 @@ def missed(config: Settings, records: Sequence[train.Record]) -> str | None:
 
 
 def reached(config: Settings, why: str | None) -> str:
-    """Return the first sentence of a page, given what `missed` says."""
+    """Return whether the networks are compared at one loss, from what `missed` says."""
     if why:
         return f"{why}."
     return f"All networks reached a training loss of {config.stop_loss:g} nats."
@@ -307,11 +307,9 @@ def training_section(
             {name: r.curve for name, r in records.items()},
             ("updates", "training loss (nats)"),
             log="xy",
-            caption=(
-                "Loss on the whole training set, in test mode, of the networks that "
-                "still train. A network is done at the first evaluation of at most "
-                f"{stop_loss:g} nats."
-            ),
+            caption="Loss on the whole training set, in test mode, of the networks "
+            "that still train. A network is done at the first evaluation of at most "
+            f"{stop_loss:g} nats.",
         ),
     )
 

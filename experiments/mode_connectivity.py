@@ -277,26 +277,26 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(claims):
-    """Return how far the test error rises on the ways, and what is decided of it."""
-    by_id = {claim.id: claim for claim in claims}
-    low, high = f"below {STABLE:g}", f"above {STABLE:g}"
-    told = [
-        f"{where} {report.format_number(by_id[id].effect)} ("
-        + report.by_verdict(
-            by_id[id],
-            supported=high if id == "apart" else low,
-            contradicted=low if id == "apart" else high,
-            otherwise=f"whether below {STABLE:g} is not decided",
+    """Say whether units numbered alike leave one basin, then what other ways do."""
+    told = functools.partial(report.by_verdict, claims)
+    effects = report.effects(claims)
+    low = f"below {STABLE:g}", f"above {STABLE:g}", f"not clearly below {STABLE:g}"
+    return (
+        told(
+            "matched",
+            "Yes: once hidden units are numbered alike, the test error rises by only "
+            "{} points",
+            "No: even with hidden units numbered alike, the test error rises by {} "
+            "points",
+            "It is not decided: with hidden units numbered alike the test error still "
+            "rises by {} points",
         )
-        + ")"
-        for id, where in (
-            ("apart", "on the straight line between networks from different starts,"),
-            ("matched", "there once the units of one are numbered as in the other,"),
-            ("curve", "on a trained curve,"),
-            ("stable.0", "between networks of one start that saw different batches,"),
-        )
-    ]
-    return f"By how many points the test error rises: {'; '.join(told)}."
+        + " on the straight line between networks from different starts, against "
+        f"{effects['apart']} before."
+        f"\n\nOn a trained curve it rises by {effects['curve']} points "
+        f"({told('curve', *low)}); between networks of one start that saw different "
+        f"batches, by {effects['stable.0']} ({told('stable.0', *low)})."
+    )
 
 
 def _error(say, found, id, statement, way, **ends):
@@ -353,7 +353,7 @@ def _stability_claims(config, found):
 def _lower(say, found, id, statement, high, low):
     """Decide whether one barrier is lower than another."""
     pair = found.barrier(high), found.barrier(low)
-    unit = f"nats of training loss, {high} - {low}"
+    unit = f"nats of training loss, {high} − {low}"
     return say.paired(id, statement, unit, pair, above=0)
 
 
@@ -450,7 +450,8 @@ def _picture(found, heading, text, name, ways, *more):
             f"{name}_error",
             {way: (POSITIONS, error) for way, error in errors.items()},
             (place, "test error (%)"),
-            caption="Test error from one network of a pair to the other.",
+            caption="Test error from one network of a pair to the other: a hill is a "
+            "barrier, and a flat way lies in one basin.",
             band=band,
         ),
         report.Curves(

@@ -202,8 +202,9 @@ def analyse(config: Config, found: Findings) -> report.Report:
     claims = report.family(report.untested(at_equal_loss, missed))
     return report.Report(
         title="Twice the data",
-        summary=f"{minima.reached(config, missed)} {_summary(found, claims)}",
+        summary=f"{_summary(claims)}\n\n{minima.reached(config, missed)}",
         claims=claims,
+        deciding="contours",
         sections=[
             minima.training_section(found.records, config.stop_loss),
             _on_all(config, found.looks),
@@ -294,19 +295,25 @@ def _found_claims(found):
     ]
 
 
-def _summary(found, claims):
-    verdicts = {claim.id: claim.verdict for claim in claims}
-    told = " ".join(
-        f"At the {group} minimum of half the data the loss is "
-        f"{report.format_spread(looks[HALF].loss)} nats on that half and "
-        f"{report.format_spread(looks[ALL].loss)} on all of it."
-        for group, looks in found.looks.items()
+def _summary(claims):
+    told, effects = functools.partial(report.by_verdict, claims), report.effects(claims)
+    flatter = "flatter", "sharper", "not clearly flatter"
+    removes = told(
+        "L21.minimum.large",
+        "No: descent on all of the data removes {percent} of the loss",
+        "Yes, nearly: descent on all of the data removes only {percent} of the loss",
+        "It is not decided whether descent on all of the data removes half of the loss",
     )
     return (
-        f"{told} That sharp minima go before flat ones is {verdicts['L21']}; that "
-        "twice the data lead the large batch to flatter minima is "
-        f"{verdicts['L21.found']}, and that its minima then differ less from the small "
-        f"batch's is {verdicts['L21.contrast']}."
+        f"{removes} at a sharp minimum of half of it; by the top eigenvalue the point "
+        f"is {told('L21.sharpness.large', *flatter)} there."
+        "\n\nThe loss on all of the data is, at the minimum of half of it, "
+        f"{effects['L21.loss.large']} times as high for large batches and "
+        f"{effects['L21.loss.small']} times for small ones. It rises "
+        + told("L21", "more", "less", "not clearly more")
+        + " at the sharper minima, those of large batches. Trained on all of the data, "
+        f"the large batch finds minima that are {told('L21.found', *flatter)} than "
+        f"those of half of it, by a ratio of top eigenvalues of {effects['L21.found']}."
     )
 
 
@@ -342,7 +349,8 @@ def _around(found):
     caption = (
         "Loss around the large batch's minimum of half the data, of the first seed and "
         "at the origin, on the plane of two filter-normalised random directions, in "
-        "lengths of a filter. Both panels share one scale."
+        "lengths of a filter. Both panels share one scale: rings close around a "
+        "minimum."
     )
     return report.Section(
         "Around the minima",

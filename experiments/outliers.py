@@ -228,36 +228,27 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(config, counts, claims):
-    by_id, effects = {claim.id: claim for claim in claims}, report.effects(claims)
-
-    def told(id, supported, contradicted, otherwise):
-        words = {"supported": supported, "contradicted": contradicted}
-        return report.by_verdict(by_id[id], **words, otherwise=otherwise)
-
-    means = ", ".join(f"{row.mean():.1f}" for row in counts.values())
-    held = [
-        by_id[f"count.{classes}"].verdict == "supported" for classes in config.classes
+    told = functools.partial(report.by_verdict, claims)
+    held = report.group_by_verdict(
+        claims,
+        {f"count.{classes}": str(classes) for classes in config.classes},
+        "most networks with {} classes",
+        "a minority of networks with {} classes",
+        "an undecided share of networks with {} classes",
+    )
+    means = [
+        f"{row.mean():.1f} with {classes} classes" for classes, row in counts.items()
     ]
-    late, start = (
-        told(f"gradient.{when}", *words)
-        for when, words in (
-            ("late", ("nearly all", "not nearly all", "not shown to be nearly all")),
-            ("start", ("less than half", "more than half", "not told from half")),
-        )
-    )
+    half = "less than half, {percent},", "more than half, {percent},", "{percent}"
+    nearly = "nearly all, {percent},", "only {percent}", "{percent}"
     return (
-        f"Of networks that learnt {_words(config.classes)} classes {means} eigenvalues "
-        f"of the Hessian stand out; with {sum(held)} of these {len(held)} numbers of "
-        "classes it is shown that most networks have as many as classes, or one fewer. "
-        "Of the squared length of the gradient, the space of as many top eigenvectors "
-        f"as classes has {effects['gradient.late']} at the end of training, {late}, "
-        f"and {effects['gradient.start']} before it, {start}."
+        "As many eigenvalues of the Hessian as classes, or one fewer, stand out in "
+        f"{held}."
+        f"\n\nOn average {report.listing(means)} stand out."
+        "\n\nOf the squared length of the gradient, the space of as many top "
+        f"eigenvectors as classes holds {told('gradient.start', *half)} before "
+        f"training and {told('gradient.late', *nearly)} at its end."
     )
-
-
-def _words(numbers):
-    *others, last = map(str, numbers)
-    return f"{', '.join(others)} and {last}"
 
 
 def _count_claims(config, counts, last):
@@ -279,8 +270,8 @@ def _count_claims(config, counts, last):
         ),
         say.ratio(
             "count.gap",
-            "The gap below as many eigenvalues as classes less one is wider than any "
-            f"below it ({most} classes).",
+            f"With {most} classes, the gap after the first {most - 1} eigenvalues is "
+            "wider than any gap after it.",
             "ratio of neighbours there / largest ratio of neighbours below",
             (ratios[:, most - 2], ratios[:, most - 1 :].max(axis=1)),
             above=1,
@@ -307,7 +298,7 @@ def _spectra(config, found, counts):
         f"Among the 2C + {outliers_top.MORE} largest eigenvalues, for C classes, those "
         "stand out that come before the last gap which is, by its logarithm, at least "
         "half as wide as the widest. The softmax is blind to a shift of all logits, so "
-        "the loss of an example curves in C - 1 directions of its logits.",
+        "the loss of an example curves in C − 1 directions of its logits.",
         report.Curves(
             "eigenvalues",
             {
@@ -317,17 +308,18 @@ def _spectra(config, found, counts):
                 )
                 for classes, row in ends.items()
             },
-            ("rank of the eigenvalue - (classes - 1)", "eigenvalue / top eigenvalue"),
+            ("rank of the eigenvalue − (classes − 1)", "eigenvalue / top eigenvalue"),
             log="y",
-            marks={"the last of classes - 1": 0.0},
-            caption="The largest eigenvalues of the Hessian at the end of training.",
+            marks={"the last of classes − 1": 0.0},
+            caption="The largest eigenvalues of the Hessian at the end of training. "
+            "Those left of the drop stand out.",
         ),
         report.Table(
             (
                 "classes",
                 "outliers",
                 "top eigenvalue",
-                "ratio at C - 1",
+                "ratio at C − 1",
                 "training loss",
             ),
             [

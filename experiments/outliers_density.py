@@ -120,7 +120,7 @@ def claims(found: Sequence[Density], outliers: int) -> list[report.Claim]:
         ),
         say.mean(
             "density.tail",
-            "So it is away from the peak at zero, where few eigenvalues are.",
+            "So is the density away from the peak at zero, where few eigenvalues are.",
             "area between the densities away from zero / area there",
             [of.tail for of in found],
             below=0.25,
@@ -156,7 +156,8 @@ def section(found: Sequence[Density], images: int) -> report.Section:
             curves,
             ("eigenvalue of the Hessian", "density"),
             log="y",
-            caption="Density of the eigenvalues of the first network.",
+            caption="Density of the eigenvalues of the first network: what stands "
+            "apart on the right are outliers.",
         ),
         report.Table(
             ("network", "difference of distributions", "area between, tail", "top"),

@@ -110,20 +110,24 @@ def claims(steps: tuple[int, ...], last: Looks) -> list[report.Claim]:
         ),
         say.mean(
             "gradient.early",
-            f"After {early:,} updates most of it is inside.",
+            f"After {early:,} updates most of the gradient is inside.",
             unit,
             last.share[:, 2],
             above=MOST,
         ),
         say.mean(
             "gradient.late",
-            "At the end of training nearly all of it is inside.",
+            "At the end of training nearly all of the gradient is inside.",
             unit,
             last.share[:, -1],
             above=0.9,
         ),
         say.paired(
-            "gradient.rise", "It moves in.", f"{unit}, end - start", rise, above=0
+            "gradient.rise",
+            "During training the gradient moves into the top space.",
+            f"{unit}, end − start",
+            rise,
+            above=0,
         ),
         say.mean(
             "space.kept",
@@ -152,10 +156,8 @@ def section(config: "Config", last: Looks, parameters: int) -> report.Section:
             | {"top space, in that of the look before": (steps[1:], last.kept[:, 1:])},
             ("updates, the start at 1", "share"),
             log="x",
-            caption=(
-                "Share of the gradient's squared length in the space of the top "
-                "eigenvectors, and share of that space that is kept."
-            ),
+            caption="Share of the gradient's squared length in the space of the top "
+            "eigenvectors, and share of that space that is kept.",
         ),
         report.Table(
             ("updates", "training loss", "outliers", "C", "C - 1", "space kept"),

@@ -145,22 +145,23 @@ def analyse(config: Config, found: Findings) -> report.Report:
         (100 * found.right["network"], 100 * found.right["linear"]),
         above=0,
     )
-    reached = " % and ".join(map(report.format_spread, accuracy["test accuracy (%)"]))
-    features = report.by_verdict(
-        claim,
-        supported="so the networks have learned features",
-        contradicted="so the networks have learned nothing that the pixels do not tell",
-        otherwise="which does not tell whether the networks have learned features",
+    claims = report.family([claim])
+    network, linear = map(report.format_spread, accuracy["test accuracy (%)"])
+    answer = report.by_verdict(
+        claims,
+        claim.id,
+        "Yes: the networks' test accuracy is {size} points above",
+        "No: the networks' test accuracy is {size} points below",
+        "It is not decided: the networks' test accuracy is not clearly above",
     )
     return report.Report(
         title="Pretraining",
-        summary=(
-            f"Networks and linear classifiers reach test accuracies of {reached} % on "
-            f"{config.dataset}, {features}. The zoo has the {len(config.seeds)} "
-            f"networks as {config.network}; `python launch.py --experiment=transfer "
-            f"--config.source=zoo:{config.network}` transfers them."
-        ),
-        claims=report.family([claim]),
+        summary=f"{answer} that of a linear classifier on the pixels of "
+        f"{config.dataset}.\n\nThe networks reach {network} %, the linear classifiers "
+        f"{linear} %.\n\nThe zoo has the {len(config.seeds)} networks as "
+        f"{config.network}; `python launch.py --experiment=transfer "
+        f"--config.source=zoo:{config.network}` transfers them.",
+        claims=claims,
         sections=[
             report.Section(
                 "Accuracy",

@@ -232,7 +232,7 @@ def _gap_claims(trained):
                 id,
                 f"{text}: the gap between training and test accuracy is smaller with "
                 f"{name} than with {without}.",
-                f"points of gap, {control} - {name}",
+                f"points of gap, {control} − {name}",
                 (trained[control].gaps(), trained[name].gaps()),
                 above=0,
             )
@@ -272,7 +272,7 @@ def _accuracy_claims(trained):
             "1:04:25",
             "With BatchNorm dropout is seldom needed: it adds less than "
             f"{MARGIN:g} point of test accuracy.",
-            "with - without dropout",
+            "with − without dropout",
             {"below": MARGIN},
         ),
         "L63.alike": (
@@ -280,7 +280,7 @@ def _accuracy_claims(trained):
             "1:06:49",
             "DropConnect behaves like dropout: their test accuracies are within "
             f"{MARGIN:g} point of each other.",
-            "DropConnect - dropout",
+            "DropConnect − dropout",
             {"above": -MARGIN, "below": MARGIN},
         ),
     }
@@ -305,7 +305,7 @@ def _accuracy_claims(trained):
         others = [other for other in SINGLE if other != name and other in trained]
         if others:
             best = max(others, key=lambda n: trained[n].validation(trained[n].best))
-            unit = f"{best} - {name}"
+            unit = f"{best} − {name}"
             rows[id] = ((best, name), time, text.format(best=best), unit, ends)
     return [
         report.Claims(source=f"lecture, {time}", figure="accuracies").paired(
@@ -322,22 +322,19 @@ def _accuracy_claims(trained):
 
 def _summary(trained, claims):
     plain, gap = trained["none"].accuracy(), trained["none"].gap()
-    named = {of.id: of for of in claims if of.id in NOISE}
-    told = {
-        verdict: [
-            f"{NOISE[id][0]} ({_signed(claim.effect)})"
-            for id, claim in named.items()
-            if claim.verdict == verdict
-        ]
-        for verdict in ("supported", "contradicted")
-    }
-    narrower, wider = (", ".join(of) or "none" for of in told.values())
+    names = {of.id: NOISE[of.id][0] for of in claims if of.id in NOISE}
+    words = "narrower with {}", "wider with {}", "not clearly narrower with {}"
+    points = [
+        f"{NOISE[of.id][0]} ({_signed(of.effect)})" for of in claims if of.id in NOISE
+    ]
+    gaps = report.group_by_verdict(claims, names, *words)
     return (
-        f"Without a regulariser {report.format_number(float(plain.mean()))} % of the "
-        "test images are classified correctly, and the gap is "
-        f"{report.format_number(float(gap.mean()))} points. Of {len(named)} sources of "
-        "noise, those that narrow it beyond doubt, in points, are "
-        f"{narrower}; those that widen it are {wider}."
+        "The gap between training and test accuracy is "
+        f"{gaps or 'not compared for any source of noise'}."
+        f"\n\nThe points by which each narrows it: {report.listing(points)}. Without a "
+        f"regulariser {report.format_number(float(plain.mean()))} % of the test images "
+        "are classified correctly, and the gap is "
+        f"{report.format_number(float(gap.mean()))} points."
     )
 
 
@@ -350,18 +347,16 @@ def _setting(config, found):
         "network can learn them by heart: what is lost in the test is lost by "
         f"overfitting. All have the same {config.updates:,} updates of "
         f"{config.batch_size} examples by momentum with the learning rate "
-        f"{config.learning_rate:g}.\n\n"
-        "A regulariser has three strengths, an equal budget for all, and is shown at "
-        f"the one with the best mean accuracy on {examples['validation']:,} validation "
-        f"images. The {examples['test']:,} test images choose nothing. Claims that two "
-        "accuracies are alike, or that one is hardly better, allow one point: the "
-        "lecture names no bound.\n\n"
-        "Seeds differ in initial weights, batches and noise, not in the training "
-        "images: claims say what other seeds and other test images would give with the "
-        "same training images. "
-        "Fractional pooling and stochastic depth need networks of their own, and are "
-        "compared with these: with pooling regions that are fixed, with layers that "
-        "are never dropped.",
+        f"{config.learning_rate:g}.\n\nA regulariser has three strengths, an equal "
+        "budget for all, and is shown at the one with the best mean accuracy on "
+        f"{examples['validation']:,} validation images. The {examples['test']:,} test "
+        "images choose nothing. Claims that two accuracies are alike, or that one is "
+        "hardly better, allow one point: the lecture names no bound.\n\nSeeds differ "
+        "in initial weights, batches and noise, not in the training images: claims "
+        "say what other seeds and other test images would give with the same training "
+        "images. Fractional pooling and stochastic depth need networks of their own, "
+        "and are compared with these: with pooling regions that are fixed, with "
+        "layers that are never dropped.",
     )
 
 

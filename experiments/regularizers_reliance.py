@@ -91,7 +91,7 @@ def claims(found: Mapping[str, Reliance]) -> list[report.Claim]:
             "L53.ablation",
             "Dropout stops features from relying on each other: when one hidden unit "
             "is taken away, fewer correct test predictions become wrong.",
-            "per cent of correct predictions, dropout - none",
+            "per cent of correct predictions, dropout − none",
             (with_it.ablation, without.ablation),
             below=0,
         ),
@@ -99,7 +99,7 @@ def claims(found: Mapping[str, Reliance]) -> list[report.Claim]:
             "L53.correlation",
             "Dropout makes features less alike: hidden units are less correlated over "
             "the test examples.",
-            "root mean square correlation, dropout - none",
+            "root mean square correlation, dropout − none",
             (with_it.correlation, without.correlation),
             below=0,
         ),

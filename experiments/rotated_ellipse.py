@@ -189,16 +189,12 @@ def analyse(config: Config, found: Findings) -> report.Report:
             descents.section(
                 found.pictured,
                 heading="An ellipse, aligned and turned",
-                text=(
-                    "A rule that divides each coordinate by the size of its own "
-                    "gradient rescales the axes, which rounds an ellipse that lies "
-                    "along them. Across them, both coordinates look alike, and there "
-                    "is nothing to rescale."
-                ),
-                shown=(
-                    f"Condition number {config.condition:g}, {config.steps} updates; "
-                    f"the one rate is {config.equal_rate:g} / k."
-                ),
+                text="A rule that divides each coordinate by the size of its own "
+                "gradient rescales the axes, which rounds an ellipse that lies "
+                "along them. Across them, both coordinates look alike, and there "
+                "is nothing to rescale.",
+                shown=f"Condition number {config.condition:g}, {config.steps} updates; "
+                f"the one rate is {config.equal_rate:g} / k.",
             ),
             _costs(config, found),
             _turning(found.deviations),
@@ -207,28 +203,27 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(steps, claims):
-    """Return what turning does to each rule that works by coordinates."""
-    by_id = {claim.id: claim for claim in claims}
-    medians = {
-        name: [f"{np.median(steps[where][name]):.0f}" for where in (ALIGNED, TURNED)]
-        for name in RULES
-    }
-    costs = "; ".join(
-        f"{name} "
-        + report.by_verdict(
-            by_id[f"L34.{name.lower()}"],
-            supported="needs more updates",
-            contradicted="needs fewer updates",
-            otherwise="is not shown to need more updates",
-        )
-        + f" ({' and '.join(medians[name])})"
+    """Return what turning costs the rules that work by coordinates."""
+    costs = [
+        f"from {aligned:,.0f} to {turned:,.0f} with {name}"
         for name in PER_COORDINATE
-    )
-    kept = ", ".join(f"{name} {medians[name][1]}" for name in (*LINEAR, "Newton"))
+        for aligned, turned in [
+            [np.median(steps[at][name]) for at in (ALIGNED, TURNED)]
+        ]
+    ]
     return (
-        "On a turned ellipse, against an aligned one and with the rate tuned to both, "
-        f"{costs}. The other rules do not see the angle; their updates are {kept}. All "
-        "are medians until the loss has settled."
+        "Compared with an aligned ellipse, a turned one takes "
+        + report.group_by_verdict(
+            claims,
+            {f"L34.{name.lower()}": name for name in PER_COORDINATE},
+            "more updates with {}",
+            "fewer updates with {}",
+            "not clearly more updates with {}",
+        )
+        + "; Newton's method, which turns with the axes, needs "
+        f"{np.median(steps[TURNED]['Newton']):.0f}."
+        "\n\nWith the best rate for each, turning the ellipse changes the median "
+        f"number of updates until the loss has settled {report.listing(costs)}."
     )
 
 
@@ -313,11 +308,10 @@ def _costs(config, found):
             },
             ("angle of the flat direction (degrees)", "updates to settle"),
             log="y",
-            caption=(
-                f"Updates until the loss stays below {config.fraction:g} of the first, "
-                f"at the best of {config.rates} rates for each angle; condition number "
-                f"{config.condition:g}. At most {config.most_steps:,}."
-            ),
+            caption="A flat line belongs to a rule that does not see the angle. "
+            f"Updates until the loss stays below {config.fraction:g} of the first, "
+            f"at the best of {config.rates} rates for each angle; condition number "
+            f"{config.condition:g}. At most {config.most_steps:,}.",
         ),
     )
 
@@ -343,10 +337,8 @@ def _turning(deviations):
             },
             ("ellipses, from the least deviation", "deviation / first distance"),
             log="y",
-            caption=(
-                "How far the path on the turned ellipse is, at most, from the path on "
-                "the aligned one, turned; at the best rates for the aligned one. "
-                "Double precision rounds at 10⁻¹⁶."
-            ),
+            caption="How far the path on the turned ellipse is, at most, from the "
+            "path on the aligned one, turned; at the best rates for the aligned one. "
+            "Double precision rounds at 10⁻¹⁶.",
         ),
     )

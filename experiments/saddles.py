@@ -20,6 +20,7 @@ Data: none
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
@@ -150,30 +151,28 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(config, claims):
-    by_id = {claim.id: claim for claim in claims}
+    told = functools.partial(report.by_verdict, claims)
+    quicker = "fewer updates", "more updates", "not clearly fewer updates"
+    carries = "{percent}", "only {percent}", "perhaps more than half, {percent},"
+    stops = "AdaGrad may stop", "AdaGrad seldom stops", "AdaGrad perhaps stops"
+    passes = {"L10.saddles": "at one rate", "L10.saddles_tuned": "with tuned rates"}
     effects = report.effects(claims)
-
-    def told(id, supported, contradicted, otherwise):
-        words = {"supported": supported, "contradicted": contradicted}
-        return report.by_verdict(by_id[id], **words, otherwise=otherwise)
-
-    over = told("L10", "carries most", "carries fewer than half", "carries some")
-    leaves = told("D05", "leaves", "does not leave", "is not shown to leave")
-    quicker = told(
-        "L10.saddles", "out of a pass sooner", "out of a pass later", "no sooner out"
-    )
-    tuned = told("L10.saddles_tuned", "sooner", "later", "no sooner beyond doubt")
-    stays = told("L24", "holds", "does not hold", "may or may not hold")
-    forgets = told("L25", "lets", "does not let", "may or may not let")
-    rare = told("L05", "more", "not more", "not shown to be more")
+    rates = [
+        f"{told(id, *quicker)} {where} ({effects[id]} times as many)"
+        for id, where in passes.items()
+    ]
     return (
-        f"At one rate for both, momentum {over} of the descents past the local minimum "
-        f"in which SGD ends ({effects['L10']} of them); with tuned rates it {leaves} "
-        "local minima more often than SGD. It is "
-        f"{quicker} than SGD at one rate ({effects['L10.saddles']} of the updates), "
-        f"and {tuned} with tuned rates ({effects['L10.saddles_tuned']} times). A "
-        f"saddle {stays} more than a tenth of AdaGrad's descents for "
-        f"{config.steps:,} updates ({effects['L24']}) and {forgets} RMSProp out. Of "
-        f"the critical points of functions of {max(config.dimensions)} parameters "
-        f"{rare} than 99 % are saddles."
+        f"Momentum carries {told('L10', *carries)} of the descents past the local "
+        f"minimum in which SGD ends; at a saddle {told('L24', *stops)}, and RMSProp "
+        + told("L25", "does not.", "sometimes stops.", "is not shown to leave.")
+        + "\n\nMomentum needs, to leave a mountain pass, compared with SGD, "
+        f"{report.listing(rates)}. With tuned rates it "
+        + told("D05", "leaves", "does not leave", "is not shown to leave")
+        + " local minima more often."
+        + f"\n\nAfter {config.steps:,} updates a share of "
+        f"{effects['L24']} of AdaGrad's descents is still at the saddle "
+        "of a pass. Of the critical points of random functions of "
+        f"{max(config.dimensions)} parameters, "
+        + told("L05", "more", "not more", "not clearly more")
+        + " than 99 % are saddles."
     )

@@ -72,7 +72,7 @@ def claims(config: "saddles.Config", points: Points) -> list[report.Claim]:
         _grows(config, points, say),
         known.share(
             "L05.gaussian",
-            f"More than 99 % of random symmetric {size} x {size} matrices have "
+            f"More than 99 % of random symmetric {size} × {size} matrices have "
             "eigenvalues of both signs.",
             "share of matrices",
             points.indefinite[size],
@@ -124,11 +124,10 @@ def section(config: "saddles.Config", points: Points) -> report.Section:
         "found more often than others; starts from which it does not arrive within "
         f"{STEPS} updates are left out. On a torus no critical point of a function of "
         "one parameter is a saddle, and with two parameters exactly half of all are."
-        "\n\n"
-        "The matrices are symmetric with independent normal entries (the Gaussian "
-        "orthogonal ensemble), as if a Hessian had no preferred sign. Of them `1 / √2` "
-        "= 70.7 % are indefinite with two parameters, and `1/2 + √2 / π` = 95.0 % with "
-        "three.",
+        "\n\nThe matrices are symmetric with independent normal entries (the Gaussian "
+        "orthogonal ensemble), as if a Hessian had no preferred sign. Of them `1 / "
+        "√2` = 70.7 % are indefinite with two parameters, and `1/2 + √2 / π` = 95.0 % "
+        "with three.",
         report.Table(
             ("parameters", "critical points", "saddles (%)", "minima (%)")
             + ("indefinite matrices (%)",),

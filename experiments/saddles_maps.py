@@ -114,8 +114,8 @@ def claims(config: "saddles.Config", found: Basins) -> list[report.Claim]:
         ),
         say.share(
             "D04.rule",
-            "It depends on the rule too: from one start, momentum and SGD reach "
-            "different minima in more than a tenth of the cases.",
+            "Which minimum is reached depends on the rule too: from one start, "
+            "momentum and SGD reach different ones in more than a tenth of the cases.",
             "share of starts",
             flat["momentum"][one] != flat["SGD"][one],
             above=0.1,

@@ -200,7 +200,7 @@ def _escape_claims(config, found):
     return [
         tenfold.ratio(
             "L06.tenfold",
-            "A start ten times nearer the ridge costs log 10 / log(1 + a m) more "
+            "A start ten times nearer the ridge costs log 10 / log(1 + rate · m) more "
             "updates, to within 5 %.",
             "updates, measured / formula",
             (
@@ -267,13 +267,13 @@ def _escapes(config, found, shrinking):
     curves = {n: (OFFSETS, np.median(of, axis=1)) for n, of in found.straight.items()}
     return report.Section(
         "Escape times",
-        "While v is small, SGD multiplies it by `1 + a m` in every update, m being the "
-        "curvature along the way out: the time to escape grows with the logarithm of "
-        "how near the start is, and noise stands in for a distance. Rules that scale "
-        "every coordinate by itself do not notice the distance where the way out is "
-        "along a coordinate: in a straight pass. In a diagonal one they cannot tell "
-        "the way out from the way down. A rule has settled when 95 % of the depth is "
-        "reached.",
+        "While v is small, SGD multiplies it by `1 + rate · m` in every update, m "
+        "being the curvature along the way out: the time to escape grows with the "
+        "logarithm of how near the start is, and noise stands in for a distance. "
+        "Rules that scale every coordinate by itself do not notice the distance where "
+        "the way out is along a coordinate: in a straight pass. In a diagonal one "
+        "they cannot tell the way out from the way down. A rule has settled when 95 % "
+        "of the depth is reached.",
         report.Table(
             ("rule", "straight", "turned at random", "diagonal", "median best rate")
             + ("to settle, at the best rate",),
@@ -300,7 +300,7 @@ def _escapes(config, found, shrinking):
             log="xy",
             caption="Updates until half the depth is reached, at one rate for all, the "
             f"pass along the coordinates; median of {count} passes, at most "
-            f"{config.steps:,}. The formula is log(v / offset) / log(1 + a m).",
+            f"{config.steps:,}. The formula is log(v / offset) / log(1 + rate · m).",
         ),
         report.Curves(
             "escapes_by_noise",

@@ -153,13 +153,13 @@ def section(config: "saddles.Config", found: Shrinking) -> report.Section:
         "AdaGrad divides by the root of the sum G of all squared gradients, which the "
         "way down to the saddle has made large; RMSProp divides by a mean that "
         "forgets. Beside the saddle the gradients add next to nothing to the sum, so "
-        "in a diagonal pass AdaGrad creeps away by the factor `1 + a m / √G` in every "
-        "update: it is held up for long rather than stopped for good. After "
+        "in a diagonal pass AdaGrad creeps away by the factor `1 + rate · m / √G` in "
+        "every update: it is held up for long rather than stopped for good. After "
         f"{config.steps:,} updates {stay} of {len(config.draws)} descents have not "
-        "left the pass. Where a pass is turned otherwise AdaGrad seldom comes near the "
-        "saddle at all, since its scaling bends the path towards the way out. In a "
-        "convex bowl the same shrinking lets AdaGrad come to rest, where RMSProp goes "
-        "to and fro.",
+        "left the pass. Where a pass is turned otherwise AdaGrad seldom comes near "
+        "the saddle at all, since its scaling bends the path towards the way out. In "
+        "a convex bowl the same shrinking lets AdaGrad come to rest, where RMSProp "
+        "goes to and fro.",
         report.Table(
             ("rule", "turned at random", "diagonal"),
             [(n, found.near_turned[n], of) for n, of in found.near_diagonal.items()],

@@ -21,6 +21,7 @@ Data: digits, or any other by name or path
 """
 
 import dataclasses
+import functools
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
@@ -129,19 +130,17 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(claims):
-    by_id, effects = {claim.id: claim for claim in claims}, report.effects(claims)
-
-    def told(id, supported, contradicted, otherwise="undecided if nearer"):
-        words = {"supported": supported, "contradicted": contradicted}
-        return report.by_verdict(by_id[id], **words, otherwise=otherwise)
-
-    near, far = (told(id, "nearer to it", "farther") for id in ("L40", "L40.far"))
+    told, effects = functools.partial(report.by_verdict, claims), report.effects(claims)
+    near, far = (
+        told(id, "nearer to", "farther from", "not clearly nearer to")
+        for id in ("L40", "L40.far")
+    )
     half, searched = (
-        told(id, "more often", "less often", "no more often beyond doubt")
+        told(id, "more often", "less often", "not clearly more often")
         for id in ("L41", "L41.searched")
     )
     convex, network, stochastic = (
-        told(id, *words, "undecided if lower or higher")
+        told(id, *words, "not clearly lower or higher")
         for id, words in (
             ("L44", ("lower", "higher")),
             ("L43.nonconvex", ("higher", "lower")),
@@ -149,13 +148,14 @@ def _summary(claims):
         )
     )
     return (
-        f"Close to a minimum Newton's step ends {near} than a gradient step of the "
-        f"best length, and far from it {far}. Half of Newton's step reaches a minimum "
-        f"{half} than all of it ({effects['L41']} points of all starts), a line search "
-        f"along the direction of Newton-CG {searched} ({effects['L41.searched']} "
-        f"points). The Hessian of {hessians.SMALLEST} takes {effects['L42']} times the "
-        f"memory of an accelerator, and this machine {effects['L42.seconds']} years to "
-        "invert it. After as many gradients as the best rule of first order L-BFGS "
-        f"ends, on a convex loss with all examples, {convex}; on a network's, "
-        f"{network}; and with mini-batches {stochastic}."
+        f"Newton's step ends {near} a close minimum than the best gradient step, "
+        f"and {far} a distant one, but the Hessian of {hessians.SMALLEST} takes "
+        f"{effects['L42']} times the memory of an accelerator."
+        f"\n\nThis machine would take {effects['L42.seconds']} years to invert it."
+        f"\n\nHalf of Newton's step reaches a minimum {half} than all of it, a line "
+        f"search along the direction of Newton-CG {searched} (by {effects['L41']} and "
+        f"{effects['L41.searched']} points of all starts)."
+        "\n\nAfter as many gradients as the best rule of first order, L-BFGS ends "
+        f"{convex} on a convex loss with all examples, {network} on a network's, and "
+        f"{stochastic} with mini-batches."
     )

@@ -120,9 +120,9 @@ def claims(config: "Config", timed: Timed) -> list[report.Claim]:
         ),
         inverted.ratio(
             "L42.seconds",
-            "Nor can it be inverted: at the highest speed measured on small networks "
-            "this machine would take more than a year. One measurement of all of them "
-            "counts as one seed.",
+            "The Hessian of a network cannot be inverted either: at the highest speed "
+            "measured on small networks this machine would take more than a year. One "
+            "measurement of all of them counts as one seed.",
             "years",
             (years, np.ones_like(years)),
             above=1,

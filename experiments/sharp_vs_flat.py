@@ -241,8 +241,9 @@ def analyse(config: Config, found: Findings) -> report.Report:
     )
     return report.Report(
         title="Sharp and flat minima",
-        summary=f"{minima.reached(config, missed)} {_summary(config, found, claims)}",
+        summary=_summary(config, found, claims, missed),
         claims=claims,
+        deciding="slices",
         sections=[
             minima.training_section(found.plain.records, config.stop_loss),
             minima.generalisation_section(found.plain.records, found.test_examples),
@@ -380,48 +381,41 @@ def _begun(start, sentence):
     return start + sentence[0].lower() + sentence[1:] if start else sentence
 
 
-def _summary(config, found, claims):
-    by_id = {claim.id: claim for claim in claims}
+def _summary(config, found, claims, missed):
     small, large = (
         report.format_spread(found.plain.records[group].percent("test"))
         for group in GROUPS
     )
-    measures = {
-        name: by_id[f"L20.{card.IDS[name]}"]
+    ids = {
+        f"L20.{card.IDS[name]}"
         for name in found.plain.cards[SMALL_BATCH].values
         if name != card.NOISE
     }
-    count, no = (
-        sum(claim.verdict == verdict for claim in measures.values())
+    measures = [claim for claim in claims if claim.id in ids]
+    sharper, flatter = (
+        sum(claim.verdict == verdict for claim in measures)
         for verdict in ("supported", "contradicted")
     )
+    worse = report.by_verdict(
+        claims,
+        "L20",
+        "worse: their test accuracy is {size} points lower",
+        "better: their test accuracy is {size} points higher",
+        "not clearly worse, by test accuracy",
+    )
     text = (
-        f"The test accuracy is {small} % with batches of {config.small_batch} and "
-        f"{large} % with batches of {config.large_batch}. That the large batch "
-        f"generalises worse is {by_id['L20'].verdict} by the test accuracy and "
-        f"{by_id['L20.test_loss'].verdict} by the test loss. The large batch has the "
-        f"sharper minimum by {count} of {len(measures)} measures, and the flatter one "
-        f"by {no}{_least_and_most(measures)}."
+        f"Large batches find the sharper minima by {sharper} of {len(measures)} "
+        f"measures, and these generalise {worse}."
+        f"\n\nThe test accuracy is {small} % with batches of {config.small_batch} and "
+        f"{large} % with batches of {config.large_batch}. The large batch has the "
+        f"flatter minimum by {flatter} measures. {minima.reached(config, missed)}"
     )
     if found.rescaled is None:
         text += (
-            " With BatchNorm layers cannot be rescaled as Dinh et al. do, so that part "
-            "is left out."
+            "\n\nWith BatchNorm layers cannot be rescaled as Dinh et al. do, so that "
+            "part is left out."
         )
     return text
-
-
-def _least_and_most(measures):
-    """Return between which ratios of sharpness the measures are, if they have any."""
-    known = [name for name, claim in measures.items() if claim.effect is not None]
-    if not known:
-        return ""
-    ends = [end(known, key=lambda name: measures[name].effect) for end in (min, max)]
-    least, most = (
-        f"{report.format_number(measures[name].effect)} ({card.SHORT[name]})"
-        for name in ends
-    )
-    return f"; ratios, large to small batch, are from {least} to {most}"
 
 
 def _around(config, found):
@@ -437,7 +431,8 @@ def _around(config, found):
             "slices",
             {name: (found.steps, loss) for name, loss in found.slices.items()},
             "Training loss along a filter-normalised random direction, in lengths of a "
-            "filter: one direction a seed, the same draw for all populations.",
+            "filter: the narrower the valley, the sharper the minimum. One direction a "
+            "seed, the same draw for all populations.",
         ),
         report.Contours("contours", plane, caption=caption),
         report.Surface("surfaces", plane, caption=caption),
@@ -492,11 +487,9 @@ def _decay(config, found):
             SHARPER,
             log=True,
             reference=1.0,
-            caption=(
-                "Each measure of the large-batch minimum relative to the small-batch "
-                "one: geometric mean over seeds with its 95 % interval, with a weight "
-                f"decay of {config.weight_decay:g} and without."
-            ),
+            caption="Each measure of the large-batch minimum relative to the "
+            "small-batch one: geometric mean over seeds with its 95 % interval, with "
+            f"a weight decay of {config.weight_decay:g} and without.",
         ),
         connections.line_figure(
             "line_decay",

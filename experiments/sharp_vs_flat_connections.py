@@ -144,10 +144,8 @@ def section(config: "Config", on_line: Line, on_curve: np.ndarray) -> report.Sec
                 "training loss (nats)",
             ),
             log="y",
-            caption=(
-                "Training loss on the straight line and on a quadratic Bezier curve "
-                f"whose bend was trained for {config.bend_steps} updates by Adam."
-            ),
+            caption="Training loss on the straight line and on a quadratic Bezier "
+            f"curve whose bend was trained for {config.bend_steps} updates by Adam.",
         ),
     )
 

@@ -130,11 +130,9 @@ def section(rescaled: Rescaled, steps: np.ndarray) -> report.Section:
                 card.SHORT[name] for name in changes if rescaled.before.invariant[name]
             ],
             reference=1.0,
-            caption=(
-                "Each measure of a small-batch minimum after its layers were rescaled, "
-                "relative to before: geometric mean over seeds with its 95 % interval. "
-                "Those in bold are invariant in theory."
-            ),
+            caption="Each measure of a small-batch minimum after its layers were "
+            "rescaled, relative to before: geometric mean over seeds with its 95 % "
+            "interval. Those in bold are invariant in theory.",
         ),
         minima.slices_figure(
             "rescaled_slices",

@@ -70,23 +70,19 @@ def section(config: "Config", spectra: Spectra, size: int) -> report.Section:
             {name: (row[0].grid, visible(row[0])) for name, row in spectra.items()},
             ("eigenvalue of the Hessian", "density"),
             log="y",
-            caption=(
-                f"Density of the eigenvalues at the minima of seed {config.seeds[0]}, "
-                f"by stochastic Lanczos quadrature of order {config.order} from "
-                f"{START_VECTORS} start vectors, blurred by a Gaussian. Of the "
-                f"{size:,} eigenvalues nearly all are in the peak at zero; the "
-                "bumps on the right are single ones."
-            ),
+            caption="Density of the eigenvalues at the minima of seed "
+            f"{config.seeds[0]}, by stochastic Lanczos quadrature of order "
+            f"{config.order} from {START_VECTORS} start vectors, blurred by a "
+            f"Gaussian. Of the {size:,} eigenvalues nearly all are in the peak at "
+            "zero; the bumps on the right are single ones.",
         ),
         report.Curves(
             "eigenvalues",
             {name: counts(row) for name, row in spectra.items()},
             ("eigenvalue of the Hessian", "larger eigenvalues"),
             log="xy",
-            caption=(
-                "Estimated number of eigenvalues above each value, up to the smallest "
-                "of the top eigenvalues."
-            ),
+            caption="Estimated number of eigenvalues above each value, up to the "
+            "smallest of the top eigenvalues.",
         ),
     )
 

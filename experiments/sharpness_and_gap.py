@@ -24,6 +24,7 @@ Data: digits, or any other by name or path
 import dataclasses
 import functools
 import itertools
+import re
 from collections.abc import Mapping
 from typing import Annotated, NamedTuple
 
@@ -245,46 +246,58 @@ def _missed(config, final):
 
 
 def _summary(axes, claims):
-    """Return how many measures rank the gap along each hyper-parameter."""
-    along = {
-        axis: [c for c in claims if c.id.startswith(f"L20.{axis.replace(' ', '_')}.")]
-        for axis in axes
+    """Name the measures that rank the gap along most hyper-parameters."""
+    groups = functools.partial(report.group_by_verdict, claims)
+    ids = {axis: axis.replace(" ", "_") for axis, of in axes.items() if len(of) > 1}
+    verdicts = {claim.id: claim.verdict for claim in claims}
+    names = dict.fromkeys(
+        id.rpartition(".")[2] for id in verdicts if id.startswith("L20.")
+    )
+    held = {
+        name: sum(verdicts[f"L20.{id}.{name}"] == "supported" for id in ids.values())
+        for name in names
     }
+    most = max(held.values(), default=0)
+    title = {name: re.split(r",| \(", ranks.TITLES[name])[0] for name in names}
+    best = report.listing([title[name] for name in names if held[name] == most])
     told = [
-        f"along the {axis} by {_count(of, 'supported')} of {len(of)} measures "
-        f"({_count(of, 'contradicted')} contradict it)"
-        for axis, of in along.items()
-        if of
-    ]
-    text = f"That sharper networks have the larger gap is supported {'; '.join(told)}."
-    controls = {
-        axis: claim
-        for axis in axes
-        for claim in claims
-        if claim.id == f"equal_loss.{axis.replace(' ', '_')}"
-    }
-    failed = [axis for axis, of in controls.items() if of.verdict == "contradicted"]
-    text += (
-        " The training loss at which they stopped, which should rank nothing, is shown "
-        f"to rank nothing along {_count(controls.values(), 'supported')} of the "
-        f"{len(controls)} hyper-parameters, and to rank the gap too along "
-        f"{' and '.join(failed) or 'none'}."
-    )
-    survivors = [claim for claim in claims if claim.id == "Dinh"]
-    return text + "".join(
-        " Measures which survive a rescaling of the layers "
-        + report.by_verdict(
-            claim,
-            supported="rank the gap better than those which do not.",
-            contradicted="rank the gap worse than those which do not.",
-            otherwise="are not shown to rank it better than those which do not.",
+        f"Along the {axis} the gap "
+        + groups(
+            {f"L20.{id}.{name}": title[name] for name in names},
+            "grows with the {}",
+            "falls with the {}",
+            "does not clearly grow with the {}",
         )
-        for claim in survivors
+        + "."
+        for axis, id in ids.items()
+        if names
+    ]
+    control = groups(
+        {f"equal_loss.{id}": axis for axis, id in ids.items()},
+        "nothing along the {}",
+        "the gap too along the {}",
+        "perhaps the gap along the {}",
     )
-
-
-def _count(claims, verdict):
-    return sum(claim.verdict == verdict for claim in claims)
+    answer = (
+        "Networks with the larger generalisation gap are the sharper ones by the "
+        f"{best} along {most} of {len(ids)} hyper-parameters, and by no measure along "
+        "more."
+        if most
+        else "No measure is shown to rank networks by their generalisation gap."
+    )
+    text = (
+        f"{answer}\n\n{' '.join(told)}"
+        "\n\nThe training loss at which they stopped, which should rank nothing, ranks "
+        f"{control}."
+    )
+    if "Dinh" not in verdicts:
+        return text
+    words = "rank it better", "rank it worse", "are not shown to rank it better"
+    survive = report.by_verdict(claims, "Dinh", *words)
+    return (
+        f"{text}\n\nMeasures which survive a rescaling of the layers {survive} than "
+        "those which do not."
+    )
 
 
 def _networks(config, final, gaps):
@@ -304,12 +317,11 @@ def _networks(config, final, gaps):
     return report.Section(
         "The networks",
         f"{done.size} {_kind(config)}, one for each value of every hyper-parameter "
-        "below and each of "
-        f"{len(config.seeds)} seeds, were trained by SGD on {config.train_examples} "
-        f"examples until the training loss was at most {config.stop_loss:g} nats. "
-        f"{int(done.sum())} of them reached it within {config.max_steps:,} updates; "
-        "the others are left out. The test set is all that was neither trained on nor "
-        "in the validation split.",
+        f"below and each of {len(config.seeds)} seeds, were trained by SGD on "
+        f"{config.train_examples} examples until the training loss was at most "
+        f"{config.stop_loss:g} nats. {int(done.sum())} of them reached it within "
+        f"{config.max_steps:,} updates; the others are left out. The test set is all "
+        "that was neither trained on nor in the validation split.",
         report.Table(
             ("networks with", *columns),
             [
@@ -337,11 +349,9 @@ def _every_network(config, measures, gap):
             [f"{name} {value:g}" for value in values],
             "accuracy gap (points)",
             log=True,
-            caption=(
-                "Every network: the accuracy gap against each measure, on a "
-                "logarithmic axis. Colours show the hyper-parameter that changes the "
-                "gap most."
-            ),
+            caption="Every network: the accuracy gap against each measure, on a "
+            "logarithmic axis. Colours show the hyper-parameter that changes the "
+            "gap most.",
         ),
     )
 

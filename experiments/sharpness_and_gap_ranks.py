@@ -179,12 +179,10 @@ def section(
             "Kendall's tau with the accuracy gap",
             bold=[TITLES[name] for name, is_ in invariant.items() if is_],
             reference=0.0,
-            caption=(
-                "Rank correlation of every measure with the accuracy gap, and its 95 % "
-                "interval: over seeds, and for the last group over the settings of the "
-                "hyper-parameters, which share their seeds. Bold names are measures "
-                "that a rescaling of the layers leaves alone."
-            ),
+            caption="Rank correlation of every measure with the accuracy gap, and its "
+            "95 % interval: over seeds, and for the last group over the settings of "
+            "the hyper-parameters, which share their seeds. Bold names are measures "
+            "that a rescaling of the layers leaves alone.",
         ),
     )
 

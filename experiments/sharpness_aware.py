@@ -423,35 +423,31 @@ def _at_border(trained, names, place):
 
 
 def _summary(config, trained, claims):
-    by_id = {claim.id: claim for claim in claims}
+    effects = report.effects(claims)
     most = f"{round(100 * config.shares[-1])}"
 
-    def of(id):
-        claim = by_id[id]
-        return f"{report.format_number(claim.effect)} ({claim.verdict})"
+    def groups(id, *words):
+        ids = {rule: id.format(rule) for rule in AWARE}
+        names = {of: f"{rule} ({effects[of]})" for rule, of in ids.items()}
+        return report.group_by_verdict(claims, names, *words)
 
-    def told(rule):
-        flatter = report.by_verdict(
-            by_id[f"{rule}.top_eigenvalue"],
-            supported="is flatter than SGD's with as many gradients",
-            contradicted="is sharper than SGD's with as many gradients",
-            otherwise="is not shown to be flatter than SGD's",
+    higher = "higher with {}", "lower with {}", "not clearly higher with {}"
+    flatter = "flatter with {}", "sharper with {}", "not clearly flatter with {}"
+    minima, gain = (
+        report.group_by_verdict(
+            claims, {f"{rule}.{id}": rule for rule in AWARE}, *words
         )
-        return (
-            f"{rule} minus tuned SGD with as many gradients, in points of test "
-            f"accuracy: {of(f'{rule}.gradients.0')} on right labels and "
-            f"{of(f'{rule}.gradients.{most}')} with {most} % wrong ones. By the top "
-            f"eigenvalue its minimum {flatter}."
-        )
-
+        for id, words in (("top_eigenvalue", flatter), ("gradients.0", higher))
+    )
     baseline = trained[SGD_LONG].accuracies()
-    return " ".join(
-        (
-            "Stopped and tuned by validation, SGD has a test accuracy of "
-            f"{report.format_spread(baseline[0])} % on right labels and "
-            f"{report.format_spread(baseline[-1])} % with {most} % wrong ones.",
-            *map(told, AWARE),
-        )
+    return (
+        f"Against tuned SGD with as many gradients, minima are {minima}, and the test "
+        f"accuracy on right labels is {gain}."
+        f"\n\nIn points of test accuracy, it is {groups('{}.gradients.0', *higher)}; "
+        f"with {most} % wrong labels it is {groups(f'{{}}.gradients.{most}', *higher)}."
+        "\n\nStopped and tuned by validation, SGD has a test accuracy of "
+        f"{report.format_spread(baseline[0])} % on right labels and "
+        f"{report.format_spread(baseline[-1])} % with {most} % wrong ones."
     )
 
 
@@ -468,20 +464,20 @@ def _accuracies(config, trained):
         "All rules descend with momentum, from the same starts, on the same batches, "
         f"for {config.updates:,} updates. An update of a sharpness-aware rule takes "
         "two gradients, so SGD is also given twice the updates. The perturbation is "
-        f"that of {config.m} examples (m-sharpness) in a batch of {config.batch_size}. "
-        "For each share of wrong labels the validation set, whose labels are right, "
-        "chooses the radius of a rule or the rate and weight decay of SGD, and when "
-        f"to stop, out of {config.looks} looks. The split of the images is the same "
-        "for all seeds.\n\n"
-        "A training that is stopped in time learns fewer wrong labels. The highest "
-        f"validation accuracies along the training with {shares[-1]:.0f} % of them are "
-        f"{peaks}.",
+        f"that of {config.m} examples (m-sharpness) in a batch of "
+        f"{config.batch_size}. For each share of wrong labels the validation set, "
+        "whose labels are right, chooses the radius of a rule or the rate and weight "
+        f"decay of SGD, and when to stop, out of {config.looks} looks. The split of "
+        "the images is the same for all seeds.\n\nA training that is stopped in time "
+        "learns fewer wrong labels. The highest validation accuracies along the "
+        f"training with {shares[-1]:.0f} % of them are {peaks}.",
         _costs(config, trained),
         report.Curves(
             "wrong_labels",
             {rule: (shares, of.accuracies().T) for rule, of in trained.items()},
             ("wrong labels in the training set (%)", "test accuracy (%)"),
-            caption="Test accuracy of each rule, stopped and tuned by validation.",
+            caption="Test accuracy of each rule, stopped and tuned by validation: the "
+            "higher its curve, the better it generalises.",
         ),
         report.Curves(
             "memorising",
@@ -491,7 +487,7 @@ def _accuracies(config, trained):
             },
             ("gradients", "validation accuracy (%)"),
             caption=f"Validation accuracy along the training with {shares[-1]:.0f} % "
-            "wrong labels.",
+            "wrong labels: where a curve falls, wrong labels are learned.",
         ),
     )
 
@@ -542,7 +538,7 @@ def _radii(config, trained):
                     for rule in several
                     for place in (0, len(config.shares) - 1)
                 },
-                (f"radius rho{unit}", "test accuracy (%)"),
+                (f"radius{unit}", "test accuracy (%)"),
                 log="x",
                 caption="Test accuracy after the last update, against the radius of "
                 f"{' and '.join(several)}.",

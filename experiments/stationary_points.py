@@ -19,6 +19,7 @@ Data: none
 """
 
 import dataclasses
+import functools
 from typing import Annotated, NamedTuple
 
 import numpy as np
@@ -92,6 +93,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         title="Stationary points",
         summary=_summary(config, claims, himmelblau.found),
         claims=claims,
+        deciding="found_by_starts",
         sections=[
             line.on_a_line(config, lines),
             line.many_starts(config, lines),
@@ -103,25 +105,22 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(config, claims, himmelblau):
-    by_id, effects = {claim.id: claim for claim in claims}, report.effects(claims)
-
-    def told(id, supported, contradicted, otherwise):
-        words = {"supported": supported, "contradicted": contradicted}
-        return report.by_verdict(by_id[id], **words, otherwise=otherwise)
-
-    alone = told("D01.descent", "", "not ", "not beyond doubt ")
-    one = told("D01.global", "in fewer", "in no fewer", "not beyond doubt in fewer")
-    every = told("D01.numerically", "in more", "in no more", "not beyond doubt in more")
-    start = told("D04", "depends", "does not much depend", "may depend")
+    told = functools.partial(report.by_verdict, claims)
     kinds = np.bincount(himmelblau.negative, minlength=3)
+    few = "only {percent}", "{percent}", "about {percent}"
+    many = "{percent}", "only {percent}", "about {percent}"
     return (
-        "Roots of the derivative are all stationary points of a polynomial, and the "
-        "second derivative tells which of them are minima. Gradient descent ends "
-        f"{alone}in these minima alone; from one start it finds the global one {one} "
-        f"than half of {len(config.draws)} polynomials ({effects['D01.global']}), from "
-        f"{config.starts} starts all minima {every} than 95 % of them "
-        f"({effects['D01.numerically']}). Himmelblau's function has "
-        f"{len(himmelblau.points)} stationary points: {kinds[0]} minima, {kinds[1]} "
-        f"saddles and {kinds[2]} maximum. Which minimum descent reaches {start} on the "
-        f"start: two starts end in different ones with a share of {effects['D04']}."
+        "Analysis finds every minimum of a polynomial; gradient descent finds the "
+        f"global one in {told('D01.global', *few)} of the cases from one start, and "
+        f"all of them in {told('D01.numerically', *many)} from {config.starts} starts."
+        "\n\nThe roots of the derivative are all stationary points, and the second "
+        "derivative tells which of them are minima. Gradient descent "
+        + told("D01.descent", "ends", "does not always end", "is not shown to end")
+        + " in these alone."
+        f"\n\nHimmelblau's function has {len(himmelblau.points)} stationary points: "
+        f"{kinds[0]} minima, {kinds[1]} saddles and {kinds[2]} maximum. Which minimum "
+        "is reached "
+        + told("D04", "depends", "does not much depend", "may depend")
+        + " on the start: two starts end in different ones with a share of "
+        f"{report.effects(claims)['D04']}."
     )

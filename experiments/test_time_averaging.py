@@ -171,6 +171,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         title="Averaging at test time",
         summary=_summary(found, claims),
         claims=claims,
+        deciding="layers",
         sections=[
             *layers.sections(found.layers, found.plain_means),
             masks.section(found.masks),
@@ -180,42 +181,34 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 
 def _summary(found, claims):
-    by_id = {claim.id: claim for claim in claims}
-
-    def gain(id):
-        words = report.by_verdict(
-            by_id[id],
-            supported="gains",
-            contradicted="loses",
-            otherwise="neither gains nor loses beyond doubt",
-        )
-        return f"{words} ({report.format_number(by_id[id].effect)} points)"
-
+    told = functools.partial(report.by_verdict, claims)
     count = next(iter(found.layers.values())).count
-    alike = {"supported": [], "contradicted": [], "otherwise": []}
-    for name in found.layers:
-        claim = by_id.get(f"rule.{name.replace(' ', '_')}")
-        if claim is not None:
-            of = claim.verdict if claim.verdict in alike else "otherwise"
-            alike[of].append(name)
-    told_of = {
-        "supported": "to half a point as accurate with",
-        "contradicted": "further apart with",
-        "otherwise": "not decided with",
-    }
-    rules = "; ".join(
-        f"{told_of[verdict]} {', '.join(of)}" for verdict, of in alike.items() if of
+    gains = (
+        "gains {size} points",
+        "loses {size} points",
+        "neither gains nor loses clearly ({} points)",
     )
-    text = (
-        f"One pass of the rule and the average over {count} noisy passes: "
-        f"{rules or 'not compared'}. Averaging all "
-        f"{found.masks['with dropout'].count:,} sub-networks of a network with one "
-        f"narrow layer {gain('L54.ensemble')} over one of them. "
+    if found.views:
+        views = (
+            f"Averaging ten crops {told('L62.accuracy', *gains)} over the image after "
+            "training with crops and mirror images, and averaging five crops "
+            f"{told('L62.crops.accuracy', *gains)} after training with crops alone."
+        )
+    else:
+        views = "Sequences have no crops, so that views are left out."
+    rules = report.group_by_verdict(
+        claims,
+        {f"rule.{name.replace(' ', '_')}": name for name in found.layers},
+        "as accurate as many noisy passes with {}",
+        "clearly off their accuracy with {}",
+        "not clearly as accurate as many with {}",
     )
-    if not found.views:
-        return f"{text}Sequences have no crops, so that views are left out."
     return (
-        f"{text}Averaging ten crops {gain('L62.accuracy')} over the image after "
-        "training with crops and mirror images, and averaging five crops "
-        f"{gain('L62.crops.accuracy')} after training with crops alone."
+        "One pass of the deterministic rule is "
+        f"{rules or 'compared with many noisy passes for fractional pooling alone'}."
+        f"\n\nMany noisy passes are {count}, averaged, and as accurate means to half a "
+        f"point. Averaging all {found.masks['with dropout'].count:,} sub-networks of a "
+        "network with one narrow layer "
+        f"{told('L54.ensemble', *gains)} over one of them."
+        f"\n\n{views}"
     )

@@ -351,11 +351,10 @@ def _rules(found, plain_means):
         "fractional pooling, or, with BatchNorm, the training batch whose statistics "
         "normalise. The probabilities of T passes are averaged. The distance is the "
         "total variation between the rule's probabilities and the average over all "
-        "passes, mean over the test images.\n\n"
-        "Seeds decide the initial weights, the batches and the noise. Claims on "
-        "accuracies and losses are over seeds and test images. The bounds in the "
-        "claims, such as half a point or ten per cent, are ours: the lecture names "
-        "none.",
+        "passes, mean over the test images.\n\nSeeds decide the initial weights, the "
+        "batches and the noise. Claims on accuracies and losses are over seeds and "
+        "test images. The bounds in the claims, such as half a point or ten per cent, "
+        "are ours: the lecture names none.",
         report.Table(
             ("noise", "rule (%)", "T = 1 (%)", f"T = {count} (%)")
             + ("rule (nats)", f"T = {count} (nats)", "distance (%)"),
@@ -395,7 +394,7 @@ def _rules(found, plain_means):
             groups,
             x_label=PASSES,
             log=True,
-            caption="Test loss of the same.",
+            caption="Test loss of the rule, and of averages over T noisy passes.",
         ),
     )
 
@@ -424,7 +423,7 @@ def _noise(found):
             (PASSES, "accuracy, average − rule (points)"),
             log="x",
             caption="Test accuracy of the average over T passes less that of the rule, "
-            "mean over seeds.",
+            "mean over seeds: above zero, averaging beats the rule.",
         ),
         report.Curves(
             "noise",

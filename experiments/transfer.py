@@ -41,12 +41,6 @@ LECTURE = {
     ("far", MUCH): "fine-tune a larger number of layers",
 }
 POINTS = "points of test accuracy"
-GAINS = {
-    "supported": "gain",
-    "contradicted": "lose",
-    "inconclusive": "neither gain nor lose beyond doubt",
-    "untested": "are not tested",
-}
 Targets = Annotated[
     tuple[str, ...],
     runs.Range("one or two data sets", lambda names: 1 <= len(names) <= len(PLACES)),
@@ -145,6 +139,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
         title="Transfer learning",
         summary=_summary(cells, claims),
         claims=claims,
+        deciding="grid",
         sections=[_grid(cells), _overfitting(cells), _ways(cells), _source(found.card)],
     )
 
@@ -247,18 +242,25 @@ def _trouble(near, far):
 
 
 def _summary(cells, claims):
-    by_id = {claim.id: claim for claim in claims}
-    told = {}
-    for each in cells:
-        for size in methods.SIZES:
-            claim = by_id[f"L71.{each.place}.{size}"]
-            gain = f"{size} data of {each.name} ({report.format_number(claim.effect)})"
-            told.setdefault(GAINS[claim.verdict], []).append(gain)
-    gains = "; ".join(f"{words} with {', '.join(of)}" for words, of in told.items())
+    effects = report.effects(claims)
+    names = {
+        id: f"{size} data of {each.name} ({effects[id]})"
+        for each in cells
+        for size in methods.SIZES
+        for id in [f"L71.{each.place}.{size}"]
+    }
     return (
-        "Against training from scratch, in points of test accuracy, pretrained weights "
-        f"that are all trained on {gains}. Best by validation in each cell: "
-        f"{'; '.join(_lines(cells))}."
+        "Training all pretrained weights on, instead of new ones, "
+        + report.group_by_verdict(
+            claims,
+            names,
+            "gains test accuracy with {}",
+            "loses test accuracy with {}",
+            "makes no clear difference with {}",
+        )
+        + "."
+        "\n\nIn brackets are the points of test accuracy gained. What validates best "
+        f"in each cell: {'; '.join(_lines(cells))}."
     )
 
 

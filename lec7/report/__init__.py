@@ -21,6 +21,7 @@ from lec7.report.formats import (
     format_spread,
 )
 from lec7.report.gallery import write_gallery
+from lec7.report.headlines import by_verdict, effects, group_by_verdict, listing
 from lec7.report.intervals import geometric_interval, mean_interval, shares
 from lec7.report.landscapes import Contours, Landscape
 from lec7.report.loss_plots import plot_landscape, plot_slices
@@ -36,7 +37,7 @@ from lec7.report.spectrum_plots import plot_density, plot_eigenvalues
 from lec7.report.surfaces import Surface
 from lec7.report.tables import Table
 from lec7.report.trajectories import Trajectories
-from lec7.report.vocabulary import Claims, by_verdict, effects
+from lec7.report.vocabulary import Claims
 
 __all__ = [
     "Animation",
@@ -73,6 +74,8 @@ __all__ = [
     "format_number",
     "format_spread",
     "geometric_interval",
+    "group_by_verdict",
+    "listing",
     "mean_interval",
     "plot_card",
     "plot_density",

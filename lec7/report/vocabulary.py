@@ -7,7 +7,6 @@ alone, a claim is a family of one.
 
 import dataclasses
 import math
-from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -197,38 +196,6 @@ class Claims:
         p = found.p(*claim.ends)
         (alone,) = claims.family([dataclasses.replace(claim, p=p)])
         return alone
-
-
-def by_verdict(
-    claim: claims.Claim, *, supported: str, contradicted: str, otherwise: str
-) -> str:
-    """Return the words for the verdict on a claim, of which a headline is made.
-
-    Args:
-      claim: as decided with its page.
-      supported: words for a claim that is.
-      contradicted: words for one that is.
-      otherwise: words for one that is inconclusive or untested.
-
-    Returns:
-      One of the three.
-
-    Example:
-      >>> say = Claims(source="lecture, 0:45:19")
-      >>> lower = say.mean("L36", "Decay pays.", "nats", [0.1, 0.2, 0.15], above=0)
-      >>> words = {"supported": "pays", "contradicted": "costs", "otherwise": "may pay"}
-      >>> "Decay " + by_verdict(lower, **words)
-      'Decay pays'
-    """
-    words = {"supported": supported, "contradicted": contradicted}
-    return words.get(claim.verdict, otherwise)
-
-
-def effects(decided: Sequence[claims.Claim]) -> dict[str, str]:
-    """Return id -> effect as a sentence has it."""
-    from lec7.report import formats
-
-    return {claim.id: formats.format_number(claim.effect) for claim in decided}
 
 
 def _interval(found, *, empirical):

@@ -62,8 +62,9 @@ def test_the_headline_has_the_verdicts_on_who_ends_higher():
     summary, decided = claims()
     verdicts = {id: c.verdict for id, c in decided.items() if "wrecks" in id}
     assert list(verdicts.values()) == ["contradicted", "contradicted", "supported"]
-    assert "lower (0.500 times Adam's) with each rule at its best rate" in summary
-    assert "higher (2.67 times Adam's) at a rate of 0.1" in summary
+    answer = summary.partition("\n\n")[0]
+    assert "higher than Adam's (2.67 times); with each rule at its best rate" in answer
+    assert answer.endswith("it is lower than Adam's (0.500 times).")
 
 
 def test_a_best_rate_at_an_end_of_the_list_decides_nothing():

@@ -236,5 +236,5 @@ def test_a_card_that_cannot_be_taken_again_has_no_claims():
     found = measure.Findings("path", card(frobenius=2.0), None, "there is one layer")
     told = measure.analyse(CONFIG, found)
     assert told.claims == []
-    assert "Frobenius norm of the Hessian 2.1" in told.summary
+    assert "Frobenius norm of the Hessian of 2.1" in told.summary
     assert told.summary.endswith("The layers were not rescaled: there is one layer.")

@@ -7,6 +7,7 @@ import pytest
 
 from experiments import sharpness_and_gap
 from experiments import sharpness_and_gap_ranks as ranks
+from lec7 import report
 
 CONFIG = sharpness_and_gap.Config(
     seeds=tuple(range(8)),
@@ -74,7 +75,7 @@ def test_the_headline_names_where_the_training_loss_ranks_the_gap_too():
         if claim.id.startswith("equal_loss.") and claim.verdict == "contradicted"
     ]
     assert failed
-    assert f"rank the gap too along {' and '.join(failed)}." in told.summary
+    assert f"the gap too along the {report.listing(failed)}" in told.summary
 
 
 def test_networks_that_did_not_reach_the_loss_are_left_out():

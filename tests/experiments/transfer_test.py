@@ -99,8 +99,8 @@ def test_the_headline_says_what_the_verdicts_say():
     far = cells("far", (0.7, 0.6, 0.65, 0.75), (0.97, 0.9, 0.94, 0.96))
     found = experiment.Findings((near, far), network().card)
     told = experiment.analyse(experiment.Config(), found).summary
-    assert "gain with little data of near" in told
-    assert "lose with much data of far" in told
+    assert "gains test accuracy with little data of near" in told
+    assert "loses test accuracy with much data of far" in told
 
 
 def test_one_target_is_decided_without_the_other():
