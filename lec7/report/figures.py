@@ -18,16 +18,15 @@ if TYPE_CHECKING:
 
 
 # Ink, paper and grid of a drawing where the page around it is dark.
-_IN_THE_DARK = (
-    "<style>@media (prefers-color-scheme: dark) {"
-    f"svg {{ fill: {style.DARK[style.INK]} }} "
+IN_THE_DARK = (
+    f"@media (prefers-color-scheme: dark) {{ svg {{ fill: {style.DARK[style.INK]} }} "
     + "".join(
         f'[style*="{part}: {light}"] {{ {part}: {dark} !important }} '
         for light, dark in style.DARK.items()
         for part in ("fill", "stroke")
     )
-    + "}</style>"
-).encode()
+    + "}"
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,7 +106,8 @@ def encode(figure: "matplotlib.figure.Figure") -> Pictures:
         figure.set_layout_engine(None)
         pictures.append(picture.getvalue())
     png, svg = pictures
-    return Pictures(png, svg.replace(b"<defs>", _IN_THE_DARK + b"<defs>", 1))
+    look = f"<style>{IN_THE_DARK}</style><defs>".encode()
+    return Pictures(png, svg.replace(b"<defs>", look, 1))
 
 
 def save_figure(

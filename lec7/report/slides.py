@@ -92,10 +92,11 @@ def _as_svg(slide: Slide, figure: figures.Figure) -> str:
         markup.tag("tspan", line, x="60", dy="1.3em") for line in _wrapped(slide.answer)
     )
     kind, picture = ("png", figure.png) if figure.player else ("svg+xml", figure.svg)
-    ink = {"fill": style.INK, "font_family": "system-ui, sans-serif"}
+    ink = {"style": f"fill: {style.INK}", "font_family": "system-ui, sans-serif"}
     whole = markup.tag(
         "svg",
-        markup.tag("rect", width="100%", height="100%", fill="white"),
+        markup.tag("style", figures.IN_THE_DARK),
+        markup.tag("rect", width="100%", height="100%", style="fill: #ffffff"),
         markup.tag("text", *lines, y="30", font_size="36", **ink),
         markup.tag(
             "image",
