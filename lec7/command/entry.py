@@ -92,6 +92,10 @@ def main(argv: Sequence[str], experiments: pathlib.Path | None = None) -> int:
     program.called_as(argv[0])
     try:
         _dispatch(argv[1:], experiments or _own_experiments())
+        sys.stdout.flush()
+    except BrokenPipeError:  # who reads has seen enough, as `| head` has
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return runs.PIPE_CLOSED
     except (Exception, KeyboardInterrupt) as error:
         code = runs.exit_code(error)
         if code == 1:

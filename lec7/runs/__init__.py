@@ -26,6 +26,7 @@ from lec7.runs.config import canonical_json, configure, restore
 from lec7.runs.context import Context
 from lec7.runs.devices import select_devices, simulate_devices
 from lec7.runs.exits import (
+    PIPE_CLOSED,
     FolderInUseError,
     UsageError,
     did_you_mean,
@@ -70,6 +71,7 @@ __all__ = [
     "Headline",
     "Job",
     "OUTPUTS",
+    "PIPE_CLOSED",
     "Phases",
     "Positive",
     "Positives",

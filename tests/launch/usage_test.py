@@ -134,3 +134,12 @@ def test_every_experiment_says_what_list_shows(name):
     assert line.question
     assert line.minutes
     assert line.data
+
+
+def test_a_reader_who_has_seen_enough_ends_it_without_a_word():
+    words = [sys.executable, "launch.py", "--list"]
+    where = {"cwd": EXPERIMENTS.parent, "stderr": subprocess.PIPE}
+    with subprocess.Popen(words, stdout=subprocess.PIPE, **where) as program:
+        program.stdout.close()
+        assert program.stderr.read() == b""
+    assert program.returncode == runs.PIPE_CLOSED
