@@ -212,11 +212,12 @@ def _leave() -> None:
     global _star
     import jax
 
-    if _star is not None:
-        _star.gathered(b"")
-        _star.leave()
-        _star = None
-    jax.distributed.shutdown()
+    left, _star = _star, None
+    if left is not None:
+        left.part()
+    jax.distributed.shutdown()  # which waits for all
+    if left is not None:
+        left.close()
 
 
 def _fail(error: BaseException, code: int) -> None:

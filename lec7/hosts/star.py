@@ -78,11 +78,15 @@ class Star:
         if self._over.acquire(blocking=False):
             self._tell(code, f"{self._title(self.index)} ended with {code}: {told}")
 
-    def leave(self) -> None:
-        """Stop to listen and to beat; all hosts have agreed to."""
-        if self._over.acquire(blocking=False):
-            for line in self._lines.values():
-                line.close()
+    def part(self) -> None:
+        """Wait until all hosts have come so far, and end this one for none any more."""
+        self.gathered(b"")
+        self._over.acquire()
+
+    def close(self) -> None:
+        """Close the lines, when all hosts have parted."""
+        for line in self._lines.values():
+            line.close()
 
     def _give(self, payload: bytes) -> None:
         for line in self._lines.values():

@@ -21,12 +21,14 @@ from lec7 import data, hosts, models, train, update_rules
 from lec7.data import augment, disk
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
-SHAPE, CLASSES, COUNT, BATCH = (4, 4, 1), 3, 50, 8
+SHAPE, CLASSES, COUNT, BATCH = (4, 4, 1), 3, 50, 12
 RNG = np.random.default_rng(0)
 PIXELS = RNG.integers(0, 256, (COUNT, *SHAPE), dtype=np.uint8)
 IMAGES = np.float32(PIXELS) / np.float32(255)
 LABELS = RNG.integers(CLASSES, size=COUNT).astype(np.int32)
 SPLITS = {"train": (IMAGES, LABELS), "test": (IMAGES[:13], LABELS[:13])}
+STEPS = {"steps": 12, "evaluate_every": 4, "snapshot_every": 8, "checkpoint_every": 1}
+HALF = STEPS | {"steps": 8}
 
 
 class Stream:
@@ -55,28 +57,25 @@ def network(**options):
     return models.MLP(num_classes=CLASSES, widths=(6,), activation=jnp.tanh, **options)
 
 
-noisy = functools.partial(network, batch_norm=True, dropout=0.3)
-SAM = update_rules.sharpness_aware(optax.sgd(0.1), rho=0.5)
+def noisy():
+    """Everything that goes by the position in the batch, or over all of it."""
+    rule = update_rules.sharpness_aware(optax.sgd(0.1), rho=0.5)
+    flipped = augment.compose(augment.horizontal_flip())
+    model = network(batch_norm=True, dropout=0.3)
+    return model, rule, SPLITS, {"m": 1, "augment": flipped}
+
+
 CASES = {
     "plain": lambda host: (network(), optax.adam(0.01), SPLITS, {}),
-    "batch_norm_and_dropout": lambda host: (noisy(), optax.adam(0.01), SPLITS, {}),
-    "m_sharpness": lambda host: (noisy(), SAM, SPLITS, {"m": 2}),
-    "augmented": lambda host: (
-        network(),
-        optax.sgd(0.1),
-        SPLITS,
-        {"augment": augment.compose(augment.horizontal_flip())},
-    ),
+    "noisy": lambda host: noisy(),
     "disk": lambda host: (network(), optax.sgd(0.1), on_disk(), {}),
-    "stream": lambda host: (network(), optax.sgd(0.1), Stream(), {}),
-    "divided_stream": lambda host: (network(), optax.sgd(0.1), Stream(host), {}),
+    "stream": lambda host: (network(), optax.sgd(0.1), Stream(host), {}),
 }
 
 
 def trained(case, devices, host=(0, 1), **given):
     """Return name -> array of all that a training comes to."""
     model, rule, dataset, options = CASES[case](host)
-    given = {"steps": 12, "evaluate_every": 4, "snapshot_every": 8, **options, **given}
     watch = () if isinstance(dataset, Stream) else ("train",)
     population = train.train(
         model,
@@ -86,7 +85,7 @@ def trained(case, devices, host=(0, 1), **given):
         seeds=(0, 1),
         watch=watch,
         devices=devices,
-        **given,
+        **{**STEPS, **options, **given},
     )
     kept = population._replace(opt_state=None)
     leaves, _ = jax.tree_util.tree_flatten_with_path(kept)
@@ -136,11 +135,15 @@ def main(index, port, count, folder):
     jax.config.update("jax_numpy_rank_promotion", "raise")
     here, many, folder = int(index), int(count), pathlib.Path(folder)
     with hosts.joined(coordinator=f"localhost:{port}", processes=many, index=here):
+        of = functools.partial(trained, devices=hosts.devices(), host=(here, many))
+        # Each host has a folder of its own, where only the first one's may be used.
+        place = folder / f"host {here}"
         found = {}
         for case in CASES:
-            # A folder of each host's own: only the first may write in it.
-            place = folder / f"host {here}" / case
-            found |= trained(case, hosts.devices(), (here, many), folder=place)
+            found |= of(case, folder=place / case)
+        of("noisy", folder=place / "half", **HALF)
+        resumed = of("noisy", folder=place / "begun")
+        found |= {f"resumed {name}": value for name, value in resumed.items()}
         np.savez(folder / f"{here}.npz", **found)
 
 
