@@ -114,30 +114,34 @@ class Meeting:
         """
         found: dict[int, Line] = {}
         deadline = time.monotonic() + seconds
-        while len(found) < count - 1:
-            self._server.settimeout(max(0.01, deadline - time.monotonic()))
-            try:
-                connection, _ = self._server.accept()
-            except TimeoutError as error:
-                missing = sorted(set(range(1, count)) - set(found))
-                raise TimeoutError(
-                    f"hosts {', '.join(map(str, missing))} did not connect to the "
-                    f"first within {seconds:.0f} s; expected them to reach {self}"
-                ) from error
-            with contextlib.suppress(OSError, EOFError, ValueError):  # of strangers
-                connection.settimeout(5.0)
-                token, index, name = json.loads(_greeting(connection))
-                if secrets.compare_digest(token, self._token):
-                    found[int(index)] = Line(connection, name)
-        self._server.close()
+        with self._server:
+            while len(found) < count - 1:
+                self._server.settimeout(max(0.01, deadline - time.monotonic()))
+                try:
+                    connection, _ = self._server.accept()
+                except TimeoutError as error:
+                    missing = sorted(set(range(1, count)) - set(found))
+                    raise TimeoutError(
+                        f"hosts {', '.join(map(str, missing))} did not connect to the "
+                        f"first within {seconds:.0f} s; expected them to reach "
+                        f"{_place(self.invitation)}"
+                    ) from error
+                found |= self._welcome(connection)
         for line in found.values():
             line.send(VALUE, json.dumps(own_name()).encode())
         return found
 
-    def __str__(self) -> str:
-        """Return the addresses."""
-        told = json.loads(self.invitation)
-        return f"port {told['port']} of {' or '.join(told['at'])}"
+    def _welcome(self, connection: socket.socket) -> dict[int, Line]:
+        """Return the line to a host that has the token; a stranger is sent away."""
+        try:
+            connection.settimeout(_PATIENCE)
+            token, index, name = json.loads(_greeting(connection))
+            if secrets.compare_digest(str(token), self._token):
+                return {int(index): Line(connection, name)}
+        except (OSError, EOFError, ValueError, TypeError):
+            pass
+        connection.close()
+        return {}
 
 
 def answer(invitation: bytes, index: int, seconds: float) -> Line:
@@ -160,8 +164,13 @@ def answer(invitation: bytes, index: int, seconds: float) -> Line:
         time.sleep(0.1)
     raise TimeoutError(
         f"host {index} could not connect to the first within {seconds:.0f} s; expected "
-        f"port {told['port']} of {' or '.join(told['at'])} to be open"
+        f"{_place(invitation)} to be open"
     )
+
+
+def _place(invitation: bytes) -> str:
+    told = json.loads(invitation)
+    return f"port {told['port']} of {' or '.join(told['at'])}"
 
 
 def _greeting(connection: socket.socket) -> Any:
