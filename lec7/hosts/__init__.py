@@ -16,6 +16,7 @@ from lec7.hosts.membership import (
     is_first,
     join,
     joined,
+    mark,
 )
 from lec7.hosts.star import LOST
 
@@ -31,4 +32,5 @@ __all__ = [
     "is_first",
     "join",
     "joined",
+    "mark",
 ]

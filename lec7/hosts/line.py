@@ -11,7 +11,7 @@ import threading
 import time
 from typing import Any
 
-BEAT, VALUE, END = b"H", b"V", b"E"
+BEAT, VALUE, MARK, END = b"H", b"V", b"M", b"E"
 _HEAD = struct.Struct("!Q")
 _TOKEN = 32  # letters
 _PATIENCE = 1.0  # seconds that a last message may wait for one that is being sent

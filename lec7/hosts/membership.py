@@ -72,6 +72,12 @@ def agreed(number: int) -> int:
     return number if _star is None else max(map(max, gathered(bytes([number]))))
 
 
+def mark() -> None:
+    """Note that this host goes on to what all do together, such as an update."""
+    if _star is not None:
+        _star.mark()
+
+
 def first_differing(told: dict[str, Any]) -> str | None:
     """Return the first key at which another host has told something else, or None."""
     if _star is None:

@@ -1,9 +1,10 @@
 """A line from every host to the first: values in step, heartbeats, and the end of all.
 
 A host is lost when its line closes, as at a kill, or when nothing has been heard of it
-for a while, as when its process is stopped or its machine is gone. The first host then
-tells the others, and all end: what a host waits for in a collective would never come.
-Nobody's state is lost by that, beyond what a kill loses.
+for a while, as when its process is stopped or its machine is gone. A host that lives
+and does not go on, as when its disk hangs, is lost where the others have long made the
+next mark. The first host then tells the others, and all end: what a host waits for in a
+collective would never come. No more is lost by that than by a kill.
 """
 
 import json
@@ -24,6 +25,8 @@ LINGER = 2.0
 """Seconds in which the last message to the others may arrive."""
 GRACE = 5.0
 """Seconds in which a host may come to the error that another has already told of."""
+STILL = 10.0
+"""Times as long as a silence: how long a host may be behind the marks of the others."""
 _BEATS = 6  # in the time after which a host is lost
 _STEP = struct.Struct("!Q")
 
@@ -53,6 +56,8 @@ class Star:
         self._lines, self._end = own, end
         self._inbox = {host: queue.SimpleQueue() for host in own}
         self._step = 0  # values exchanged
+        self._marks = dict.fromkeys(range(count), 0)
+        self._marked = time.monotonic()  # when the latest mark was made
         self._over = threading.Lock()  # held from the end or the leaving on
         self._readers = [self._start(self._listen, host) for host in own]
         self._start(self._watch)
@@ -73,6 +78,12 @@ class Star:
             return self.from_first(None)
         return self.from_first([payload, *map(self._take, range(1, self.count))])
 
+    def mark(self) -> None:
+        """Note that this host goes on to what all do together."""
+        self._note(self.index, self._marks[self.index] + 1)
+        if self.index:
+            self._send(lines.MARK, _STEP.pack(self._marks[self.index]))
+
     def fail(self, code: int, told: str) -> None:
         """Let the others end with a code, and hear of no one any more."""
         if self._over.acquire(blocking=False):
@@ -89,11 +100,17 @@ class Star:
             line.close()
 
     def _give(self, payload: bytes) -> None:
+        self._send(lines.VALUE, _STEP.pack(self._step) + payload)
+
+    def _send(self, kind: bytes, payload: bytes) -> None:
         for line in self._lines.values():
             try:
-                line.send(lines.VALUE, _STEP.pack(self._step) + payload)
+                line.send(kind, payload)
             except OSError:  # of which the reader has heard, and ends the process
                 threading.Event().wait()
+
+    def _note(self, host: int, mark: int) -> None:
+        self._marks[host], self._marked = mark, time.monotonic()
 
     def _take(self, host: int) -> bytes:
         content = self._inbox[host].get()
@@ -117,7 +134,10 @@ class Star:
                 kind, payload = line.receive()
                 if kind == lines.END:
                     return self._leave_with(*json.loads(payload), grace=GRACE)
-                self._inbox[host].put(payload)
+                if kind == lines.MARK:
+                    self._note(host, *_STEP.unpack(payload))
+                else:
+                    self._inbox[host].put(payload)
         except (OSError, EOFError):
             return self._lose(host, "its connection was closed")
 
@@ -134,6 +154,15 @@ class Star:
                 silent = time.monotonic() - line.heard
                 if silent > self.lost_after:
                     self._lose(host, f"nothing was heard of it for {silent:.0f} s")
+            if not self.index:
+                self._look_for_behind()
+
+    def _look_for_behind(self) -> None:
+        still = time.monotonic() - self._marked
+        behind = min(self._marks, key=self._marks.__getitem__)
+        lags = self._marks[behind] < max(self._marks.values())
+        if lags and still > STILL * self.lost_after:
+            self._lose(behind, f"it lives and has not gone on for {still:.0f} s")
 
     def _lose(self, host: int, why: str) -> None:
         told = f"{self._title(host)} is lost: {why}; the same command resumes the run"

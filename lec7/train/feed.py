@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lec7 import memory
+from lec7 import hosts, memory
 from lec7.data import batches, disk
 from lec7.train import shares
 
@@ -278,6 +278,7 @@ def dispatch(
     while steps:
         slots = batches.slots(steps.start, len(steps))
         steps = steps[len(jax.tree.leaves(slots)[0]) :]
+        hosts.mark()
         state, metrics = advance(state, data, divide(slots, here), active)
         made = [*jax.device_get(made), metrics]
     return state, jax.tree.map(

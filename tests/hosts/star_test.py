@@ -115,6 +115,21 @@ def test_hosts_that_live_and_say_nothing_stay(party):
     assert all(ends.empty() for ends in of.ends)
 
 
+@pytest.mark.parametrize("victim", [0, 1])
+def test_a_host_that_lives_and_stands_still_is_lost(party, capfd, monkeypatch, victim):
+    monkeypatch.setattr(star, "LINGER", 0.1)
+    monkeypatch.setattr(star, "STILL", 2.0)
+    of = party(2)
+    of.each(lambda s, i: s.mark())
+    of.stars[1 - victim].mark()
+    time.sleep(1.5 * LOST_AFTER)
+    assert all(ends.empty() for ends in of.ends)
+    assert [ends.get(timeout=5.0) for ends in of.ends] == [star.LOST] * 2
+    told = capfd.readouterr().err
+    assert told.count(f"host {victim} of 2 (") == 2
+    assert "has not gone on" in told
+
+
 def test_an_error_of_one_host_ends_the_others_with_its_code(party, capfd, monkeypatch):
     monkeypatch.setattr(star, "GRACE", 0.2)
     monkeypatch.setattr(star, "LINGER", 0.1)
