@@ -6,6 +6,7 @@ import ctypes
 import json
 import os
 import signal
+import sys
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
@@ -131,18 +132,20 @@ def join(
       start: seconds in which all must have come.
 
     Raises:
-      TimeoutError: a host has not come.
+      TimeoutError: a host could not be reached; where one has not come at all, the
+        process ends with `LOST`.
+      ValueError: no cluster is found, or the first host cannot listen there.
     """
     global _star
     import jax
 
     jax.config.update("jax_enable_preemption_service", False)  # it takes SIGTERM
-    with _named_timeout(start):
+    with _patience(start), _named_errors(coordinator):
         jax.distributed.initialize(
             coordinator,
             num_processes=processes,
             process_id=index,
-            initialization_timeout=int(start),
+            initialization_timeout=int(start) + 60,  # at which JAX aborts the process
             heartbeat_timeout_seconds=int(_SLACK * lost_after) + 1,
             shutdown_timeout_seconds=int(lost_after) + 1,
         )
@@ -170,21 +173,48 @@ def _meet(known_as: str, start: float) -> dict[int, line.Line]:
 
 
 @contextlib.contextmanager
-def _named_timeout(start: float) -> Generator[None, None, None]:
-    """Let JAX's error say what has not happened.
+def _patience(start: float) -> Generator[None, None, None]:
+    """End the process where the others do not come: JAX's waiting has no other end."""
+
+    def give_up():
+        told = (
+            f"lec7: not all hosts have come within {start:.0f} s; expected the same "
+            "command on each, with one coordinator, which all of them reach, and one "
+            "number of processes\n"
+        )
+        os.write(2, told.encode())
+        os._exit(star.LOST)
+
+    timer = threading.Timer(start, give_up)
+    timer.daemon = True
+    timer.start()
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+@contextlib.contextmanager
+def _named_errors(coordinator: str | None) -> Generator[None, None, None]:
+    """Let JAX's errors say what was expected.
 
     Raises:
       RuntimeError: another error of JAX.
-      TimeoutError: a host has not come.
+      ValueError: no cluster is found, or the first host cannot listen there.
     """
     try:
         yield
+    except ValueError as error:
+        raise ValueError(
+            f"no cluster was found, and not all is given ({error}); expected the "
+            "coordinator, the number of processes and the number of this one"
+        ) from error
     except RuntimeError as error:
-        if "DEADLINE_EXCEEDED" not in str(error):
+        if "RPC server" not in str(error):
             raise
-        raise TimeoutError(
-            f"not all hosts have come within {start:.0f} s; expected the same command "
-            "on each, with the same coordinator and number of processes"
+        raise ValueError(
+            f"the first host cannot listen at {coordinator} ({error}); expected an "
+            "address of it with a free port"
         ) from error
 
 
@@ -234,7 +264,14 @@ def _fail(error: BaseException, code: int) -> None:
         _hear()
     told = str(error).strip().splitlines() or [type(error).__name__]
     _star.fail(code, told[0])
-    atexit.register(os._exit, code)
+    atexit.register(_exit, code)  # before JAX's own leaving
+
+
+def _exit(code: int) -> None:
+    for stream in (sys.stdout, sys.stderr):
+        with contextlib.suppress(OSError, ValueError):
+            stream.flush()
+    os._exit(code)
 
 
 def _hear() -> None:

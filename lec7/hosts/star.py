@@ -133,7 +133,9 @@ class Star:
             while True:
                 kind, payload = line.receive()
                 if kind == lines.END:
-                    return self._leave_with(*json.loads(payload), grace=GRACE)
+                    code, told = json.loads(payload)
+                    grace = 0.0 if code == LOST else GRACE
+                    return self._leave_with(code, told, grace)
                 if kind == lines.MARK:
                     self._note(host, *_STEP.unpack(payload))
                 else:

@@ -122,7 +122,8 @@ def joined(place: Meeting | None) -> Generator[None, None, None]:
       place: where they meet; None for this host alone, and nothing happens.
 
     Raises:
-      UsageError: the hosts do not come together.
+      UsageError: the hosts cannot come together; where one does not come, the process
+        ends with `hosts.LOST`.
     """
     if place is None:
         yield
