@@ -20,7 +20,7 @@ LOST_AFTER = 60.0
 START = 300.0
 """Seconds in which all hosts must have come."""
 _SLACK = 10  # JAX ends a process with a stack trace, and is to be later than we are
-_HEARING = 5.0  # seconds in which the cause of an error on another host is heard of
+_HEARING = 10.0  # seconds in which the cause of an error on another host is heard of
 _INVITATION = 1024  # bytes
 
 _star: star.Star | None = None
@@ -258,9 +258,11 @@ def _leave() -> None:
 
 def _fail(error: BaseException, code: int) -> None:
     """Tell the others, unless the error is that one of them is lost."""
+    import jax
+
     if _star is None:
         return
-    if isinstance(error, RuntimeError):  # as a collective raises it
+    if isinstance(error, jax.errors.JaxRuntimeError):  # as of a collective
         _hear()
     told = str(error).strip().splitlines() or [type(error).__name__]
     _star.fail(code, told[0])

@@ -58,7 +58,8 @@ class Star:
         self._step = 0  # values exchanged
         self._marks = dict.fromkeys(range(count), 0)
         self._marked = time.monotonic()  # when the latest mark was made
-        self._over = threading.Lock()  # held from the end or the leaving on
+        self._over = threading.Lock()  # held from the end or the parting on
+        self._failed = threading.Event()  # this host has come to an error of its own
         self._readers = [self._start(self._listen, host) for host in own]
         self._start(self._watch)
 
@@ -86,8 +87,11 @@ class Star:
 
     def fail(self, code: int, told: str) -> None:
         """Let the others end with a code, and hear of no one any more."""
+        self._failed.set()
         if self._over.acquire(blocking=False):
-            self._tell(code, f"{self._title(self.index)} ended with {code}: {told}")
+            told = f"{self._title(self.index)} ended with {code}: {told}"
+            # JAX aborts the others where its coordinator leaves before them.
+            self._tell(code, told, LINGER if self.index else GRACE + LINGER)
 
     def part(self) -> None:
         """Wait until all hosts have come so far, and end this one for none any more."""
@@ -173,17 +177,17 @@ class Star:
     def _leave_with(self, code: int, told: str, grace: float = 0.0) -> None:
         """End this process, and first tell the others if this is the first host."""
         if not self.index and not self._over.locked():
-            self._tell(code, told)
-        if self._over.acquire(timeout=grace):
+            self._tell(code, told, LINGER)
+        if not self._failed.wait(grace) and self._over.acquire(blocking=False):
             os.write(2, f"lec7: {told}\n".encode())
             self._end(code)
 
-    def _tell(self, code: int, told: str) -> None:
+    def _tell(self, code: int, told: str, linger: float) -> None:
         """Send the last message; a line that is closed too early may lose it."""
         payload = json.dumps([code, told]).encode()
         for line in self._lines.values():
             line.send_last(lines.END, payload)
-        deadline = time.monotonic() + LINGER
+        deadline = time.monotonic() + linger
         for reader in self._readers:
             if reader is not threading.current_thread():
                 reader.join(max(0.0, deadline - time.monotonic()))
