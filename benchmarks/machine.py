@@ -18,6 +18,8 @@ import numpy as np
 LEAST_SPEEDUP = 1.8  # work of two threads, in that of one
 MOST_FOREIGN = 0.12  # of the time of all cores, used by others
 _STAT = pathlib.Path("/proc/stat")
+WORKERS: set[int] = set()
+"""Children that are at work for this process, whose time is its own."""
 
 
 class Reading(NamedTuple):
@@ -45,8 +47,18 @@ def read(stat: str | None = None) -> Reading:
     return Reading(
         busy=(sum(counts) - counts[3] - counts[4]) / ticks,
         total=sum(counts) / ticks,
-        own=sum(times[:4]),
+        own=sum(times[:4]) + sum(map(_ticks, WORKERS)) / ticks,
     )
+
+
+def _ticks(process: int) -> int:
+    """Return the time that a process has used, 0 if it has ended."""
+    try:
+        text = pathlib.Path(f"/proc/{process}/stat").read_text()
+    except OSError:
+        return 0
+    user, system = text.rpartition(")")[2].split()[11:13]
+    return int(user) + int(system)
 
 
 def foreign(before: Reading, after: Reading) -> float:

@@ -3,7 +3,7 @@
 import functools
 
 from benchmarks import case
-from benchmarks.cases import curvature, landscapes, processes, rules, trainings
+from benchmarks.cases import curvature, hosts, landscapes, processes, rules, trainings
 
 EAGER = "torch's convolutions are oneDNN's; its matrix products MKL's, slow on AMD"
 FLAX = "stock Flax dispatches each update and is given lec7's pooling"
@@ -92,5 +92,16 @@ ROWS = {
         "MLP, one update a dispatch, pmap on one device",
         processes.pmap,
         "jax.pmap adds 45 microseconds a dispatch, of which a training has few",
+    ),
+    "distributed": case.Row(
+        "digits MLP 64-128-128-10 in a process of JAX's distributed mode",
+        hosts.overhead,
+        "400 updates a dispatch, one core",
+    ),
+    "two_hosts": case.Row(
+        "the same in two processes, batch 32 on each, against one with batch 32",
+        hosts.weak_scaling,
+        "weak scaling over processes of one machine, a core each: 1 is perfect; 34,186 "
+        "parameters are averaged over a socket in each update",
     ),
 }

@@ -54,9 +54,9 @@ def install(name: str) -> None:
         signal.signal(number, _handle)
 
 
-def noted() -> bool:
-    """Return whether a signal has arrived, and what is worth keeping is to be saved."""
-    return bool(_noted)
+def noted() -> int:
+    """Return the signal that has arrived, 0 for none: what is worth it is saved now."""
+    return _noted[0] if _noted else 0
 
 
 def check() -> None:

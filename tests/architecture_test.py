@@ -9,6 +9,7 @@ ROOT = pathlib.Path(__file__).parent.parent
 GROUND = {
     "arguments",
     "files",
+    "hosts",
     "loops",
     "losses",
     "memory",

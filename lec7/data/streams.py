@@ -23,6 +23,7 @@ def stream(
     batch_size: int,
     seed: int | None,
     image_size: tuple[int, int] | None = None,
+    host: tuple[int, int] = (0, 1),
     data_dir: str | os.PathLike | None = None,
     timeout: float = 5.0,
 ) -> grain.MapDataset[datasets.Split]:
@@ -40,6 +41,8 @@ def stream(
       seed: >= 0, or None.
       image_size: (H, W); an image is scaled to cover it and its centre is cut out.
         None leaves images as they are, which must then have one size.
+      host: (h, H), for host h of H: with a seed, the batches have its rows of those of
+        all alone, B / H of them; `train.train` takes such a stream on every host.
       data_dir: as in `load`.
       timeout: as in `load`.
 
@@ -53,7 +56,8 @@ def stream(
     Raises:
       DataError: as `load`, when it is called or when a batch is asked for.
       UnknownDatasetError: if there is no such data set.
-      ValueError: if there is no such split, or no size where images need one.
+      ValueError: if there is no such split, or no size where images need one; or if
+        the hosts cannot share a batch.
     """
     import grain
 
@@ -61,6 +65,7 @@ def stream(
     fields = records.fields(builder)
     rows = records.divide_labelled(builder, fields)
     arguments.require_one_of(rows, split=split)
+    own = _rows_of(host, batch_size, seed)
     pictures.require_size(image_size)
     if image_size is not None:
         pixels = fields.divisor == 255
@@ -73,6 +78,8 @@ def stream(
     read = records.opened(builder, rows[split].split)
 
     def drawn(position: int) -> int:
+        step, row = divmod(position, len(own))
+        position = step * batch_size + own[row]
         found = batches.batch_indices(
             seed, position, 1, batch_size=1, num_examples=len(numbers)
         )
@@ -92,4 +99,20 @@ def stream(
         order = grain.MapDataset.range(len(numbers))
     else:
         order = grain.MapDataset.range(sys.maxsize).map(drawn)
-    return order.map(example).batch(batch_size).map(checked)
+    return order.map(example).batch(len(own)).map(checked)
+
+
+def _rows_of(host: tuple[int, int], batch_size: int, seed: int | None) -> range:
+    """Return which rows of a batch a host reads.
+
+    Raises:
+      ValueError: there is no such host, the hosts cannot share a batch, or the stream
+        has an end, where the last batch may not be shared.
+    """
+    place, hosts = host
+    arguments.require(0 <= place < hosts, "host", host, "(h, H) with 0 <= h < H")
+    shared = hosts == 1 or (batch_size % hosts == 0 and seed is not None)
+    expected = f"a multiple of the {hosts} hosts, and a seed"
+    arguments.require(shared, "batch_size", batch_size, expected)
+    each = batch_size // hosts
+    return range(place * each, (place + 1) * each)

@@ -16,7 +16,7 @@ import re
 import sys
 import warnings
 from collections.abc import Mapping
-from typing import Any, SupportsIndex
+from typing import Any, NamedTuple, SupportsIndex
 
 import jax
 import jax.numpy as jnp
@@ -120,20 +120,40 @@ def restore_told(folder: pathlib.Path, like: Any) -> tuple[Any | None, dict[str,
     Raises:
       CheckpointError: as there.
     """
+    found = newest(folder)
+    if found is None:
+        return None, {}
+    return restored(found, like), found.manifest
+
+
+class Found(NamedTuple):
+    """A checkpoint whose checksum agrees."""
+
+    path: pathlib.Path
+    payload: bytes
+    manifest: dict[str, Any]
+
+
+def newest(folder: pathlib.Path) -> Found | None:
+    """Return the newest valid checkpoint of a folder, and set damaged ones aside.
+
+    Raises:
+      CheckpointError: all are damaged, or the newest has the networks alone.
+    """
     damaged = []
     for path in _steps(folder):
         verified = _verified(path)
         if verified is not None:
             _require_whole(path, verified[1])
             _set_aside(damaged)
-            return _restored(verified[0], like, path), verified[1]
+            return Found(path, *verified)
         damaged.append(path)
     if damaged:
         raise CheckpointError(
             f"all checkpoints in {folder} are damaged; expected one whose SHA-256 is "
             "its manifest's: restore the folder from a copy, or delete it to start anew"
         )
-    return None, {}
+    return None
 
 
 def restore(
@@ -160,7 +180,7 @@ def restore(
         )
     _require_whole(path, verified[1])
     require_training(path, verified[1], training)
-    return _restored(verified[0], like, path)
+    return restored(Found(path, *verified), like)
 
 
 def _require_whole(path: pathlib.Path, manifest: Mapping[str, Any]) -> None:
@@ -254,9 +274,14 @@ def _set_aside(damaged: list[pathlib.Path]) -> None:
         warnings.warn(f"a damaged checkpoint was set aside as {aside}", stacklevel=3)
 
 
-def _restored(payload: bytes, like: Any, path: pathlib.Path) -> Any:
-    template = _plain(like)
-    found = serialization.msgpack_restore(payload)
+def restored(checkpoint: Found, like: Any) -> Any:
+    """Return what a checkpoint holds, as a state like a given one.
+
+    Raises:
+      CheckpointError: it has other leaves, or a leaf of another shape or dtype.
+    """
+    path, template = checkpoint.path, _plain(like)
+    found = serialization.msgpack_restore(checkpoint.payload)
     remedy = "use another --workdir, or the configuration that wrote it"
     try:
         state = serialization.from_state_dict(template, found)

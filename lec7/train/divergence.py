@@ -8,6 +8,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from lec7 import hosts
 from lec7.train import metrics
 from lec7.train import state as states
 
@@ -113,6 +114,8 @@ class Dispatch(NamedTuple):
         return _put_back(state, self.kept, bad.any(axis=0))
 
     def _keep(self, count: int) -> None:
+        if not hosts.is_first():
+            return
         rows = {name: values[:count] for name, values in self.made.items()}
         if count:
             self.log.append(self.done, rows, self.active, {})

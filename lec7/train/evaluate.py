@@ -11,7 +11,7 @@ from flax import linen as nn
 
 from lec7 import arguments, loops
 from lec7.data import disk
-from lec7.train import execution, feed
+from lec7.train import execution, feed, shares
 from lec7.train import state as states
 from lec7.train import step as steps
 
@@ -156,7 +156,8 @@ def _in_memory(each, devices, chunk) -> Callable:
     mapped = steps.over_devices(total, devices, in_axes=(None, 0, 0, 0))
 
     def totals(images, labels):
-        parts = chunks(images, labels, len(devices), chunk)
+        mine = shares.of(devices).mine
+        parts = chunks(images, labels, len(devices), chunk, mine)
         placed = steps.place(parts, devices, split=True)
         return lambda variables: mapped(variables, *placed)
 
@@ -171,7 +172,9 @@ def _from_disk(each, devices, chunk) -> Callable:
             made = each(variables, images.decode(pixels), *part)
             return jax.lax.psum(made, steps.DEVICE_AXIS)
 
-        index, weights = _places(len(labels), len(devices), chunk)
+        mine = shares.of(devices).mine
+        places = _places(len(labels), len(devices), chunk)
+        index, weights = (array[mine] for array in places)
         size = images.size // len(images) * index[:, 0].size
         parts = -(-index.shape[1] // max(1, READ // size))
         count = -(-index.shape[1] // parts)
@@ -244,13 +247,19 @@ def check_distributions(labels: np.ndarray, name: str) -> None:
 
 
 def chunks(
-    images: np.ndarray, labels: np.ndarray, devices: int, chunk: int
+    images: np.ndarray,
+    labels: np.ndarray,
+    devices: int,
+    chunk: int,
+    mine: slice = slice(None),
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Return images, labels and weights as [D, number of chunks, B, ...].
 
-    B is at most the chunk, and no larger than what N examples need.
+    B is at most the chunk, and no larger than what N examples need. Of the devices
+    only `mine` have theirs.
     """
-    index, weights = _places(len(labels), devices, chunk)
+    places = _places(len(labels), devices, chunk)
+    index, weights = (array[mine] for array in places)
     return images[index], labels[index], weights
 
 

@@ -6,6 +6,7 @@ uninterrupted one sees. Slots of a stream are its batches, so that a dispatch ca
 only as many of them as the host should hold, whatever lies between two evaluations.
 """
 
+import functools
 import sys
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
@@ -14,8 +15,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from lec7 import memory
+from lec7 import hosts, memory
 from lec7.data import batches, disk
+from lec7.train import shares
 
 CARRIED = 2**25  # bytes of a stream that a dispatch carries, unless one batch is larger
 
@@ -30,6 +32,8 @@ class Feed(NamedTuple):
     of as many of them as a dispatch should carry."""
     fetch: Callable[[Any, Any], Any]
     """(data, slot) -> (images [M, B, H, W, C], labels [M, B]), inside the program."""
+    part: Callable[[int, int], Callable[[int, int], Any]] | None = None
+    """(p, P) -> slots that have part p of P of every batch alone, and read no more."""
 
 
 def from_arrays(
@@ -93,11 +97,11 @@ def _from_disk(
     """Return what `from_arrays` does; members of one seed share what is read."""
     distinct, place = np.unique(np.asarray(seeds), return_inverse=True)
 
-    def batch_at(step: int) -> tuple[np.ndarray, np.ndarray]:
+    def batch_at(step: int, mine: slice) -> tuple[np.ndarray, np.ndarray]:
         rows = [
             batches.batch_indices(
                 int(seed), step, 1, batch_size=batch_size, num_examples=len(labels)
-            )[0]
+            )[0][mine]
             for seed in distinct
         ]
         pixels = images.bytes(np.concatenate(rows))
@@ -108,8 +112,12 @@ def _from_disk(
         pixels, y = slot
         return images.decode(pixels)[place], y[place]
 
-    size = len(distinct) * batch_size * images.size // len(images)
-    return Feed(data=(), slots=_carried(_ahead(batch_at, size)), fetch=fetch)
+    def part(place: int, parts: int) -> Callable[[int, int], Any]:
+        size = len(distinct) * batch_size // parts * images.size // len(images)
+        mine = rows_of(place, parts, batch_size)
+        return _carried(_ahead(functools.partial(batch_at, mine=mine), size))
+
+    return Feed(data=(), slots=part(0, 1), fetch=fetch, part=part)
 
 
 def from_stream(
@@ -117,6 +125,7 @@ def from_stream(
     *,
     members: int,
     ahead: int | None = None,
+    divided: bool = False,
 ) -> Feed:
     """Feed records read batch by batch; all members see the same batch.
 
@@ -125,6 +134,7 @@ def from_stream(
       members: M.
       ahead: bytes of a batch, where several threads may call `batch_at` at once; then
         batches are read ahead.
+      divided: whether on every host `batch_at` reads that host's rows alone.
 
     Returns:
       A feed whose slots are the batches themselves.
@@ -139,8 +149,9 @@ def from_stream(
             lambda leaf: jnp.broadcast_to(leaf, (members, *leaf.shape[1:])), slot
         )
 
-    read = shared if ahead is None else _ahead(shared, ahead)
-    return Feed(data=(), slots=_carried(read), fetch=fetch)
+    slots = _carried(shared if ahead is None else _ahead(shared, ahead))
+    own = (lambda place, parts: slots) if divided else None
+    return Feed(data=(), slots=slots, fetch=fetch, part=own)
 
 
 def _ahead(batch_at: Callable[[int], Any], size: int) -> Callable[[int], Any]:
@@ -184,6 +195,38 @@ def _require_memory(size: int, count: int, members: int) -> None:
     )
 
 
+def own(batches: Feed, devices: Sequence[jax.Device]) -> Feed:
+    """Return a feed of the rows of every batch that this host's devices take."""
+    share = shares.of(devices)
+    if share.parts == 1:
+        return batches
+    if batches.part is not None:
+        return batches._replace(slots=batches.part(share.part, share.parts))
+
+    def cut(leaf):
+        return leaf[:, :, rows_of(share.part, share.parts, leaf.shape[2])]
+
+    def slots(step: int, count: int) -> Any:
+        return jax.tree.map(cut, batches.slots(step, count))
+
+    return batches._replace(slots=slots)
+
+
+def rows_of(part: int, parts: int, batch_size: int) -> slice:
+    """Return which rows of a batch are those of a part.
+
+    Raises:
+      ValueError: the batch size is not a multiple of the number of parts.
+    """
+    each, rest = divmod(batch_size, parts)
+    if rest:
+        raise ValueError(
+            f"batch size is {batch_size}; expected a multiple of {parts}, the number "
+            "of hosts: change one of the two"
+        )
+    return slice(part * each, (part + 1) * each)
+
+
 def divide(slots: Any, devices: int) -> Any:
     """Return slots [T, M, B, ...] as [D, T, M, B / D, ...].
 
@@ -211,7 +254,7 @@ def dispatch(
     batches: Feed,
     given: tuple[Any, Any, np.ndarray],
     steps: range,
-    devices: int,
+    devices: Sequence[jax.Device],
 ) -> tuple[Any, dict[str, np.ndarray]]:
     """Make some updates, in as many dispatches as the batches need.
 
@@ -220,21 +263,23 @@ def dispatch(
 
     Args:
       advance: as `step.make_advance` returns it.
-      batches: of the updates.
+      batches: of the updates, as `own` returns them.
       given: the state, which is consumed, the data on the devices, and the members that
         are active.
       steps: numbers of the updates.
-      devices: over how many a batch is divided.
+      devices: over which a batch is divided.
 
     Returns:
       The state after them, and the metrics [T, M].
     """
     state, data, active = given
+    here = len(shares.of(devices).own)
     made: list[Any] = []
     while steps:
         slots = batches.slots(steps.start, len(steps))
         steps = steps[len(jax.tree.leaves(slots)[0]) :]
-        state, metrics = advance(state, data, divide(slots, devices), active)
+        hosts.mark()
+        state, metrics = advance(state, data, divide(slots, here), active)
         made = [*jax.device_get(made), metrics]
     return state, jax.tree.map(
         lambda *rows: np.concatenate(rows), *jax.device_get(made)

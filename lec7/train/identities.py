@@ -19,7 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
-from lec7 import files, parameter_paths
+from lec7 import files, hosts, parameter_paths
 from lec7.train import checkpoint
 from lec7.train import state as states
 from lec7.train import step as steps
@@ -58,6 +58,20 @@ def of(
         "start": _values(start),
         "step": _program(step, start, batch),
     }
+
+
+def require_alike(identity: dict[str, Any]) -> None:
+    """Check that all hosts begin the same training.
+
+    Raises:
+      ValueError: another host has other data, code or arguments.
+    """
+    key = hosts.first_differing(identity)
+    if key is not None:
+        raise ValueError(
+            f"the hosts differ in the training's {_NAMES.get(key, key)}; expected the "
+            "same data, code and kind of device on each, and the same command"
+        )
 
 
 def require(
@@ -121,7 +135,7 @@ def _code() -> dict[str, str]:
     for path in sorted(_PACKAGE.rglob("*.py")):
         total.update(path.read_bytes())
     versions = {module: importlib.metadata.version(module) for module in _MODULES}
-    device = jax.devices()[0]
+    device = jax.local_devices()[0]
     return versions | {"lec7": total.hexdigest()[:12], "device": device.device_kind}
 
 

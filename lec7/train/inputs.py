@@ -1,6 +1,7 @@
 """What `train.train` is given, made alike and checked before anything is compiled."""
 
 import hashlib
+import pickle
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 
-from lec7 import arguments, losses
+from lec7 import arguments, hosts, losses
 from lec7.data import dataset as datasets
 from lec7.data import disk
 from lec7.train import evaluate as evaluation
@@ -71,8 +72,12 @@ def network(model: nn.Module | Pair, initialise: Initialise | None, inputs: Any)
     return model, initialise
 
 
-def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples:
+def examples(
+    dataset: Any, *, seeds: Sequence[int], batch_size: int, parts: int = 1
+) -> Examples:
     """Return where batches come from; `train.train` says what a data set may be.
+
+    Of a stream each of so many hosts may have its part of every batch alone.
 
     Raises:
       ValueError: lengths differ, or a label does not fit.
@@ -83,7 +88,7 @@ def examples(dataset: Any, *, seeds: Sequence[int], batch_size: int) -> Examples
     elif isinstance(dataset, tuple):
         dataset = {"train": dataset}
     if not isinstance(dataset, Mapping):
-        return _streamed(dataset, len(seeds), batch_size)
+        return _streamed(dataset, len(seeds), batch_size, parts)
     if "train" not in dataset:
         raise ValueError(
             f"dataset has the splits {', '.join(dataset) or 'none'}; expected train"
@@ -177,12 +182,17 @@ def _fed(
     return Examples(splits, members, batches, digest)
 
 
-def _streamed(stream: Any, members: int, batch_size: int) -> Examples:
+def _streamed(stream: Any, members: int, batch_size: int, parts: int) -> Examples:
     first = _pair("the stream's first batch", stream[0])
+    divided = parts > 1 and len(first[0]) * parts == batch_size
+    if divided:
+        of_all = map(pickle.loads, hosts.gathered(pickle.dumps(first)))
+        first = tuple(map(np.concatenate, zip(*of_all, strict=True)))
     if any(len(leaf) != batch_size for leaf in first):
         raise ValueError(
             f"the stream's first batch has {len(first[0])} inputs and {len(first[1])} "
             f"labels; expected batch_size={batch_size} of both"
+            + (f", or a host's part of 1/{parts} on each" if parts > 1 else "")
         )
     shapes = tuple(
         jax.ShapeDtypeStruct(leaf.shape, jnp.asarray(leaf[:1]).dtype) for leaf in first
@@ -193,6 +203,7 @@ def _streamed(stream: Any, members: int, batch_size: int) -> Examples:
         lambda step: tuple(stream[step]),
         members=members,
         ahead=size if hasattr(stream, "to_iter_dataset") else None,
+        divided=divided,
     )
     return Examples({}, shapes, batches, _digest(first))
 

@@ -5,6 +5,9 @@ read from the disk, in several. Between two dispatches the host evaluates, write
 metrics and, when it is due, a checkpoint. Everything that decides what comes next is in
 the checkpoint, so a training that was killed at any time and started again ends in the
 same bytes as one that was not.
+
+On many hosts all make this loop, in step, and the first alone reads and writes the
+folder. A signal to one of them is a signal to all.
 """
 
 import dataclasses
@@ -18,7 +21,7 @@ from typing import NamedTuple
 import jax
 import numpy as np
 
-from lec7 import arguments, files, signals
+from lec7 import arguments, files, hosts, signals
 from lec7.train import checkpoint, divergence, events, feed, metrics, snapshots
 from lec7.train import state as states
 from lec7.train import step as steps
@@ -121,13 +124,15 @@ def fit(
     files.require_name(name, "the training's name")
     _require_population(state)
     measure = functools.partial(_measured, evaluate, plan)
-    folder = pathlib.Path(folder)
-    folder.mkdir(parents=True, exist_ok=True)
+    folder, first = pathlib.Path(folder), hosts.is_first()
+    if first:
+        folder.mkdir(parents=True, exist_ok=True)
     start = _Carried(state, np.ones(len(state.step), bool), np.asarray(0))
     live = events.EventsLog(folder / "events" / name)
     log = metrics.MetricsLog(folder / "metrics.jsonl", name, live)
     keeper = _Keeper(folder / "checkpoints" / name, log, plan, identity)
     carried = keeper.resume(start)
+    batches = feed.own(batches, devices)
     advance = steps.make_advance(step, batches.fetch, devices)
     data = steps.place(batches.data, devices)
     # A copy, because `advance` consumes its state and the caller may want theirs.
@@ -141,24 +146,29 @@ def fit(
         kept = divergence.copy(carried.state) if alone else None
         given = (carried.state, data, carried.active)
         span = range(done, done + count)
-        state, made = feed.dispatch(advance, batches, given, span, len(devices))
+        state, made = feed.dispatch(advance, batches, given, span, devices)
         active = carried.active.copy()
         dispatch = divergence.Dispatch(
             name, done, made, active, keeper.diverged, kept, plan.is_checked, log
         )
         state, measured = dispatch.settle(state, measure)
-        log.append(done, made, carried.active, measured)
-        if plan.snapshot_every and (done + count) % plan.snapshot_every == 0:
+        signal = hosts.agreed(signals.noted())
+        if first:
+            log.append(done, made, carried.active, measured)
+        due = plan.snapshot_every and (done + count) % plan.snapshot_every == 0
+        if due and first:
             snapshots.take(folder, name, state, done + count, identity=identity)
         if plan.stop_loss is not None:
             # A loss that is not a number has not reached it.
             active &= ~(measured["train_loss"] <= plan.stop_loss)
         carried = _Carried(state, active, np.asarray(done + count))
-        keeper.save(carried)
+        keeper.save(carried, at_once=bool(signal))
         if report is not None:
             report(done + count, **_means(measured, keeper.diverged))
         signals.check()
-    return jax.device_get(carried.state), log.finish()
+        if signal:
+            raise signals.Signalled(signal)
+    return jax.device_get(carried.state), hosts.from_first(log.finish)
 
 
 def _means(
@@ -224,11 +234,15 @@ class _Keeper:
     between: int | None = None  # step of a checkpoint that a signal caused
     diverged: set[int] = dataclasses.field(default_factory=set)  # members stopped
 
-    def save(self, carried: _Carried) -> None:
-        """Write a checkpoint where it is due or a signal has arrived."""
+    def save(self, carried: _Carried, *, at_once: bool) -> None:
+        """Write a checkpoint where it is due, or the training is to end at once."""
         step, due = int(carried.steps), self._is_due(carried)
-        if not (due or signals.noted()):
-            return
+        if (due or at_once) and hosts.is_first():
+            self._write(carried, step, due=due)
+        if at_once:
+            hosts.gathered(b"")  # nobody leaves before it is written
+
+    def _write(self, carried: _Carried, step: int, *, due: bool) -> None:
         self.log.sync()
         about = {"training": self.identity, "metrics": self.log.digest}
         about |= {"diverged": sorted(self.diverged)} if self.diverged else {}
@@ -241,18 +255,25 @@ class _Keeper:
 
     def resume(self, start: _Carried) -> _Carried:
         """Return what the newest checkpoint has, or the start."""
-        checkpoint.drop_reduced(self.folder)
-        restored, manifest = checkpoint.restore_told(self.folder, start)
-        checkpoint.require_training(self.folder, manifest, self.identity)
-        carried = start if restored is None else restored
+        found = hosts.from_first(self._find)
+        carried = start if found is None else checkpoint.restored(found, start)
+        manifest = {} if found is None else found.manifest
         self.diverged.update(manifest.get("diverged", ()))
         step = int(carried.steps)
-        if restored is None:
-            self._warn_of_lost_checkpoints()
-        elif not self._is_due(carried):
+        if found is not None and not self._is_due(carried):
             self.between = step
-        self.log.rewind(step, manifest.get("metrics"))
+        if hosts.is_first():
+            if found is None:
+                self._warn_of_lost_checkpoints()
+            self.log.rewind(step, manifest.get("metrics"))
         return carried
+
+    def _find(self) -> checkpoint.Found | None:
+        checkpoint.drop_reduced(self.folder)
+        found = checkpoint.newest(self.folder)
+        manifest = {} if found is None else found.manifest
+        checkpoint.require_training(self.folder, manifest, self.identity)
+        return found
 
     def _is_due(self, carried: _Carried) -> bool:
         finished = carried.steps == self.plan.max_steps or not carried.active.any()

@@ -1,6 +1,7 @@
 """Train one network with one update rule from several seeds, as one population."""
 
 import contextlib
+import functools
 import os
 import pathlib
 import tempfile
@@ -13,9 +14,17 @@ import numpy as np
 import optax
 from flax import linen as nn
 
-from lec7 import arguments, losses
+from lec7 import arguments, hosts, losses
 from lec7.data.augment import transforms
-from lec7.train import divergence, identities, inputs, loop, snapshots, synchrony
+from lec7.train import (
+    divergence,
+    identities,
+    inputs,
+    loop,
+    shares,
+    snapshots,
+    synchrony,
+)
 from lec7.train import evaluate as evaluation
 from lec7.train import record as records
 from lec7.train import state as states
@@ -155,7 +164,7 @@ def train(
       >>> trained.record.percent("train")
       array([100.], dtype=float32)
     """
-    devices = jax.devices()[:1] if devices is None else devices
+    devices = jax.local_devices()[:1] if devices is None else devices
     arguments.require(bool(len(devices)), "devices", devices, "one or more")
     if batch_size < 1 or batch_size % len(devices):
         raise ValueError(
@@ -163,7 +172,9 @@ def train(
             "number of devices"
         )
     seeds = states.require_seeds(seeds)
-    given = inputs.examples(dataset, seeds=seeds, batch_size=batch_size)
+    given = inputs.examples(
+        dataset, seeds=seeds, batch_size=batch_size, parts=shares.of(devices).parts
+    )
     model, initialise = inputs.network(model, initialise, given.batch[0])
     inputs.check(model, initialise, given, {"loss": loss, **metrics})
     synchrony.require_model(model, initialise, given.batch[0], devices)
@@ -209,15 +220,11 @@ def train(
         return watched(state) | ({} if measure is None else measure(state))
 
     with contextlib.ExitStack() as stack:
-        identity = ""
+        of = population, given.digest, seeds, batch_size, step, given.batch
+        identity = _identified(folder, name, resume, *of)
         if folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
-        else:
-            wanted = identities.of(
-                population, given.digest, seeds, batch_size, step, given.batch
-            )
-            folder = pathlib.Path(folder)
-            identity = identities.require(folder, name, wanted, resume=resume)
+        folder = pathlib.Path(folder)
         state, history = loop.fit(
             population,
             step=step,
@@ -230,8 +237,10 @@ def train(
             identity=identity,
             report=progress,
         )
-        kept = snapshots.read_snapshots(
-            pathlib.Path(folder), name, state, every=snapshot_every, identity=identity
+        kept = hosts.from_first(
+            lambda: snapshots.read_snapshots(
+                folder, name, state, every=snapshot_every, identity=identity
+            )
         )
     final = watched(state) | unwatched(state)
     if ceiling is None:
@@ -244,6 +253,23 @@ def train(
         opt_state=state.opt_state,
         snapshots=kept,
     )
+
+
+def _identified(folder, name: str, resume: bool, *training: Any) -> str:
+    """Return the identity of a training, which is the same on all hosts.
+
+    Raises:
+      CheckpointError: the folder holds another training of this name.
+      ValueError: the hosts do not begin the same one.
+    """
+    if folder is None and hosts.count() == 1:
+        return ""
+    wanted = identities.of(*training)
+    identities.require_alike(wanted)
+    if folder is None:
+        return ""
+    require = functools.partial(identities.require, resume=resume)
+    return hosts.from_first(lambda: require(pathlib.Path(folder), name, wanted))
 
 
 def _checked(final, state, history, plan, name):

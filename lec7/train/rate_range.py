@@ -95,7 +95,8 @@ def learning_rate_range(
     data = steps.place(batches.data, devices)
     given = (fresh, data, np.ones(len(state.step), bool))
     span = range(done, done + num_steps)
-    _, metrics = feed.dispatch(advance, batches, given, span, len(devices))
+    batches = feed.own(batches, devices)
+    _, metrics = feed.dispatch(advance, batches, given, span, devices)
 
     losses = metrics["loss"]
     if not np.isfinite(losses[0]).all():

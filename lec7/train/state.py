@@ -131,7 +131,7 @@ def _require_memory(state: TrainState, members: int) -> None:
     memory.require(
         2 * size(state) + size(state.params),
         f"{members} seeds of {parameters:,} parameters with their rule's state",
-        jax.devices()[0],
+        jax.local_devices()[0],
     )
 
 

@@ -23,7 +23,7 @@ from jax.sharding import Mesh, NamedSharding, PartitionSpec
 
 from lec7 import arguments, loops, losses, randomness
 from lec7.data.augment import transforms
-from lec7.train import execution, sub_batches, synchrony
+from lec7.train import execution, shares, sub_batches, synchrony
 from lec7.train import state as states
 
 DEVICE_AXIS = synchrony.DEVICE_AXIS
@@ -245,23 +245,27 @@ def over_devices(
 ) -> Callable:
     """Return `function` mapped over devices; its results must not differ among them.
 
-    It may average over `DEVICE_AXIS`. An argument has the axis 0 for a leading device
-    axis, None if it is shared; the memory of donated ones may be reused.
+    It may average over `DEVICE_AXIS`. An argument has the axis 0 for a leading axis of
+    this host's devices, None if it is shared; the memory of donated ones may be reused.
     """
-    mapped = jax.pmap(
+    share = shares.of(devices)
+    mapped = functools.partial(
+        jax.pmap,
         function,
         axis_name=DEVICE_AXIS,
         in_axes=in_axes,
         out_axes=None,
-        devices=devices,
+        devices=share.devices,
     )
-    return jax.jit(mapped, donate_argnums=donate)  # for its cheaper dispatch
+    if share.parts > 1:  # `jit` would average over this host's devices alone
+        return mapped(donate_argnums=donate)
+    return jax.jit(mapped(), donate_argnums=donate)  # for its cheaper dispatch
 
 
 def place(tree: Any, devices: Sequence[jax.Device], *, split: bool = False) -> Any:
-    """Return a tree on all devices, or one entry of the leading axis on each."""
+    """Return a tree on all of this host's devices, or one entry of it on each."""
     spec = PartitionSpec(DEVICE_AXIS) if split else PartitionSpec()
-    mesh = Mesh(np.array(devices), (DEVICE_AXIS,))
+    mesh = Mesh(np.array(shares.of(devices).own), (DEVICE_AXIS,))
     return jax.device_put(tree, NamedSharding(mesh, spec))
 
 
@@ -279,8 +283,9 @@ def make_advance(
 
     Returns:
       `advance(state, data, slots, active)` -> (state, metrics [T, M]); slots have
-      leading axes [D, T]. The state given is consumed. Raises ValueError where there
-      are several devices, and the step does not average over them.
+      leading axes [D, T], of this host's devices. The state given is consumed. Raises
+      ValueError where there are several devices, and the step does not average over
+      them.
     """
     mapped = functools.partial(
         over_devices, devices=devices, in_axes=(None, None, 0, None), donate=(0,)

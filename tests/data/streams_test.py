@@ -36,6 +36,33 @@ def test_reading_ahead_from_a_step_changes_nothing(folder):
         np.testing.assert_array_equal(found.labels, expected.labels)
 
 
+@pytest.mark.parametrize("step", [0, 7])
+def test_hosts_read_their_rows_of_the_batches_alone(folder, step):
+    given = {"batch_size": 12, "seed": 3, "data_dir": folder}
+    whole = data.stream("digits", "train", **given)[step]
+    parts = [data.stream("digits", "train", host=(h, 3), **given) for h in range(3)]
+    for name in ("images", "labels"):
+        found = [getattr(part[step], name) for part in parts]
+        assert [len(rows) for rows in found] == [4, 4, 4]
+        np.testing.assert_array_equal(np.concatenate(found), getattr(whole, name))
+
+
+@pytest.mark.parametrize(
+    ("host", "batch_size", "seed", "told"),
+    [
+        ((2, 2), 12, 0, "host is"),
+        ((0, 5), 12, 0, "batch_size is 12.*5 hosts"),
+        ((0, 2), 12, None, "and a seed"),
+    ],
+)
+def test_hosts_that_cannot_share_a_batch_are_refused(
+    folder, host, batch_size, seed, told
+):
+    given = {"batch_size": batch_size, "seed": seed, "host": host}
+    with pytest.raises(ValueError, match=told):
+        data.stream("digits", "train", data_dir=folder, **given)
+
+
 @pytest.mark.parametrize("split", ["train", "validation", "test"])
 def test_without_a_seed_a_split_is_read_once_in_order(folder, split):
     batches = data.stream("digits", split, batch_size=100, seed=None, data_dir=folder)
