@@ -24,7 +24,7 @@ Source: lecture, 0:32:05 (L20); Keskar et al. 2017, arXiv:1609.04836, tables 2 t
 figure 3; Li et al. 2018, arXiv:1712.09913, figures 2 and 3; Dinh et al. 2017,
 arXiv:1703.04933, section 3; Garipov et al. 2018, arXiv:1802.10026, section 3.
 
-Data: digits, or any other by name or path
+Data: mnist1d, or any other by name or path
 """
 
 import dataclasses

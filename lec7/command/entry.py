@@ -13,6 +13,10 @@ Run:
       resumes a run that was interrupted. A list is --config.seeds 0 1 2. N devices are
       the first N accelerators, or N simulated on the CPU. --profile writes what JAX did
       when to DIR/profile, for ui.perfetto.dev; --open shows the report when it is done
+  python launch.py --experiment=NAME ... --distributed [--coordinator=HOST:PORT
+                   --num_processes=N --process_id=I] [--lost_after=SECONDS]
+      run it on many hosts, the same command on each; on SLURM, Kubernetes or Cloud TPU
+      --distributed alone. The first host writes
   python launch.py --all [--datasets=NAME,NAME ...] [--workdir=DIR] [--devices=N]
       run every experiment that needs no GPU, or those that have data on each of these
       data sets, in folders of DIR, by default runs/all; then DIR/index.html has all
@@ -36,7 +40,8 @@ Read a run, a folder in which an experiment has run:
   python launch.py --help | --version
 
 Exit codes: 0 done, 1 bug, 2 usage, 3 data, 4 checkpoint, 5 diverged, 6 disk or
-permission, 7 folder in use, 8 verdicts differ, 130 interrupted, 143 terminated.
+permission, 7 folder in use, 8 verdicts differ, 9 a host is lost, 130 interrupted,
+143 terminated.
 """
 
 import importlib

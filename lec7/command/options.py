@@ -7,6 +7,7 @@ from typing import NamedTuple
 from absl import flags
 
 from lec7 import program, runs
+from lec7.runs import distributed
 
 MODES: Mapping[str, tuple[str, ...]] = {
     "help": (),
@@ -20,7 +21,7 @@ MODES: Mapping[str, tuple[str, ...]] = {
     "serve": ("port",),
     "open": (),
     "all": ("datasets", "workdir", "devices", "open"),
-    "experiment": ("workdir", "devices", "profile", "open"),
+    "experiment": ("workdir", "devices", "profile", "open", *distributed.FLAGS),
 }
 """What the program does -> the flags that go together with that."""
 BARE = "true"  # what absl makes of a flag without a value
@@ -124,6 +125,7 @@ def _defined() -> flags.FlagValues:
     flags.DEFINE_integer("devices", None, "on how many", 1, **of)
     flags.DEFINE_integer("port", None, "where to serve", 1, 65535, **of)
     flags.DEFINE_enum("format", None, ["csv", "parquet"], "of the tables", **of)
+    distributed.define_flags(found)
     found.set_gnu_getopt()
     return found
 

@@ -7,8 +7,9 @@ import types
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
-from lec7 import program, runs
+from lec7 import hosts, program, runs
 from lec7.command import options, profiling, telling
+from lec7.runs import distributed
 
 _READ = ("dataset", "source", "target", "checkpoint")  # fields that may be paths
 
@@ -36,8 +37,12 @@ def run(asked: options.Asked) -> None:
       FolderInUseError: another process is at work in the run's folder.
     """
     name = options.known(asked)
+    place = distributed.meeting(asked.flags)
+    if place is not None:
+        _run_on_hosts(name, asked, place)
+        return
     # Read from the source; what follows takes seconds to import.
-    plan = _plan(name, asked, runs.configured(asked.experiments, name, asked.settings))
+    plan = _planned(name, asked)
     is_finished = plan.record.get("status") == "finished"
     if is_finished and asked.flags.profile:
         raise runs.UsageError(
@@ -51,6 +56,26 @@ def run(asked: options.Asked) -> None:
     telling.conclude(plan.folder, asked)
 
 
+def _run_on_hosts(name: str, asked: options.Asked, place: distributed.Meeting) -> None:
+    """Run an experiment together with other hosts, of which the first one writes."""
+    runs.simulate_devices(asked.flags.devices)
+    with distributed.joined(place):
+        if hosts.is_first():
+            _work(name, asked)
+            telling.conclude(_planned(name, asked).folder, asked)
+            return
+        experiment = runs.load(asked.experiments, name)
+        config = runs.configure(experiment.Config, asked.settings, experiment=name)
+        about = {"experiment": name, "config": runs.canonical_json(config)}
+        devices = distributed.select_devices(asked.flags.devices)
+        distributed.follow(experiment, config, devices, about)
+
+
+def _planned(name: str, asked: options.Asked) -> Plan:
+    config = runs.configured(asked.experiments, name, asked.settings)
+    return _plan(name, asked, config)
+
+
 def _work(name: str, asked: options.Asked) -> None:
     """Measure what is not measured yet, and write the report."""
     runs.simulate_devices(asked.flags.devices)  # before a backend starts
@@ -61,8 +86,9 @@ def _work(name: str, asked: options.Asked) -> None:
     _require_same_data(plan, own)
     changed = runs.changed(plan.folder, plan.record)
     if plan.record.get("status") == "finished" and not changed:
+        distributed.measures(needed=False)
         return
-    devices = runs.select_devices(asked.flags.devices)
+    devices = distributed.select_devices(asked.flags.devices)
     environment = runs.environment(devices, asked.experiments) | {
         "command": f"{program.command()} {shlex.join(asked.words)}",
         "data": own,
@@ -77,7 +103,8 @@ def _work(name: str, asked: options.Asked) -> None:
         context = _context(plan, devices, asked)
         for line in _resumption(plan, attempt, changed, environment):
             context.progress.say(line)
-        if not (plan.folder / runs.findings.FILE).exists():
+        missing = not (plan.folder / runs.findings.FILE).exists()
+        if distributed.measures(needed=missing):
             with profiling.profile(context, wanted=asked.flags.profile):
                 _measure(experiment, config, context)
         told = telling.Run(plan.folder, name, experiment, config, plan.identity)

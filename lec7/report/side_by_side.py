@@ -96,6 +96,7 @@ def write_side_by_side(folder: Path, sides: Sequence[Side]) -> Path:
         markup.tag("h1", "Runs side by side"),
         markup.tag("ul", *(_link(side) for side in sides)),
         *_section("Claims", whole),
+        markup.tag("p", "Intervals are at the level of the verdict.", class_="note"),
         *_section("Settings that differ", compare_values(sides, "field", "settings")),
         *_section(
             "Machines and versions that differ",
@@ -127,7 +128,8 @@ def _told(claim: claims.Claim | None) -> str:
         return "–"
     if claim.effect is None:
         return claim.verdict
-    interval = claim.interval and f" ({formats.format_interval(claim.interval)})"
+    decided = claim.corrected_interval or claim.interval  # what the verdict rests on
+    interval = decided and f" ({formats.format_interval(decided)})"
     return f"{claim.verdict} {formats.format_number(claim.effect)}{interval or ''}"
 
 
@@ -150,7 +152,8 @@ def _drawings(sides: Sequence[Side]) -> list[curves.Curves]:
             ("updates", f"{metric.replace('_', ' ')} (nats)"),
             log="y",
             caption=f"`{training}`.",
-            band="Median over its networks, in a band from the lowest to the highest.",
+            band="Median over all networks of a training, those of different rates and "
+            "seeds alike, in a band from the lowest to the highest.",
         )
         for place, (training, metric) in enumerate(shared[:_MOST], start=1)
     ]

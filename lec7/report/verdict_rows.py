@@ -50,12 +50,14 @@ def render(decided: Sequence[claims.Claim], numbering: Mapping[str, int]) -> Ele
     """Return the claims in families that unfold.
 
     Args:
-      decided: the claims; those with one id up to its first point are a family.
+      decided: the claims; those with one id up to its first point, about one figure,
+        are a family.
       numbering: name of a figure -> its number.
     """
-    families: dict[str, list[claims.Claim]] = {}
+    families: dict[tuple[str, str | None], list[claims.Claim]] = {}
     for claim in decided:
-        families.setdefault(claim.id.partition(".")[0], []).append(claim)
+        family = claim.id.partition(".")[0], claim.figure
+        families.setdefault(family, []).append(claim)
     return markup.tag(
         "div",
         markup.tag("p", CAPTION, class_="note"),
@@ -96,11 +98,14 @@ def _brief(claim: claims.Claim) -> list[Element | str]:
 
 
 def _signs(others: Sequence[claims.Claim]) -> list[Element]:
-    """Return how many more claims there are, and a sign for the verdict on each."""
+    """Return how many more claims there are, and how many have which verdict."""
     if not others:
         return []
+    count = Counter(claim.verdict for claim in others)
     signs = (
-        markup.tag("b", _SIGNS[claim.verdict], class_=claim.verdict) for claim in others
+        markup.tag("b", f"{_SIGNS[name]} {count[name]}", class_=name)
+        for name in claims.VERDICTS
+        if count[name]
     )
     more = f"and {len(others)} more: " if len(others) > 1 else "and another: "
     return [markup.tag("small", more, *signs, class_="signs")]

@@ -76,6 +76,10 @@ def read_run(folder: pathlib.Path, flag: str) -> tuple[str, dict[str, Any]]:
     Raises:
       UsageError: the folder holds no run.
     """
+    if not folder.is_dir():
+        raise exits.UsageError(
+            f"--{flag}={folder}: no such folder; expected the folder of a run"
+        )
     try:
         values = json_file.read(folder / CONFIG_FILE)
         record = json_file.read(folder / RECORD_FILE)

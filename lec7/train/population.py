@@ -52,6 +52,12 @@ class Population(NamedTuple):
         """What was measured, without the networks."""
         return records.Record(self.updates, self.history, self.final)
 
+    def __repr__(self) -> str:
+        """Say how many networks, what they were trained for and where they ended."""
+        ends = ", ".join(f"{name} {np.mean(v):.4g}" for name, v in self.final.items())
+        updates = f"{np.min(self.updates)} to {np.max(self.updates)}"
+        return f"Population({len(self.updates)} networks, {updates} updates; {ends})"
+
     def member(self, index: int) -> Mapping[str, Any]:
         """Return the variables of one network."""
         return jax.tree.map(lambda leaf: leaf[index], self.variables)
@@ -170,6 +176,11 @@ def train(
         raise ValueError(
             f"batch_size is {batch_size}; expected a multiple of {len(devices)}, the "
             "number of devices"
+        )
+    if not (hasattr(rule, "init") and hasattr(rule, "update")):
+        raise ValueError(
+            f"rule is {rule!r}; expected an optax transformation, such as "
+            "update_rules.sgd(0.1)"
         )
     seeds = states.require_seeds(seeds)
     given = inputs.examples(
