@@ -88,8 +88,7 @@ def make_step(
     parts = sub_batches.Whole() if m is None else sub_batches.Split(m)
     model = parts.synchronised(model, axis_name)
 
-    def over_all_devices(tree):
-        return tree if axis_name is None else jax.lax.pmean(tree, axis_name)
+    over_all_devices = functools.partial(synchrony.mean, axis_name=axis_name)
 
     def average(tree):
         return over_all_devices(parts.mean(tree))
