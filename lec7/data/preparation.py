@@ -132,7 +132,8 @@ def _prepare(builder: tfds.core.DatasetBuilder, timeout: float) -> None:
     if not tensorflow_installed():
         raise _unavailable(
             builder,
-            "TFDS needs TensorFlow to prepare it: run `pip install tensorflow-cpu` once",
+            "TFDS needs TensorFlow to prepare it: run `pip install tensorflow-cpu` "
+            "once",
         )
     url = next(iter(builder.url_infos or ()), None)
     if url and not builder.MANUAL_DOWNLOAD_INSTRUCTIONS and not answers(url, timeout):

@@ -53,7 +53,7 @@ class Population(NamedTuple):
         return records.Record(self.updates, self.history, self.final)
 
     def __repr__(self) -> str:
-        """Say how many networks, what they were trained for and where they ended."""
+        """Return how many networks there are, and where they ended."""
         ends = ", ".join(f"{name} {np.mean(v):.4g}" for name, v in self.final.items())
         updates = f"{np.min(self.updates)} to {np.max(self.updates)}"
         return f"Population({len(self.updates)} networks, {updates} updates; {ends})"

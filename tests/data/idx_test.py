@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 
 from lec7 import data
-from lec7.data import idx
+from lec7.data import idx, preparation
 
 DRAW = np.random.default_rng(0)
 IMAGES = DRAW.integers(0, 256, (30, 4, 5), dtype=np.uint8)
@@ -167,6 +167,9 @@ def test_fashion_mnist_is_known_by_what_is_inside_its_files(fashion):
         data.load("fashion_mnist", data_dir=fashion.parent)
 
 
-def test_without_its_files_fashion_mnist_says_where_they_come_from(tmp_path):
+def test_without_its_files_fashion_mnist_says_where_they_come_from(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr(preparation, "DEBIAN", tmp_path / "not installed")
     with pytest.raises(data.DataError, match="package dataset-fashion-mnist"):
         data.load("fashion_mnist", data_dir=tmp_path)

@@ -83,9 +83,9 @@ def test_without_tensorflow_an_unprepared_set_is_refused_at_once(tmp_path, monke
     assert caught.value.exit_code == 3
     assert str(caught.value) == (
         f"The data set 'mnist' is not in {tmp_path}/mnist/3.0.1. TFDS needs TensorFlow "
-        "to prepare it: run `pip install tensorflow-cpu` once; or copy there what another "
-        "machine prepared in the format array_record; or use 'digits', 'glyphs', "
-        "'mnist1d' or 'mnist5k', which need no network"
+        "to prepare it: run `pip install tensorflow-cpu` once; or copy there what "
+        "another machine prepared in the format array_record; or use 'digits', "
+        "'glyphs', 'mnist1d' or 'mnist5k', which need no network"
     )
 
 

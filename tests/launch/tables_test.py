@@ -43,7 +43,8 @@ def change(path, edit):
     pathlib.Path(path).write_text(json.dumps(value))
 
 
-def test_runs_are_compared_by_claims_settings_and_machines(two, capsys):
+def test_runs_are_compared_by_claims_settings_and_machines(two, capsys, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "120")
     change("b/claims.json", lambda rows: rows[0].update(verdict="contradicted"))
     change("b/run.json", lambda r: r["attempts"][0]["versions"].update(jax="0.0.1"))
     capsys.readouterr()
@@ -89,11 +90,11 @@ def test_runs_of_two_experiments_are_compared_by_the_claims_they_share(two, caps
     [
         ("--compare", "expected two runs or more"),
         ("--compare a", "expected two runs or more"),
-        ("--compare a nowhere", "--compare=nowhere: no config.json"),
+        ("--compare a nowhere", "--compare=nowhere: no such folder"),
         ("--compare a a --workdir=a", "--workdir=a: the folder holds"),
         ("--compare a ./a", "a is given twice"),
         ("--compare a b --config.rate=1", "do not go together"),
-        ("--export=nowhere", "--export=nowhere: no config.json"),
+        ("--export=nowhere", "--export=nowhere: no such folder"),
         ("--export=a --format=xls", "--format=xls: expected csv or parquet"),
         ("--render=a --format=csv", "--render and --format do not go together"),
     ],
