@@ -10,7 +10,7 @@ import pytest
 from flax import linen as nn
 
 from lec7 import losses, models, train
-from lec7.train import feed
+from lec7.train import feed, synchrony
 from lec7.train import step as steps
 
 X = np.random.default_rng(0).normal(size=(32, 4, 4, 1)).astype(np.float32)
@@ -118,6 +118,20 @@ def test_updates_of_two_devices_are_those_of_one():
     one, two = (advanced(Own("norm", train.DEVICE_AXIS), count=n) for n in (1, 2))
     for a, b in zip(jax.tree.leaves(one), jax.tree.leaves(two), strict=True):
         np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+def test_a_tree_of_several_types_is_averaged_leaf_by_leaf():
+    rng = np.random.default_rng(0)
+    tree = {
+        "a": rng.normal(size=(4, 2, 3)).astype(np.float32),
+        "b": (rng.normal(size=4).astype(np.float16), np.arange(4)),
+        "c": rng.normal(size=(4, 5)).astype(np.float32),
+    }
+    averaged = jax.pmap(lambda t: synchrony.mean(t, "x"), axis_name="x")(tree)
+    plain = jax.pmap(lambda t: jax.lax.pmean(t, "x"), axis_name="x")(tree)
+    for found, expected in zip(*map(jax.tree.leaves, (averaged, plain)), strict=True):
+        assert found.dtype == expected.dtype
+        np.testing.assert_array_equal(found, expected)
 
 
 @pytest.mark.parametrize(
