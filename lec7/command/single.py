@@ -103,8 +103,10 @@ def _work(name: str, asked: options.Asked) -> None:
         context = _context(plan, devices, asked)
         for line in _resumption(plan, attempt, changed, environment):
             context.progress.say(line)
-        missing = not (plan.folder / runs.findings.FILE).exists()
-        if distributed.measures(needed=missing):
+        found = plan.folder / runs.findings.FILE
+        pending = found.with_name(f".{found.name}")
+        distributed.measures(needed=not (found.exists() or pending.exists()))
+        if not found.exists():
             with profiling.profile(context, wanted=asked.flags.profile):
                 _measure(experiment, config, context)
         told = telling.Run(plan.folder, name, experiment, config, plan.identity)
