@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import importlib.util
 import itertools
 import json
 import pathlib
@@ -48,13 +49,11 @@ def export(asked: options.Asked) -> None:
 
 
 def _require_pyarrow() -> None:
-    try:
-        import pyarrow.parquet  # noqa: F401
-    except ImportError as error:
+    if importlib.util.find_spec("pyarrow") is None:
         raise runs.UsageError(
             "--format=parquet: needs pyarrow, pip install 'lec7[tables]'; or take "
             "--format=csv"
-        ) from error
+        )
 
 
 def _claims(folder: pathlib.Path) -> tuple[Row, Iterable[Row]]:
@@ -99,8 +98,9 @@ def _write_csv(path: pathlib.Path, header: Row, rows: Iterable[Row]) -> int:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file, lineterminator="\n")
         writer.writerow(header)
-        for count, row in enumerate(rows, start=1):  # noqa: B007
+        for row in rows:
             writer.writerow(row)
+            count += 1
     return count
 
 

@@ -233,6 +233,9 @@ def joined(
 
     Yields:
       Nothing.
+
+    Raises:
+      BaseException: what is raised inside, after the others have been told.
     """
     join(**given)
     try:

@@ -141,7 +141,7 @@ def test_the_same_tables_are_exported_as_parquet(two):
 
 
 def test_without_pyarrow_parquet_is_one_message(a, monkeypatch, capsys):
-    monkeypatch.setitem(sys.modules, "pyarrow.parquet", None)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
     assert a("--export=a", "--format=parquet") == 2
     assert "pip install 'lec7[tables]'" in capsys.readouterr().err
 
