@@ -24,6 +24,7 @@ ALLOWED = {
     "transfer": {"train"},
     "sharpness": {"curvature"},
     "landscape": {"curvature"},
+    "sweeps": {"runs"},
     # A picture of one's own loss is one call, which measures what it draws.
     "report": {"curvature", "landscape"},
 }
