@@ -23,11 +23,13 @@ def run_all(asked: options.Asked) -> None:
 
     Raises:
       UsageError: the data sets cannot be told apart.
+      DataError: one of them cannot be had; nothing has been run.
       SeriesError: a run has failed; the others are done all the same.
     """
     names = asked.flags.datasets
     names = None if names is None else [name.strip() for name in names]
     jobs = runs.plan(asked.experiments, names)
+    _require_data(names or ())
     root = pathlib.Path(asked.flags.workdir or "runs/all").expanduser()
     devices = asked.flags.devices
     devices = [] if devices is None else [f"--devices={devices}"]
@@ -47,6 +49,18 @@ def run_all(asked: options.Asked) -> None:
     print(f"{len(jobs)} runs are finished; {page} has their verdicts")
     if asked.flags.open:
         browser.show(page)
+
+
+def _require_data(names: Sequence[str]) -> None:
+    """Load every data set, before the first run of hours meets one that is not there.
+
+    Raises:
+      DataError: one cannot be had.
+    """
+    from lec7 import data
+
+    for name in names:
+        data.load(name)
 
 
 def _echo(line: str) -> None:

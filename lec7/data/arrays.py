@@ -43,7 +43,8 @@ def from_arrays(
       test: the same of other examples.
       name: what messages call the data set.
       num_classes: K; None is the largest label and one, each label being in train.
-      memory_limit: bytes that the inputs may take as float32.
+      memory_limit: bytes that the inputs may take as float32. Images of bytes that
+        take more stay on the disk where `numpy.memmap` has them there, as `DiskImages`.
 
     Returns:
       Inputs float32 and labels int32 of three splits; float32 inputs are not copied.
@@ -69,7 +70,8 @@ def from_arrays(
 def _as_split(pair: Pair, name: str) -> datasets.Split:
     try:
         images, labels = pair
-        return datasets.Split(np.asarray(images), np.asarray(labels))
+        kept = images if isinstance(images, np.memmap) else np.asarray(images)
+        return datasets.Split(kept, np.asarray(labels))
     except (TypeError, ValueError) as error:  # no pair, or lists of several lengths
         raise errors.DataError(
             f"{name} is no pair of arrays ({error}); expected inputs [N, ..., C] and "
@@ -88,6 +90,11 @@ def assemble(
     Raises:
       DataError: as `from_arrays` and `records.deal`.
     """
+    if not fits([images.shape for images, _ in splits.values()], memory_limit):
+        splits = {
+            split: raw._replace(images=disk.mapped(raw.images) or raw.images)
+            for split, raw in splits.items()
+        }
     held = [x for x, _ in splits.values() if not isinstance(x, disk.DiskImages)]
     require_memory(name, [images.shape for images in held], memory_limit)
     known = {split: _checked(raw, f"{name} {split}") for split, raw in splits.items()}
@@ -102,18 +109,28 @@ def assemble(
     return dataset
 
 
+def fits(shapes: Iterable[Sequence[int]], limit: int) -> bool:
+    """Return whether the inputs [N, ...] of all splits fit in a limit as float32."""
+    return _float_bytes(shapes) <= limit
+
+
+def _float_bytes(shapes: Iterable[Sequence[int]]) -> int:
+    return 4 * sum(math.prod(map(int, shape)) for shape in shapes)
+
+
 def require_memory(name: str, shapes: Iterable[Sequence[int]], limit: int) -> None:
     """Check that the inputs [N, ...] of all splits fit in memory as float32.
 
     Raises:
       DataError: they take more bytes than the limit.
     """
-    size = 4 * sum(math.prod(map(int, shape)) for shape in shapes)
+    size = _float_bytes(shapes)
     if size > limit:
         raise errors.DataError(
             f"The inputs of {name} take {size / 2**30:.2f} GiB as float32; expected at "
-            f"most {limit / 2**30:.2f} GiB: give fewer or smaller examples, or raise "
-            "memory_limit of lec7.data"
+            f"most {limit / 2**30:.2f} GiB: give fewer or smaller examples, raise "
+            "memory_limit of lec7.data, or give images as bytes that are not "
+            "compressed, which are read from the disk"
         )
 
 

@@ -186,6 +186,30 @@ class Elements(Generic[Element]):
         return self.element(range(self.count)[number])
 
 
+def mapped(array: np.ndarray) -> DiskImages | None:
+    """Return images of bytes that a file is mapped to, or None for another array."""
+    plain = isinstance(array, np.memmap) and array.dtype == np.uint8
+    if not plain or array.ndim not in (3, 4):
+        return None
+    pixels = array if array.ndim == 4 else array[..., None]
+    if 4 * pixels[0].size > READ:
+        return None
+    return DiskImages(
+        lambda numbers: np.array(pixels[numbers]),
+        numbers=np.arange(len(pixels)),
+        table=plain_table(*pixels.shape[1:]),
+        image_shape=pixels.shape[1:],
+        records=_content(pixels),
+    )
+
+
+def _content(pixels: np.ndarray) -> str:
+    total = hashlib.sha256()
+    for start in range(0, len(pixels), BLOCK):
+        total.update(np.ascontiguousarray(pixels[start : start + BLOCK]))
+    return total.hexdigest()
+
+
 def plain_table(*image_shape: int) -> np.ndarray:
     """Return the table of bytes that stand for float32 in [0, 1]."""
     *size, channels = image_shape

@@ -13,7 +13,8 @@ import math
 import pathlib
 import re
 import zlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
@@ -64,7 +65,8 @@ def read_folder(
 
     Args:
       folder: of the files.
-      memory_limit: bytes that the inputs may take as float32.
+      memory_limit: bytes that the inputs may take as float32; bytes in files that are
+        not compressed and take more stay on the disk.
       known: the name that `find` gives -> SHA-256 of what must be in that file.
 
     Raises:
@@ -81,9 +83,19 @@ def read_folder(
         raise errors.DataError(
             f"{folder} has {present}; expected IDX files of {', '.join(missing)} too"
         )
-    shapes = [_header(files[name])[1] for name in wanted if name.endswith("images")]
-    arrays.require_memory(str(folder), shapes, memory_limit)
-    read = {name: _read(files[name], (known or {}).get(name)) for name in wanted}
+    images = [files[name] for name in wanted if name.endswith("images")]
+    shapes = {path: _header(path)[1] for path in images}
+    mapped = set()
+    if not arrays.fits(shapes.values(), memory_limit):
+        mapped = {path for path in images if _can_map(path)}
+        held = [shape for path, shape in shapes.items() if path not in mapped]
+        arrays.require_memory(str(folder), held, memory_limit)
+    read = {
+        name: (_map if files[name] in mapped else _read)(
+            files[name], (known or {}).get(name)
+        )
+        for name in wanted
+    }
     return {
         split: datasets.Split(read[f"{split}-images"], read[f"{split}-labels"])
         for split in dict.fromkeys(splits)
@@ -106,6 +118,24 @@ def _header(path: pathlib.Path) -> tuple[np.dtype, tuple[int, ...]]:
     return np.dtype(TYPES[start[2]]), tuple(extents.tolist())
 
 
+def _can_map(path: pathlib.Path) -> bool:
+    return path.suffix.lower() != ".gz" and _header(path)[0] == np.uint8
+
+
+def _map(path: pathlib.Path, sha256: str | None) -> np.memmap:
+    """Return the bytes of an IDX file, which stay on the disk, checked as by `_read`.
+
+    Raises:
+      DataError: the file is damaged or another one.
+    """
+    _, shape = _header(path)
+    start, size = 4 + 4 * len(shape), path.stat().st_size
+    _require_size(path, np.dtype(np.uint8), shape, size)
+    values = np.memmap(path, np.uint8, "r", shape=(size,))
+    _require_content(path, values, sha256)
+    return values[start:].reshape(shape)
+
+
 def _read(path: pathlib.Path, sha256: str | None) -> np.ndarray:
     """Return the array of an IDX file, whose size and content are checked.
 
@@ -116,16 +146,39 @@ def _read(path: pathlib.Path, sha256: str | None) -> np.ndarray:
     start = 4 + 4 * len(shape)
     size = start + math.prod(shape) * dtype.itemsize
     content = _content(path, size + 1)
-    if len(content) != size:
-        told = "more" if len(content) > size else len(content)
-        reason = f"{list(shape)} {dtype} take {size} bytes; it has {told}"
-        raise errors.DataError(_damage(path, reason))
-    found = hashlib.sha256(content).hexdigest()
-    if found != (sha256 or found):
-        reason = f"its content has the SHA-256 {found}; expected {sha256}"
-        raise errors.DataError(_damage(path, reason))
+    _require_size(path, dtype, shape, len(content))
+    _require_content(path, content, sha256)
     values = np.frombuffer(content, dtype, offset=start).reshape(shape)
     return values.astype(dtype.newbyteorder("="))
+
+
+def _require_size(
+    path: pathlib.Path, dtype: np.dtype, shape: Sequence[int], found: int
+) -> None:
+    """Check how many bytes a file has.
+
+    Raises:
+      DataError: they are not as many as its head tells.
+    """
+    size = 4 + 4 * len(shape) + math.prod(shape) * dtype.itemsize
+    if found != size:
+        told = "more" if found > size else found
+        reason = f"{list(shape)} {dtype} take {size} bytes; it has {told}"
+        raise errors.DataError(_damage(path, reason))
+
+
+def _require_content(path: pathlib.Path, content: Any, sha256: str | None) -> None:
+    """Check what a file holds.
+
+    Raises:
+      DataError: it is another one than is known.
+    """
+    if sha256 is None:
+        return
+    found = hashlib.sha256(content).hexdigest()
+    if found != sha256:
+        reason = f"its content has the SHA-256 {found}; expected {sha256}"
+        raise errors.DataError(_damage(path, reason))
 
 
 def _content(path: pathlib.Path, size: int) -> bytes:

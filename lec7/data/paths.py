@@ -11,16 +11,9 @@ import hashlib
 import os
 import pathlib
 import re
-import zipfile
-import zlib
 
-import numpy as np
-
-from lec7.data import arrays, builders, errors, idx, pictures, preparation, records
+from lec7.data import arrays, builders, errors, idx, npz, pictures, preparation
 from lec7.data import dataset as datasets
-
-KEYS = (("x_{}", "y_{}"), ("{}_images", "{}_labels"))
-"""Names of inputs and labels of a split in an .npz: those of Keras and of MedMNIST."""
 
 
 def is_path(name: str) -> bool:
@@ -92,7 +85,7 @@ def load_path(name: str, memory_limit: int) -> datasets.Dataset:
         )
     if size:
         raise errors.DataError(f"{name}: only a folder of images can be given a size")
-    return arrays.assemble(_read_npz(path, memory_limit), name, None, memory_limit)
+    return arrays.assemble(npz.read(path, memory_limit), name, None, memory_limit)
 
 
 def from_folder(
@@ -114,7 +107,8 @@ def from_folder(
         centre is cut out; None needs images of one size.
       name: what messages call the data set; None is the folder.
       memory_limit: bytes that the inputs may take as float32, known before any is read;
-        images by class that take more stay on the disk, as `DiskImages`.
+        images by class, and bytes of IDX files that are not compressed, which take
+        more stay on the disk, as `DiskImages`.
 
     Returns:
       As `from_arrays`.
@@ -137,76 +131,3 @@ def from_folder(
             f"{path} holds IDX files, which cannot be given a size: leave it out"
         )
     return arrays.assemble(splits, name or str(path), None, memory_limit)
-
-
-def _read_npz(path: pathlib.Path, memory_limit: int) -> dict[str, datasets.Split]:
-    """Return the splits of an .npz; pickles, which can run code, are never read.
-
-    Raises:
-      DataError: it is damaged, or has other arrays.
-    """
-    try:
-        with zipfile.ZipFile(path) as archive:
-            heads = {
-                member.removesuffix(".npy"): _head(archive, member)
-                for member in archive.namelist()
-                if member.endswith(".npy")
-            }
-        names = _find_keys(path, heads)
-        shapes = [heads[images][0] for images, _ in names.values()]
-        arrays.require_memory(str(path), shapes, memory_limit)
-        with np.load(path, allow_pickle=False) as held:
-            return {
-                split: datasets.Split(*(held[key] for key in keys))
-                for split, keys in names.items()
-            }
-    except (
-        zipfile.BadZipFile,
-        EOFError,
-        NotImplementedError,
-        RuntimeError,
-        ValueError,
-        zlib.error,
-    ) as error:
-        raise errors.DataError(
-            f"{path} is no good .npz ({error}): write it anew by np.savez"
-        ) from error
-
-
-def _head(archive: zipfile.ZipFile, member: str) -> tuple[tuple[int, ...], np.dtype]:
-    """Return the shape and the type of an array, which is not read."""
-    with archive.open(member) as file:
-        version = np.lib.format.read_magic(file)
-        first = version == (1, 0)
-        form = np.lib.format
-        read = form.read_array_header_1_0 if first else form.read_array_header_2_0
-        shape, _, dtype = read(file)
-    return shape, dtype
-
-
-def _find_keys(path: pathlib.Path, heads: dict) -> dict[str, tuple[str, str]]:
-    """Return the names of inputs and labels of each split.
-
-    Raises:
-      DataError: some are missing, or hold no numbers.
-    """
-    found = {}
-    for split in records.SPLITS:
-        for pair in KEYS:
-            keys = tuple(key.format(split) for key in pair)
-            if set(keys) & set(heads):
-                found.setdefault(split, keys)
-    missing = [key for keys in found.values() for key in keys if key not in heads]
-    if missing or "train" not in found:
-        wanted = ", ".join(missing) or "x_train, y_train"
-        raise errors.DataError(
-            f"{path} has the arrays {sorted(heads)}; expected {wanted} too: inputs and "
-            "labels of train, and of test and val where there are such"
-        )
-    for key in (key for keys in found.values() for key in keys):
-        if heads[key][1].hasobject:
-            raise errors.DataError(
-                f"{path} holds Python objects in {key}; expected numbers, since a "
-                "pickle can run any code: save an array of one shape and type"
-            )
-    return found

@@ -130,10 +130,22 @@ def test_a_missing_or_doubtful_file_is_named(tmp_path):
         data.from_folder(tmp_path)
 
 
-def test_a_head_that_tells_of_too_much_is_refused_before_it_is_read(tmp_path):
-    path = write(tmp_path) / "train-images-idx3-ubyte"
-    path.write_bytes(b"\0\0\10\3" + b"\xff" * 12)
-    with pytest.raises(data.DataError, match="GiB as float32; expected at most 2.00"):
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("train-images-idx3-ubyte", "take .* bytes; it has 16"),
+        ("train-images-idx3-ubyte.gz", "GiB as float32; expected at most 2.00"),
+    ],
+)
+def test_a_head_that_tells_of_too_much_is_refused_before_it_is_read(
+    tmp_path, name, said
+):
+    write(tmp_path)
+    (tmp_path / "train-images-idx3-ubyte").unlink()
+    head = b"\0\0\10\3" + b"\xff" * 12
+    path = tmp_path / name
+    path.write_bytes(gzip.compress(head) if path.suffix == ".gz" else head)
+    with pytest.raises(data.DataError, match=said):
         data.from_folder(tmp_path)
 
 

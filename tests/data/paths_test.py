@@ -125,16 +125,26 @@ def test_no_array_of_a_damaged_file_is_read(save, how):
 
 
 def test_what_takes_too_much_memory_is_refused_before_it_is_read(tmp_path):
-    path = tmp_path / "mine.npz"
-    with zipfile.ZipFile(path, "w") as archive:
+    with pytest.raises(data.DataError, match="take 58.41 GiB as float32; expected at"):
+        data.load(str(write_heads(tmp_path, zipfile.ZIP_DEFLATED)))
+
+
+def test_bytes_that_the_disk_should_have_and_has_not_are_damage(tmp_path):
+    with pytest.raises(data.DataError, match="is no good .npz"):
+        data.load(str(write_heads(tmp_path, zipfile.ZIP_STORED)))
+
+
+def write_heads(folder, compression):
+    """Write an .npz of arrays of many bytes, of which it has the heads alone."""
+    path = folder / "mine.npz"
+    with zipfile.ZipFile(path, "w", compression) as archive:
         for key in GOOD:
             head = io.BytesIO()
             shape = (10**7, 28, 28) if key[0] == "x" else (10**7,)
             given = {"descr": "|u1", "fortran_order": False, "shape": shape}
             np.lib.format.write_array_header_1_0(head, given)
             archive.writestr(f"{key}.npy", head.getvalue())
-    with pytest.raises(data.DataError, match="take 58.41 GiB as float32; expected at"):
-        data.load(str(path))
+    return path
 
 
 @pytest.mark.parametrize(
