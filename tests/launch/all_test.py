@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 
+import numpy as np
 import pytest
 
 
@@ -77,10 +78,19 @@ def test_data_sets_that_cannot_be_told_apart_are_refused(launch, place, capsys, 
 
 def test_no_name_of_a_data_set_leads_out_of_the_folder(launch, experiments):
     (experiments / "poor.py").unlink()
-    assert launch("--all", "--datasets=../x,..", "--workdir=o/p") == 0
-    assert pathlib.Path("o/p/_x/fake/report.html").is_file()
-    assert pathlib.Path("o/p/_/fake/report.html").is_file()
+    images, labels = np.zeros((20, 2, 2), np.uint8), np.arange(20) % 2
+    pathlib.Path("o").mkdir()
+    np.savez("x.npz", x_train=images, y_train=labels)
+    assert launch("--all", "--datasets=o/../x.npz", "--workdir=o/p") == 0
+    assert pathlib.Path("o/p/o_x_npz/fake/report.html").is_file()
     assert [path.name for path in pathlib.Path("o").iterdir()] == ["p"]
+
+
+@pytest.mark.usefixtures("experiments")
+def test_a_data_set_that_is_not_there_is_found_before_anything_runs(launch, capsys):
+    assert launch("--all", "--datasets=digits,digist", "--workdir=o") == 2
+    assert "the nearest match is 'digits'" in capsys.readouterr().err
+    assert not pathlib.Path("o").exists()
 
 
 def test_a_signal_ends_all_and_the_run_in_order(launch, experiments):
