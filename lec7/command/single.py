@@ -12,6 +12,7 @@ from lec7.command import options, profiling, telling
 from lec7.runs import distributed
 
 _READ = ("dataset", "source", "target", "checkpoint")  # fields that may be paths
+_FEWEST = 3  # seeds that a claim is tested with, as `report.vocabulary` has it
 
 
 class Plan(NamedTuple):
@@ -141,6 +142,8 @@ def _first_line(plan: Plan, asked: options.Asked) -> str:
         default = " in its default configuration" if asked.settings else ""
         unit = "minute" if about.minutes == "1" else "minutes"
         parts.append(f"about {about.minutes} {unit} on {machine}{default}")
+    if len(getattr(plan.config, "seeds", range(_FEWEST))) < _FEWEST:
+        parts.append(f"claims that take {_FEWEST} seeds will be untested")
     return " · ".join(parts)
 
 
