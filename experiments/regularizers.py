@@ -1,11 +1,11 @@
 """Which regularisers narrow the gap between training and test, and by how much?
 
-A small network learns a few images of each class, so that it overfits: with none, with
-L2, dropout of units, of channels and of weights, BatchNorm, both BatchNorm and dropout,
-augmentation, fractional max pooling and stochastic depth. Validation chooses the
-strength of each out of three. Then all are compared in the test, seed by seed, with the
-network without it, after as many updates at the same rate. The best of the others has
-three trials for each of them, which favours it over L2 and over BatchNorm.
+A small network learns a few examples of each class, so that it overfits: with none,
+with L2, dropout of units, of channels and of weights, BatchNorm, both BatchNorm and
+dropout, augmentation, fractional max pooling and stochastic depth. Validation chooses
+the strength of each out of three. Then all are compared in the test, seed by seed, with
+the network without it, after as many updates at the same rate. The best of the others
+has three trials for each of them, which favours it over L2 and over BatchNorm.
 
 Run: python launch.py --experiment=regularizers
 
@@ -68,8 +68,8 @@ SMALL = {
 class Config(runs.Checked):
     """On what the regularisers are compared, and how long each is trained."""
 
-    dataset: str = "digits"  # name of a data set, of lec7 or of TFDS, or a path
-    per_class: runs.Count = 10  # training images of each class, too few to generalise
+    dataset: str = "mnist1d"  # name of a data set, of lec7 or of TFDS, or a path
+    per_class: runs.Count = 10  # training examples of each class, too few to generalise
     seeds: runs.Seeds = tuple(range(8))  # networks of a population, at least 2
     # what is compared, each with the same network without it; all by default, as far as
     # network and examples can have them
@@ -80,10 +80,10 @@ class Config(runs.Checked):
     units: runs.Count = 64  # of the hidden layer of a convnet or an mlp
     batch_size: runs.Count = 32  # examples an update, a multiple of 4
     learning_rate: runs.Positive = 0.02  # of SGD with momentum 0.9
-    updates: runs.Count = 300  # of every training
+    updates: runs.Count = 600  # of every training
     evaluate_every: runs.Count = 10  # updates between two looks at the training loss
     # training losses to which updates are counted, nats
-    targets: runs.Positives = (0.1, 0.001)
+    targets: runs.Positives = (0.3, 0.1)
 
     def _check(self):
         if self.batch_size % 4:
@@ -154,11 +154,8 @@ def _wanted(config, images):
     Raises:
       UsageError: some cannot be, with such a network or such examples.
     """
-    sides, augmentations = images.shape[1:-1], {}
-    if len(sides) == 2 and len(set(sides)) == 1:
-        augmentations = recipes.augmentations(sides[0], *data.channel_moments(images))
     every = recipes.all_of(
-        augmentations,
+        recipes.augmentations(images),
         model=config.model,
         channels=config.channels,
         units=config.units,
@@ -170,7 +167,7 @@ def _wanted(config, images):
         raise runs.UsageError(
             f"--config.regularisers has {', '.join(unable)}, which {config.model} with "
             f"examples of shape {list(images.shape[1:])} cannot have (augmentation is "
-            "of square images); expected --config.regularisers "
+            "of square images and of sequences); expected --config.regularisers "
             + shlex.join(able or [name for name in recipes.NAMES if name in every])
         )
     controls = {every[name].control for name in able}
@@ -332,8 +329,8 @@ def _summary(trained, claims):
         "The gap between training and test accuracy is "
         f"{gaps or 'not compared for any source of noise'}."
         f"\n\nThe points by which each narrows it: {report.listing(points)}. Without a "
-        f"regulariser {report.format_number(float(plain.mean()))} % of the test images "
-        "are classified correctly, and the gap is "
+        f"regulariser {report.format_number(float(plain.mean()))} % of the test "
+        "examples are classified correctly, and the gap is "
         f"{report.format_number(float(gap.mean()))} points."
     )
 
@@ -342,21 +339,21 @@ def _setting(config, found):
     examples = found.examples
     return report.Section(
         "What is compared",
-        f"Each network learns from {examples['train']:,} images, "
+        f"Each network learns from {examples['train']:,} examples, "
         f"{examples['train'] // found.num_classes} of each class, so few that every "
         "network can learn them by heart: what is lost in the test is lost by "
         f"overfitting. All have the same {config.updates:,} updates of "
         f"{config.batch_size} examples by momentum with the learning rate "
         f"{config.learning_rate:g}.\n\nA regulariser has three strengths, an equal "
         "budget for all, and is shown at the one with the best mean accuracy on "
-        f"{examples['validation']:,} validation images. The {examples['test']:,} test "
-        "images choose nothing. Claims that two accuracies are alike, or that one is "
-        "hardly better, allow one point: the lecture names no bound.\n\nSeeds differ "
-        "in initial weights, batches and noise, not in the training images: claims "
-        "say what other seeds and other test images would give with the same training "
-        "images. Fractional pooling and stochastic depth need networks of their own, "
-        "and are compared with these: with pooling regions that are fixed, with "
-        "layers that are never dropped.",
+        f"{examples['validation']:,} validation examples. The {examples['test']:,} "
+        "test examples choose nothing. Claims that two accuracies are alike, or that "
+        "one is hardly better, allow one point: the lecture names no bound.\n\nSeeds "
+        "differ in initial weights, batches and noise, not in the training examples: "
+        "claims say what other seeds and other test examples would give with the same "
+        "training examples. Fractional pooling and stochastic depth need networks of "
+        "their own, and are compared with these: with pooling regions that are fixed, "
+        "with layers that are never dropped.",
     )
 
 
@@ -371,7 +368,8 @@ def _comparison(trained, claims):
         "Training accuracy, test accuracy and gap",
         "Each interval is one of a single comparison, over seeds alone. The verdict is "
         "that of the claim that the gap is narrower than the control's, decided "
-        "together with all claims of this page, with the test images as a sample too.",
+        "together with all claims of this page, with the test examples as a sample "
+        "too.",
         report.Table(
             ("regulariser", "train (%)", "test (%)", "gap (points)", "compared with")
             + ("difference in test (95 % interval)", "narrower gap"),
@@ -387,7 +385,7 @@ def _comparison(trained, claims):
             {s: [of.accuracy(s) for of in trained.values()] for s in ("train", "test")},
             "accuracy (%)",
             ends=_of_accuracy,
-            caption="Accuracy on the images trained on and in the test: the distance "
+            caption="Accuracy on the examples trained on and in the test: the distance "
             f"between the two marks is the gap. {INTERVALS}",
         ),
         report.Forest(
@@ -442,7 +440,7 @@ def _training(config, trained):
             },
             ("updates", "training loss in test mode (nats)"),
             log="y",
-            caption="Loss on the training images, measured without noise.",
+            caption="Loss on the training examples, measured without noise.",
         ),
     )
 

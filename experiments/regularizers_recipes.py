@@ -8,7 +8,7 @@ import numpy as np
 from flax import linen as nn
 
 from experiments import training
-from lec7 import models
+from lec7 import data, models
 from lec7.data import augment
 
 NONE, PLAIN, FIXED = "none", "residual network", "fixed regions"
@@ -149,26 +149,33 @@ def all_of(
     return {name: each for name, each in every.items() if name not in lacking}
 
 
-def augmentations(
-    side: int, mean: np.ndarray, std: np.ndarray
-) -> dict[str, augment.Augment]:
+def augmentations(images: np.ndarray) -> dict[str, augment.Augment]:
     """Return enlargements, shifts and changes of light, by their strength.
 
     Strength a shows a part of an image that is up to 1 + a times enlarged, shifts it by
     up to a / 4 of its side, and multiplies brightness and contrast by 1 - a to 1 + a.
-    No image is mirrored, as mirrored digits and letters are other characters or none.
+    No image is mirrored, as mirrored digits and letters are other characters or none. A
+    sequence is stretched and shifted. Images that are not square have none.
+
+    Args:
+      images: before they are standardised, [N, S, S, C], or sequences [N, L, C].
     """
+    side, *others = images.shape[1:-1] or (0,)
+    if others not in ([], [side]) or not side:
+        return {}
+    moments = dict(zip(("mean", "std"), data.channel_moments(images), strict=True))
 
     def of(amount: float) -> augment.Augment:
-        transforms = (
+        moves = (
             augment.random_crop(side, padding=round(amount / 4 * side)),
             augment.multi_scale_crop(
                 side, short_side=(side, side + round(amount * side))
             ),
-            augment.colour_jitter(brightness=amount, contrast=amount),
         )
-        return augment.compose(
-            *(augment.on_pixels(each, mean=mean, std=std) for each in transforms)
-        )
+        if not others:
+            return augment.compose(*moves)
+        light = augment.colour_jitter(brightness=amount, contrast=amount)
+        pixels = (*moves, light)
+        return augment.compose(*(augment.on_pixels(x, **moments) for x in pixels))
 
     return {f"{amount:g}": of(amount) for amount in AMOUNTS}

@@ -21,7 +21,7 @@ SEEDS = 4
 @functools.cache
 def regularisers():
     return recipes.all_of(
-        recipes.augmentations(8, np.zeros(1), np.ones(1)),
+        recipes.augmentations(np.random.default_rng(0).uniform(size=(9, 8, 8, 1))),
         channels=(2, 3),
         units=5,
         batch_size=8,
@@ -252,10 +252,14 @@ def test_a_wrong_field_is_named(field, message):
 @pytest.mark.parametrize(
     ("shape", "model", "lacking"),
     [
-        ((40, 1), "convnet", {"augmentation"}),
         ((8, 6, 1), "convnet", {"augmentation"}),
         ((8, 8, 1), "mlp", {"channel dropout", "fractional pooling"}),
-        ((40, 1), "resnet20", {*recipes.NAMES} - {"L2", "stochastic depth"}),
+        ((8, 6, 1), "resnet20", {*recipes.NAMES} - {"L2", "stochastic depth"}),
+        (
+            (40, 1),
+            "resnet20",
+            {*recipes.NAMES} - {"L2", "augmentation", "stochastic depth"},
+        ),
     ],
 )
 def test_what_a_network_or_its_examples_cannot_have_is_one_message(

@@ -13,18 +13,20 @@ def random_crop(
 ) -> transforms.Transform:
     """Return the transform that cuts out a square, every position equally likely.
 
+    Of a sequence [L, C] it cuts out a piece.
+
     Of a square image of side S there are (S + 2 padding - size + 1)^2 positions. With
     padding 4 and size S this is the usual crop of small images; without padding, with
     S = 256 and size 224, it is AlexNet's, of whose 33^2 positions the paper counts 32^2
     and, with mirror images, a training set 2048 times as large.
 
     Args:
-      size: side of the square, pixels.
-      padding: pixels added on each of the four sides before.
+      size: side of the square, pixels; or length of the piece.
+      padding: pixels added on each of the four sides before, or at both ends.
       fill: their value; 0 is the mean of standardised images and else black.
 
     Returns:
-      (key, image [H, W, C]) -> image [size, size, C].
+      (key, image [H, W, C] or [L, C]) -> image [size, size, C] or [size, C].
 
     Raises:
       ValueError: size is below 1 or padding below 0; when it is called, the padded
@@ -38,12 +40,14 @@ def random_crop(
     arguments.require_counts(padding=padding, least=0)
 
     def transform(key, image):
-        border = ((padding, padding), (padding, padding), (0, 0))
+        axes = image.ndim - 1
+        border = (*[(padding, padding)] * axes, (0, 0))
         value = transforms.filled(fill, image.dtype)
         padded = jnp.pad(image, border, constant_values=value)
         positions = jnp.array(_room(padded.shape, size)) + 1
-        corner = jax.random.randint(key, (2,), 0, positions)
-        return lax.dynamic_slice(padded, (*corner, 0), (size, size, image.shape[-1]))
+        corner = jax.random.randint(key, (axes,), 0, positions)
+        shape = (*[size] * axes, image.shape[-1])
+        return lax.dynamic_slice(padded, (*corner, 0), shape)
 
     return transform
 
@@ -73,16 +77,16 @@ def ten_crop(images: jax.Array, size: int) -> jax.Array:
     return jnp.concatenate([crops, crops[:, :, :, ::-1]])
 
 
-def _room(shape: tuple[int, ...], size: int) -> tuple[int, int]:
-    """Return by how many pixels a square can move in an image [H, W, C].
+def _room(shape: tuple[int, ...], size: int) -> tuple[int, ...]:
+    """Return by how many pixels a square can move along the axes of an image.
 
     Raises:
       ValueError: it does not fit.
     """
-    height, width, _ = shape
-    if not 1 <= size <= min(height, width):
+    *sides, _ = shape
+    if not 1 <= size <= min(sides):
         raise ValueError(
-            f"size is {size}; expected 1 to {min(height, width)}, the short side of "
-            f"an image of {height} x {width} pixels, padding included"
+            f"size is {size}; expected 1 to {min(sides)}, the short side of "
+            f"an image of {' x '.join(map(str, sides))} pixels, padding included"
         )
-    return height - size, width - size
+    return tuple(side - size for side in sides)

@@ -11,14 +11,15 @@ def multi_scale_crop(size: int, *, short_side: tuple[int, int]) -> transforms.Tr
 
     An image [H, W, C] is resized by L / min(H, W) so that its short side becomes L
     pixels, L uniform on the integers from low to high; then a square of `size` pixels
-    is taken from it, every position equally likely. ResNet takes 224 of 256 to 480.
+    is taken from it, every position equally likely. ResNet takes 224 of 256 to 480. Of
+    a sequence [L, C] a stretched piece is taken.
 
     Args:
       size: side of the square, pixels.
       short_side: (low, high), both ends included, size <= low <= high.
 
     Returns:
-      (key, image [H, W, C]) -> image [size, size, C].
+      (key, image [H, W, C] or [L, C]) -> image [size, size, C] or [size, C].
 
     Raises:
       ValueError: unless 1 <= size <= low <= high.
@@ -37,9 +38,9 @@ def multi_scale_crop(size: int, *, short_side: tuple[int, int]) -> transforms.Tr
     def transform(key, image):
         scale_key, crop_key = jax.random.split(key)
         side = jax.random.randint(scale_key, (), low, high + 1)
-        sides = jnp.array(image.shape[:2])
-        positions = sides * side // min(image.shape[:2]) - size + 1
-        corner = jax.random.randint(crop_key, (2,), 0, positions)
+        sides = jnp.array(image.shape[:-1])
+        positions = sides * side // min(image.shape[:-1]) - size + 1
+        corner = jax.random.randint(crop_key, sides.shape, 0, positions)
         return crop_resized(image, side, corner, size)
 
     return transform
@@ -54,17 +55,18 @@ def crop_resized(
     shrinks, the triangle is widened to a new pixel's size, against aliasing.
 
     Args:
-      image: [H, W, C].
+      image: [H, W, C], or [L, C].
       side: the short side after resizing, integer [].
-      corner: row and column of the square's first pixel in the resized image, [2].
+      corner: of the square in the resized image, [2] or [1].
       size: side of the square, pixels.
     """
-    scale = side / min(image.shape[:2])
+    axes = image.ndim - 1
+    scale = side / min(image.shape[:-1])
     return jax.image.scale_and_translate(
         image,
-        (size, size, image.shape[-1]),
-        spatial_dims=(0, 1),
-        scale=jnp.stack([scale, scale]),
+        (*[size] * axes, image.shape[-1]),
+        spatial_dims=range(axes),
+        scale=jnp.stack([scale] * axes),
         translation=-corner.astype(scale.dtype),
         method="linear",
     )

@@ -215,3 +215,18 @@ def test_new_pixels_have_the_value_and_the_type_that_are_asked_for(make):
             ValueError, match=f"fill is {fill}; expected a value of uin"
         ):
             make(fill)(KEYS[0], image)
+
+
+def test_a_sequence_is_shifted_and_stretched_as_the_middle_row_of_an_image_is():
+    sequence = jnp.sin(jnp.arange(12.0))[:, None]
+    cuts = [augment.random_crop(7)(key, sequence)[:, 0] for key in KEYS[:20]]
+    starts = {int(np.argmin(abs(sequence[:, 0] - cut[0]))) for cut in cuts}
+    assert starts <= set(range(6)) and len(starts) > 2
+    for cut in cuts:
+        start = int(np.argmin(abs(sequence[:, 0] - cut[0])))
+        np.testing.assert_array_equal(cut, sequence[start : start + 7, 0])
+    line = jnp.arange(12.0)[:, None]
+    stretch = augment.multi_scale_crop(8, short_side=(24, 24))
+    for key in KEYS[:5]:
+        inner = np.diff(stretch(key, line)[:, 0])[1:-1]
+        np.testing.assert_allclose(inner, 0.5, atol=1e-5)  # twice as long
