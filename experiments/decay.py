@@ -50,9 +50,9 @@ SCHEDULES: dict[str, Callable[[float, int], training.Rate]] = {
     ),
 }
 RULES = {
-    "SGD": (update_rules.sgd, (0.03, 0.1, 0.3, 0.6, 1.2)),
-    "momentum": (update_rules.momentum, (0.003, 0.01, 0.03, 0.06, 0.12)),
-    "Adam": (update_rules.adam, (0.001, 0.003, 0.01, 0.02, 0.04)),
+    "SGD": (update_rules.sgd, (0.01, 0.03, 0.1, 0.3, 0.6, 1.2)),
+    "momentum": (update_rules.momentum, (0.001, 0.003, 0.01, 0.03, 0.06, 0.12)),
+    "Adam": (update_rules.adam, (0.001, 0.003, 0.01, 0.02, 0.04, 0.08)),
 }
 RULE = "momentum"  # the rule of the claims that are not about rules
 LOSS = "training loss (nats)"
@@ -64,7 +64,7 @@ class Config(runs.Checked):
     """On what the schedules are compared, and for how long."""
 
     # names of data sets, of lec7 or of TFDS, or paths
-    dataset: tuple[str, ...] = ("digits", "glyphs/grey14-3000")
+    dataset: tuple[str, ...] = ("mnist1d", "glyphs/grey14-3000")
     seeds: runs.Seeds = tuple(range(8))  # networks of a population, at least 2
     model: training.Model = "mlp"  # network
     width: runs.Count = 32  # hidden units of an mlp
