@@ -11,7 +11,7 @@ import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
-from lec7.hosts import line, star
+from lec7.hosts import address, line, star
 
 Value = TypeVar("Value")
 
@@ -149,21 +149,23 @@ def join(
             heartbeat_timeout_seconds=int(_SLACK * lost_after) + 1,
             shutdown_timeout_seconds=int(lost_after) + 1,
         )
+        place = coordinator or address.coordinator()
+        address.lead_collectives(place)
         if jax.process_count() > 1:
-            own = _meet((coordinator or "").rpartition(":")[0], start)
+            own = _meet(place, start)
             here, many = jax.process_index(), jax.process_count()
             _star = star.Star(here, many, own, lost_after=lost_after)
             _catch_aborts()
 
 
-def _meet(known_as: str, start: float) -> dict[int, line.Line]:
+def _meet(coordinator: str, start: float) -> dict[int, line.Line]:
     """Return the lines of this host."""
     import jax
     import numpy as np
     from jax.experimental import multihost_utils
 
     first = jax.process_index() == 0
-    meeting = line.Meeting(known_as) if first else None
+    meeting = line.Meeting(address.host(coordinator)) if first else None
     told = meeting.invitation if first else b""
     padded = np.frombuffer(told.ljust(_INVITATION), np.uint8)
     found = bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded)))
