@@ -79,6 +79,17 @@ def mark() -> None:
         _star.mark()
 
 
+def at_end(note: Callable[[int, str], None]) -> None:
+    """Let a note be made where the loss or the error of another host ends this one.
+
+    Args:
+      note: is called with the exit code and the message, in a thread beside the main
+        one, and has two seconds.
+    """
+    if _star is not None:
+        _star.note = note
+
+
 def first_differing(told: dict[str, Any]) -> str | None:
     """Return the first key at which another host has told something else, or None."""
     if _star is None:
