@@ -5,13 +5,14 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
-from lec7.hosts import address, line, star
+from lec7.hosts import address, arrival, line, star
 
 Value = TypeVar("Value")
 
@@ -151,7 +152,7 @@ def join(
     import jax
 
     jax.config.update("jax_enable_preemption_service", False)  # it takes SIGTERM
-    with _patience(start), _named_errors(coordinator):
+    with arrival.patience(start), arrival.named_errors(coordinator):
         jax.distributed.initialize(
             coordinator,
             num_processes=processes,
@@ -186,52 +187,6 @@ def _meet(coordinator: str, start: float) -> dict[int, line.Line]:
 
 
 @contextlib.contextmanager
-def _patience(start: float) -> Generator[None, None, None]:
-    """End the process where the others do not come: JAX's waiting has no other end."""
-
-    def give_up():
-        told = (
-            f"lec7: not all hosts have come within {start:.0f} s; expected the same "
-            "command on each, with one coordinator, which all of them reach, and one "
-            "number of processes\n"
-        )
-        os.write(2, told.encode())
-        os._exit(star.LOST)
-
-    timer = threading.Timer(start, give_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-@contextlib.contextmanager
-def _named_errors(coordinator: str | None) -> Generator[None, None, None]:
-    """Let JAX's errors say what was expected.
-
-    Raises:
-      RuntimeError: another error of JAX.
-      ValueError: no cluster is found, or the first host cannot listen there.
-    """
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(
-            f"no cluster was found, and not all is given ({error}); expected the "
-            "coordinator, the number of processes and the number of this one"
-        ) from error
-    except RuntimeError as error:
-        if "RPC server" not in str(error):
-            raise
-        raise ValueError(
-            f"the first host cannot listen at {coordinator} ({error}); expected an "
-            "address of it with a free port"
-        ) from error
-
-
-@contextlib.contextmanager
 def joined(
     *, exit_code: Callable[[BaseException], int] = lambda _: 1, **given: Any
 ) -> Generator[None, None, None]:
@@ -249,12 +204,16 @@ def joined(
 
     Raises:
       BaseException: what is raised inside, after the others have been told.
+      LostError: a collective has failed, since two hosts do not reach each other.
     """
     join(**given)
     try:
         yield
     except BaseException as error:
-        _fail(error, exit_code(error))
+        lost = _lost(error)
+        _fail(lost or error, star.LOST if lost else exit_code(error))
+        if lost:
+            raise lost from None
         raise
     _leave()
 
@@ -272,14 +231,31 @@ def _leave() -> None:
         left.close()
 
 
-def _fail(error: BaseException, code: int) -> None:
-    """Tell the others, unless the error is that one of them is lost."""
+def _lost(error: BaseException) -> star.LostError | None:
+    """Return what to make of an error of a collective, None of another one.
+
+    It comes where two hosts do not reach each other, and both reach the first; else the
+    watch, which hears more, ends this process first.
+    """
     import jax
 
+    if _star is None or not isinstance(error, jax.errors.JaxRuntimeError):
+        return None
+    _hear()
+    if not re.search("gloo|nccl", str(error), re.IGNORECASE):
+        return None
+    lost = star.LostError(
+        f"a host does not reach another one ({str(error).splitlines()[0]}); the same "
+        "command resumes the run"
+    )
+    _star.note(star.LOST, str(lost))
+    return lost
+
+
+def _fail(error: BaseException, code: int) -> None:
+    """Tell the others, unless the error is that one of them is lost."""
     if _star is None:
         return
-    if isinstance(error, jax.errors.JaxRuntimeError):  # as of a collective
-        _hear()
     told = str(error).strip().splitlines() or [type(error).__name__]
     _star.fail(code, told[0])
     atexit.register(_exit, code)  # before JAX's own leaving

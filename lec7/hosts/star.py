@@ -33,6 +33,12 @@ _BEATS = 6  # in the time after which a host is lost
 _STEP = struct.Struct("!Q")
 
 
+class LostError(Exception):
+    """Two hosts do not reach each other."""
+
+    exit_code = LOST
+
+
 class Star:
     """The lines of one host: to all others if it is the first, or to the first."""
 

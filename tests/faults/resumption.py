@@ -32,13 +32,15 @@ def wait_for_checkpoint(folder, processes):
     wait_for(folder, "host 0/checkpoints/*/00000008/manifest.json", processes)
 
 
-def wait_for(folder, pattern, processes, count=1, seconds=240.0):
+def wait_for(folder, pattern, processes, count=1, seconds=900.0):
     """Return when there are so many files; end all processes if they do not come."""
     deadline = time.monotonic() + seconds
     while len(list(folder.glob(pattern))) < count:
         ended = any(process.poll() is not None for process in processes)
         if ended or time.monotonic() > deadline:
-            raise AssertionError(f"{pattern} did not come: {hosted.ends(processes, 1)}")
+            for process in processes:
+                process.kill()
+            raise AssertionError(f"{pattern} did not come: {hosted.ends(processes)}")
         time.sleep(0.05)
 
 

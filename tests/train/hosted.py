@@ -134,7 +134,7 @@ def start(
     ]
 
 
-def ends(processes, seconds=240.0):
+def ends(processes, seconds=900.0):
     """Return the exit code of each process and what it has said; none outlives it."""
     told, deadline = [], time.monotonic() + seconds
     try:
