@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from tests.faults import namespaces, resumption
+from tests.train import hosted
 
 pytestmark = [
     pytest.mark.slow,
@@ -80,3 +81,19 @@ def test_one_of_four_that_is_cut_off_is_named_by_the_others(
     resumption.require_lost(processes, others | {lone: own}, 4, moment)
     network.mend(lone)
     resumption.require_resumed(folder, expected, [2, 4], **network.meeting())
+
+
+@pytest.mark.parametrize("network", [3], indirect=True)
+def test_two_that_do_not_reach_each_other_end_all_when_the_system_gives_up(
+    tmp_path, network, expected
+):
+    folder = tmp_path / "run"
+    network.hasten()
+    processes, _ = begin(folder, network, 3)
+    network.part(1, 2)
+    for code, errors in hosted.ends(processes.values(), 150.0):
+        assert code == 9, errors
+        assert "a host does not reach another one" in errors
+        assert "10.77.0.2" in errors or "10.77.0.3" in errors
+    network.join(1, 2)
+    resumption.require_resumed(folder, expected, [3], **network.meeting())
