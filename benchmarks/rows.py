@@ -100,8 +100,14 @@ ROWS = {
     ),
     "two_hosts": case.Row(
         "the same in two processes, batch 32 on each, against one with batch 32",
-        hosts.weak_scaling,
+        functools.partial(hosts.weak_scaling, processes=2),
         "weak scaling over processes of one machine, a core each: 1 is perfect; 26,122 "
         "parameters are averaged over a socket in each update",
+    ),
+    "four_hosts": case.Row(
+        "the same in four processes, batch 32 on each, against one with batch 32",
+        functools.partial(hosts.weak_scaling, processes=4),
+        "1 is perfect on four cores or more, and 0.5 on two, of which each has two "
+        "processes",
     ),
 }

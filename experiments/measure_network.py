@@ -73,7 +73,7 @@ def demonstrate(
             name=NAME,
             progress=task.update,
         )
-    return context.folder / "checkpoints" / NAME
+    return context.shared(f"checkpoints/{NAME}")
 
 
 def _mlp(classes: int) -> models.MLP:

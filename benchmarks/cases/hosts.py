@@ -1,7 +1,7 @@
 """What it costs to train on many hosts: JAX's distributed mode, and weak scaling.
 
-Every training is a process, or two, bound to a core each, and makes its updates when it
-is told to on its standard input:
+Every training is a process, or several, bound to a core each while there are as many,
+and makes its updates when it is told to on its standard input:
 
 python -m benchmarks.cases.hosts INDEX PORT PROCESSES UPDATES
 """
@@ -27,9 +27,12 @@ def overhead(stack: contextlib.ExitStack) -> case.Case:
     return case.Case(runs, 400)
 
 
-def weak_scaling(stack: contextlib.ExitStack) -> case.Case:
-    """Two processes with twice the batch, and one."""
-    runs = {case.OURS: _started(stack, 2, 100), "one process": _started(stack, 1, 100)}
+def weak_scaling(stack: contextlib.ExitStack, *, processes: int) -> case.Case:
+    """Several processes, with as many times the batch, and one."""
+    runs = {
+        case.OURS: _started(stack, processes, 100),
+        "one process": _started(stack, 1, 100),
+    }
     return case.Case(runs, 100)
 
 

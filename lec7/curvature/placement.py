@@ -61,10 +61,11 @@ def choose(devices: Sequence[jax.Device] | None) -> Devices:
     """Return the devices that take turns, `(None,)` where there is nothing to choose.
 
     None stands for every accelerator of this host, or for the default device of a CPU,
-    whose devices are simulated.
+    whose devices are simulated. Those of other hosts are left out: every host measures
+    all by itself.
 
     Raises:
-      ValueError: there are none.
+      ValueError: there are none, or none of this host.
     """
     if devices is None:
         found = jax.local_devices()
@@ -72,7 +73,13 @@ def choose(devices: Sequence[jax.Device] | None) -> Devices:
         return (None,) if single else tuple(found)
     if not devices:
         raise ValueError("devices is empty; expected at least one, or None to choose")
-    return tuple(devices)
+    own = tuple(one for one in devices if one.process_index == jax.process_index())
+    if not own:
+        raise ValueError(
+            f"devices has {len(devices)} of other hosts; expected one of this host, "
+            "or None to choose"
+        )
+    return own
 
 
 def deal_all(

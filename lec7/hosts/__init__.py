@@ -7,6 +7,7 @@ is one host, and nothing here costs anything.
 
 from lec7.hosts.membership import (
     agreed,
+    at_end,
     count,
     devices,
     first_differing,
@@ -23,6 +24,7 @@ from lec7.hosts.star import LOST
 __all__ = [
     "LOST",
     "agreed",
+    "at_end",
     "count",
     "devices",
     "first_differing",

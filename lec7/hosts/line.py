@@ -11,6 +11,8 @@ import threading
 import time
 from typing import Any
 
+from lec7.hosts import address
+
 BEAT, VALUE, MARK, END = b"H", b"V", b"M", b"E"
 _HEAD = struct.Struct("!Q")
 _TOKEN = 32  # letters
@@ -97,7 +99,8 @@ class Meeting:
         """Listen; `known_as` is how others have been told to find this machine."""
         self._server = socket.create_server(("", 0))
         self._token = secrets.token_hex(_TOKEN // 2)
-        names = (known_as, _own_address(), socket.gethostname(), "127.0.0.1")
+        own = address.toward("192.0.2.1:9")  # of documentation, RFC 5737
+        names = (known_as, own, socket.gethostname(), "127.0.0.1")
         self.invitation = json.dumps(
             {
                 "at": [name for name in dict.fromkeys(names) if name],
@@ -154,9 +157,9 @@ def answer(invitation: bytes, index: int, seconds: float) -> Line:
     greeting = json.dumps([told["token"], index, own_name()]).encode()
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
-        for address in told["at"]:
+        for place in told["at"]:
             with contextlib.suppress(OSError, EOFError):
-                connection = socket.create_connection((address, told["port"]), 5.0)
+                connection = socket.create_connection((place, told["port"]), 5.0)
                 connection.sendall(_HEAD.pack(len(greeting)) + greeting)
                 line = Line(connection)
                 line.name = json.loads(line.receive()[1])
@@ -193,14 +196,3 @@ def _size(greeting: bytes) -> int:
     if size > 1024:
         raise ValueError("no greeting of ours")
     return size
-
-
-def _own_address() -> str:
-    """Return the address from which this machine reaches others; nothing is sent."""
-    with (
-        contextlib.suppress(OSError),
-        socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as probe,
-    ):
-        probe.connect(("192.0.2.1", 9))  # of documentation, RFC 5737
-        return probe.getsockname()[0]
-    return ""

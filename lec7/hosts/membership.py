@@ -5,13 +5,14 @@ import contextlib
 import ctypes
 import json
 import os
+import re
 import signal
 import sys
 import threading
 from collections.abc import Callable, Generator
 from typing import Any, TypeVar
 
-from lec7.hosts import line, star
+from lec7.hosts import address, arrival, line, star
 
 Value = TypeVar("Value")
 
@@ -79,6 +80,17 @@ def mark() -> None:
         _star.mark()
 
 
+def at_end(note: Callable[[int, str], None]) -> None:
+    """Let a note be made where the loss or the error of another host ends this one.
+
+    Args:
+      note: is called with the exit code and the message, in a thread beside the main
+        one, and has two seconds.
+    """
+    if _star is not None:
+        _star.note = note
+
+
 def first_differing(told: dict[str, Any]) -> str | None:
     """Return the first key at which another host has told something else, or None."""
     if _star is None:
@@ -140,7 +152,7 @@ def join(
     import jax
 
     jax.config.update("jax_enable_preemption_service", False)  # it takes SIGTERM
-    with _patience(start), _named_errors(coordinator):
+    with arrival.patience(start), arrival.named_errors(coordinator):
         jax.distributed.initialize(
             coordinator,
             num_processes=processes,
@@ -149,73 +161,29 @@ def join(
             heartbeat_timeout_seconds=int(_SLACK * lost_after) + 1,
             shutdown_timeout_seconds=int(lost_after) + 1,
         )
+        place = coordinator or address.coordinator()
+        address.lead_collectives(place)
         if jax.process_count() > 1:
-            own = _meet((coordinator or "").rpartition(":")[0], start)
+            own = _meet(place, start)
             here, many = jax.process_index(), jax.process_count()
             _star = star.Star(here, many, own, lost_after=lost_after)
             _catch_aborts()
 
 
-def _meet(known_as: str, start: float) -> dict[int, line.Line]:
+def _meet(coordinator: str, start: float) -> dict[int, line.Line]:
     """Return the lines of this host."""
     import jax
     import numpy as np
     from jax.experimental import multihost_utils
 
     first = jax.process_index() == 0
-    meeting = line.Meeting(known_as) if first else None
+    meeting = line.Meeting(address.host(coordinator)) if first else None
     told = meeting.invitation if first else b""
     padded = np.frombuffer(told.ljust(_INVITATION), np.uint8)
     found = bytes(np.asarray(multihost_utils.broadcast_one_to_all(padded)))
     if meeting:
         return meeting.lines(jax.process_count(), start)
     return {0: line.answer(found, jax.process_index(), start)}
-
-
-@contextlib.contextmanager
-def _patience(start: float) -> Generator[None, None, None]:
-    """End the process where the others do not come: JAX's waiting has no other end."""
-
-    def give_up():
-        told = (
-            f"lec7: not all hosts have come within {start:.0f} s; expected the same "
-            "command on each, with one coordinator, which all of them reach, and one "
-            "number of processes\n"
-        )
-        os.write(2, told.encode())
-        os._exit(star.LOST)
-
-    timer = threading.Timer(start, give_up)
-    timer.daemon = True
-    timer.start()
-    try:
-        yield
-    finally:
-        timer.cancel()
-
-
-@contextlib.contextmanager
-def _named_errors(coordinator: str | None) -> Generator[None, None, None]:
-    """Let JAX's errors say what was expected.
-
-    Raises:
-      RuntimeError: another error of JAX.
-      ValueError: no cluster is found, or the first host cannot listen there.
-    """
-    try:
-        yield
-    except ValueError as error:
-        raise ValueError(
-            f"no cluster was found, and not all is given ({error}); expected the "
-            "coordinator, the number of processes and the number of this one"
-        ) from error
-    except RuntimeError as error:
-        if "RPC server" not in str(error):
-            raise
-        raise ValueError(
-            f"the first host cannot listen at {coordinator} ({error}); expected an "
-            "address of it with a free port"
-        ) from error
 
 
 @contextlib.contextmanager
@@ -236,12 +204,16 @@ def joined(
 
     Raises:
       BaseException: what is raised inside, after the others have been told.
+      LostError: a collective has failed, since two hosts do not reach each other.
     """
     join(**given)
     try:
         yield
     except BaseException as error:
-        _fail(error, exit_code(error))
+        lost = _lost(error)
+        _fail(lost or error, star.LOST if lost else exit_code(error))
+        if lost:
+            raise lost from None
         raise
     _leave()
 
@@ -259,14 +231,31 @@ def _leave() -> None:
         left.close()
 
 
-def _fail(error: BaseException, code: int) -> None:
-    """Tell the others, unless the error is that one of them is lost."""
+def _lost(error: BaseException) -> star.LostError | None:
+    """Return what to make of an error of a collective, None of another one.
+
+    It comes where two hosts do not reach each other, and both reach the first; else the
+    watch, which hears more, ends this process first.
+    """
     import jax
 
+    if _star is None or not isinstance(error, jax.errors.JaxRuntimeError):
+        return None
+    _hear()
+    if not re.search("gloo|nccl", str(error), re.IGNORECASE):
+        return None
+    lost = star.LostError(
+        f"a host does not reach another one ({str(error).splitlines()[0]}); the same "
+        "command resumes the run"
+    )
+    _star.note(star.LOST, str(lost))
+    return lost
+
+
+def _fail(error: BaseException, code: int) -> None:
+    """Tell the others, unless the error is that one of them is lost."""
     if _star is None:
         return
-    if isinstance(error, jax.errors.JaxRuntimeError):  # as of a collective
-        _hear()
     told = str(error).strip().splitlines() or [type(error).__name__]
     _star.fail(code, told[0])
     atexit.register(_exit, code)  # before JAX's own leaving

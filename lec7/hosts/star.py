@@ -25,10 +25,18 @@ LINGER = 2.0
 """Seconds in which the last message to the others may arrive."""
 GRACE = 5.0
 """Seconds in which a host may come to the error that another has already told of."""
+NOTE = 2.0
+"""Seconds in which a run may note how it ended."""
 STILL = 10.0
 """Times as long as a silence: how long a host may be behind the marks of the others."""
 _BEATS = 6  # in the time after which a host is lost
 _STEP = struct.Struct("!Q")
+
+
+class LostError(Exception):
+    """Two hosts do not reach each other."""
+
+    exit_code = LOST
 
 
 class Star:
@@ -53,6 +61,7 @@ class Star:
           end: ends the process with an exit code.
         """
         self.index, self.count, self.lost_after = index, count, lost_after
+        self.note: Callable[[int, str], None] = lambda code, told: None
         self._lines, self._end = own, end
         self._inbox = {host: queue.SimpleQueue() for host in own}
         self._step = 0  # values exchanged
@@ -180,6 +189,8 @@ class Star:
             self._tell(code, told, LINGER)
         if not self._failed.wait(grace) and self._over.acquire(blocking=False):
             os.write(2, f"lec7: {told}\n".encode())
+            # A disk that hangs, or a main thread that is writing, does not keep it.
+            self._start(self.note, code, told).join(NOTE)
             self._end(code)
 
     def _tell(self, code: int, told: str, linger: float) -> None:

@@ -1,28 +1,31 @@
 """`run.json`: the status of a run, and a record of every attempt at it.
 
-A run is `running`, `finished`, `interrupted` (by a signal) or `failed`. An attempt says
-when it began and ended, with which exit code and error, on what it ran, and how many
-seconds each phase took. After a SIGKILL the status is still `running` and the attempt
-has no end; that nobody is at work shows in the lock.
+A run is `running`, `finished`, `interrupted` (by a signal, or by the loss of another
+host) or `failed`. An attempt says when it began and ended, with which exit code and
+error, on what it ran, and how many seconds each phase took. After a SIGKILL the status
+is still `running` and the attempt has no end; that nobody is at work shows in the lock.
 """
 
 import collections
 import contextlib
 import datetime
+import functools
 import hashlib
 import json
 import pathlib
+import threading
 import traceback
 from collections.abc import Generator, Mapping
 from typing import Any
 
-from lec7 import files
+from lec7 import files, hosts
 from lec7.runs import exits, findings, folder, json_file, provenance
 
 OUTPUTS = ("claims.json", "report.html")
 _FILES = "files"  # of the record: what `seal` has seen
 _LOOSE = ("events/", "profile/", "tables/")  # what nothing depends on
 _RECORDS = (folder.CONFIG_FILE, folder.RECORD_FILE)
+_writing = threading.Lock()  # the watch over other hosts may end an attempt too
 
 
 @contextlib.contextmanager
@@ -63,12 +66,13 @@ def attempt(
         record[_FILES] = held[_FILES]
     json_file.write(path / folder.CONFIG_FILE, json.loads(config))
     json_file.write(path / folder.RECORD_FILE, record)
+    hosts.at_end(functools.partial(_note, path))
     try:
         yield len(attempts)
     except BaseException as error:
         code = exits.exit_code(error)
         with contextlib.suppress(OSError):
-            _end(path, code, error)
+            _end(path, code, _told(code, error))
             if code == exits.USAGE and not earlier:
                 folder.withdraw(path)
         raise
@@ -77,10 +81,9 @@ def attempt(
 
 def add_seconds(path: pathlib.Path, phase: str, seconds: float) -> None:
     """Add to what a phase has taken in the present attempt."""
-    record = json_file.read(path / folder.RECORD_FILE)
-    spent = record["attempts"][-1]["seconds"]
-    spent[phase] = round(spent.get(phase, 0.0) + seconds, 3)
-    json_file.write(path / folder.RECORD_FILE, record)
+    with _changed(path) as record:
+        spent = record["attempts"][-1]["seconds"]
+        spent[phase] = round(spent.get(phase, 0.0) + seconds, 3)
 
 
 def seconds(path: pathlib.Path) -> dict[str, float]:
@@ -101,14 +104,14 @@ def seal(path: pathlib.Path, *, told: bool) -> None:
 
     Neither has what may change: the records of the run, events, and what was set aside.
     """
-    record = json_file.read(path / folder.RECORD_FILE)
-    sums = {k: v for k, v in record.get(_FILES, {}).items() if _is_told(k) != told}
+    sums = {}
     for file in sorted(path.rglob("*")):
         name = file.relative_to(path).as_posix()
         if file.is_file() and _is_told(name) == told and not _may_change(name):
             sums[name] = _sum(file)
-    record[_FILES] = sums
-    json_file.write(path / folder.RECORD_FILE, record)
+    with _changed(path) as record:
+        held = record.get(_FILES, {}).items()
+        record[_FILES] = {k: v for k, v in held if _is_told(k) != told} | sums
 
 
 def changed(path: pathlib.Path, record: Mapping[str, Any]) -> list[str]:
@@ -178,20 +181,41 @@ def _sum(file: pathlib.Path) -> str:
         return ""
 
 
-def _end(path: pathlib.Path, code: int, error: BaseException | None) -> None:
-    record = json_file.read(path / folder.RECORD_FILE)
-    interrupted = code in (exits.INTERRUPTED, exits.TERMINATED)
-    record["status"] = (
-        "finished" if code == 0 else "interrupted" if interrupted else "failed"
-    )
-    last = record["attempts"][-1]
-    last["end"] = _now()
-    last["exit"] = code
+@contextlib.contextmanager
+def _changed(path: pathlib.Path) -> Generator[dict[str, Any], None, None]:
+    """Give the record of a run, and write what has been made of it.
+
+    Yields:
+      The record.
+    """
+    with _writing:
+        record = json_file.read(path / folder.RECORD_FILE)
+        yield record
+        json_file.write(path / folder.RECORD_FILE, record)
+
+
+def _end(path: pathlib.Path, code: int, told: str | None) -> None:
+    interrupted = code in (exits.INTERRUPTED, exits.TERMINATED, hosts.LOST)
+    with _changed(path) as record:
+        if record["status"] == "finished":
+            return
+        record["status"] = (
+            "finished" if code == 0 else "interrupted" if interrupted else "failed"
+        )
+        record["attempts"][-1] |= {"end": _now(), "exit": code, "error": told}
+
+
+def _note(path: pathlib.Path, code: int, told: str) -> None:
+    """Record an end that the main thread does not come to, if the folder is there."""
+    with contextlib.suppress(OSError, TypeError):
+        _end(path, code, told)
+
+
+def _told(code: int, error: BaseException) -> str:
+    """Return what the record says of an error."""
     if code == exits.BUG:
-        last["error"] = "".join(traceback.format_exception(error))
-    elif error is not None:
-        last["error"] = str(error) or type(error).__name__
-    json_file.write(path / folder.RECORD_FILE, record)
+        return "".join(traceback.format_exception(error))
+    return str(error) or type(error).__name__
 
 
 def _now() -> str:

@@ -21,6 +21,12 @@ def _say_nothing(phase: str) -> None:
     del phase
 
 
+def _content(folder: pathlib.Path) -> dict[str, bytes]:
+    """Return what the files of a folder hold, by their paths in it."""
+    found = (path for path in sorted(folder.rglob("*")) if path.is_file())
+    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in found}
+
+
 class Progress(Protocol):
     """The console of a run, such as `lec7.report.Progress`."""
 
@@ -66,6 +72,20 @@ class Context:
             if not hosts.is_first():
                 files.write(path, content)
         return findings.load(path, kind, **self.identity)
+
+    def shared(self, name: str) -> pathlib.Path:
+        """Return a folder in the run's, whose files every host then has.
+
+        Args:
+          name: of the folder, relative to the run's.
+        """
+        place = self.folder / name
+        if hosts.count() > 1:
+            content = hosts.from_first(lambda: _content(place))
+            if not hosts.is_first():
+                for file, held in content.items():
+                    files.write(place / file, held)
+        return place
 
     @contextlib.contextmanager
     def phase(self, name: str) -> Generator[None, None, None]:

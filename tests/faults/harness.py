@@ -22,7 +22,7 @@ from typing import NamedTuple
 
 ROOT = pathlib.Path(__file__).parent.parent.parent
 COMMAND = (
-    *(sys.executable, str(ROOT / "launch.py"), "--experiment=ensembles"),
+    "--experiment=ensembles",
     *("--config.dataset=digits", "--config.seeds", "0", "1", "--config.members=2"),
     *("--config.width=8", "--config.updates=48", "--config.cycles=3"),
     *("--config.kept=2", "--config.looks=2", "--config.widths=4"),
@@ -91,7 +91,7 @@ class Bench:
             twice = place % 6 > 3
             yield functools.partial(self.signal, number, self._moment(), twice=twice)
         for state in STATES if damage != 0 else ():
-            whole = self._folder / "whole" if state == "finished" else self._cut(state)
+            whole = self._folder / "whole" if state == "finished" else self.cut(state)
             cases = self._cases(whole)
             if damage is not None:
                 cases = self._moments.sample(cases, min(damage // 3, len(cases)))
@@ -106,7 +106,7 @@ class Bench:
             return Row("kill", f"after {moment:.1f} s", *self._judge(folder, process))
         process.kill()
         process.communicate()
-        return Row("kill", f"at {moment:.1f} s", *self._end(folder))
+        return Row("kill", f"at {moment:.1f} s", *self.end(folder))
 
     def signal(self, number: int, moment: float, *, twice: bool = False) -> Row:
         """Send a signal, and let the same command finish what it left."""
@@ -131,17 +131,22 @@ class Bench:
             return Row("signal", case, WRONG, what)
         if b"Traceback" in told:
             return Row("signal", case, WRONG, f"a traceback: {_last(told)}")
-        return Row("signal", case, *self._end(folder))
+        return Row("signal", case, *self.end(folder))
 
     def damage(
         self, whole: pathlib.Path, state: str, name: pathlib.Path, way: str
     ) -> Row:
         """Damage a file in a copy of a run."""
-        folder = self._new()
-        shutil.copytree(whole, folder)
+        folder = self.copy(whole)
         WAYS[way](folder / name, self._moments)
         case = f"{state}: {name} {way}"
-        return Row("damage", case, *self._end(folder, may_refuse=True))
+        return Row("damage", case, *self.end(folder, may_refuse=True))
+
+    def copy(self, whole: pathlib.Path) -> pathlib.Path:
+        """Return a copy of a run."""
+        folder = self._new()
+        shutil.copytree(whole, folder)
+        return folder
 
     def _cases(self, whole: pathlib.Path) -> list[tuple[pathlib.Path, str]]:
         files = sorted(path for path in whole.rglob("*") if path.is_file())
@@ -151,7 +156,7 @@ class Bench:
     def _moment(self) -> float:
         return self._moments.uniform(0.1, 1.0) * self.seconds
 
-    def _cut(self, state: str) -> pathlib.Path:
+    def cut(self, state: str) -> pathlib.Path:
         """Return a run that was killed as soon as it was in a state."""
         folder = self._new()
         process = self._start(folder)
@@ -166,7 +171,7 @@ class Bench:
     def _new(self) -> pathlib.Path:
         return self._folder / f"run_{next(self._made)}"
 
-    def _start(self, folder: pathlib.Path) -> subprocess.Popen:
+    def _start(self, folder: pathlib.Path, broken: str = "") -> subprocess.Popen:
         environment = os.environ | {
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode"),
@@ -174,8 +179,10 @@ class Bench:
             "LEC7_ZOO_DIR": str(self._folder / "zoo"),
             "XDG_CACHE_HOME": str(self._folder / "cache"),
         }
+        program = ("-m", "tests.faults.breakages", broken) if broken else ("launch.py",)
         return subprocess.Popen(
-            [*COMMAND, f"--workdir={folder}"],
+            [sys.executable, *program, *COMMAND, f"--workdir={folder}"],
+            cwd=ROOT,
             env=environment,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
@@ -187,9 +194,15 @@ class Bench:
         if process.returncode:
             raise AssertionError(told.decode())
 
-    def _end(self, folder: pathlib.Path, *, may_refuse: bool = False):
-        """Run the command once more, and judge; what is equal is removed."""
-        process = self._start(folder)
+    def end(self, folder: pathlib.Path, *, may_refuse: bool = False, broken: str = ""):
+        """Run the command once more, and judge; what is equal is removed.
+
+        Args:
+          folder: of a run that has not ended well.
+          may_refuse: whether an exit code of its own is right too.
+          broken: one of `breakages.BREAKAGES`.
+        """
+        process = self._start(folder, broken)
         return self._judge(folder, process, may_refuse=may_refuse)
 
     def _judge(self, folder, process, *, may_refuse=False):

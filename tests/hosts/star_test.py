@@ -171,3 +171,17 @@ def test_a_host_that_does_not_come_is_named():
     meeting = line.Meeting("localhost")
     with pytest.raises(TimeoutError, match="hosts 1, 2 did not connect"):
         meeting.lines(3, 0.2)
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_an_end_is_noted_first_if_the_note_can_be_made(party, monkeypatch, hangs):
+    monkeypatch.setattr(star, "NOTE", 0.2)
+    of, noted = party(2), queue.SimpleQueue()
+    made = (lambda *_: time.sleep(9.0)) if hangs else (lambda *told: noted.put(told))
+    of.stars[0].note = made
+    of.lines[1][0].close()
+    assert of.ends[0].get(timeout=5.0) == star.LOST
+    if not hangs:
+        code, told = noted.get(timeout=0.0)
+        assert code == star.LOST
+        assert "host 1 of 2" in told and "is lost" in told

@@ -1,11 +1,13 @@
+import contextlib
 import errno
 import json
+import shutil
 import signal
 import time
 
 import pytest
 
-from lec7 import runs, signals
+from lec7 import hosts, runs, signals
 
 CONFIG = '{"seeds":[0]}'
 
@@ -59,6 +61,43 @@ def test_an_attempt_records_how_it_ended(tmp_path, error, status, code, text):
     assert last["start"] <= last["end"]
     assert last["seconds"] == {"train": 1.75, "measure": 4.0}
     assert last["error"] == text or text in last["error"]
+
+
+def lost(folder, monkeypatch, finish):
+    """Return the record of a run whose host hears that another one is lost."""
+    notes = []
+    monkeypatch.setattr(hosts, "at_end", notes.append)
+    with (
+        contextlib.suppress(RuntimeError),
+        runs.attempt(folder, "fake", CONFIG, environment={}),
+    ):
+        if not finish:
+            raise RuntimeError("a collective has failed")
+    (note,) = notes
+    note(hosts.LOST, "host 1 of 2 is lost")
+    return record(folder)
+
+
+def test_a_run_that_ends_with_another_host_says_so(tmp_path, monkeypatch):
+    found = lost(tmp_path, monkeypatch, finish=False)
+    assert found["status"] == "interrupted"
+    (last,) = found["attempts"]
+    assert (last["exit"], last["error"]) == (9, "host 1 of 2 is lost")
+
+
+def test_a_finished_run_stays_finished_when_a_host_is_lost(tmp_path, monkeypatch):
+    found = lost(tmp_path, monkeypatch, finish=True)
+    assert (found["status"], found["attempts"][0]["exit"]) == ("finished", 0)
+
+
+def test_a_lost_host_of_a_run_that_is_gone_writes_nothing(tmp_path, monkeypatch):
+    notes = []
+    monkeypatch.setattr(hosts, "at_end", notes.append)
+    with runs.attempt(tmp_path / "run", "fake", CONFIG, environment={}):
+        pass
+    shutil.rmtree(tmp_path / "run")
+    notes[0](hosts.LOST, "host 1 of 2 is lost")
+    assert not (tmp_path / "run").exists()
 
 
 def test_every_attempt_adds_a_record_of_its_own(tmp_path):

@@ -1,6 +1,6 @@
 """Small trainings that several processes make together, and one process alone.
 
-python -m tests.train.hosted INDEX PORT PROCESSES FOLDER
+python -m tests.train.hosted INDEX PLACE PROCESSES FOLDER
 """
 
 import functools
@@ -10,7 +10,7 @@ import socket
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 import jax
 import jax.numpy as jnp
@@ -57,9 +57,9 @@ def network(**options):
     return models.MLP(num_classes=CLASSES, widths=(6,), activation=jnp.tanh, **options)
 
 
-def noisy():
+def noisy(inner):
     """Everything that goes by the position in the batch, or over all of it."""
-    rule = update_rules.sharpness_aware(optax.sgd(0.1), rho=0.5)
+    rule = update_rules.sharpness_aware(inner, rho=0.5)
     flipped = augment.compose(augment.horizontal_flip())
     model = network(batch_norm=True, dropout=0.3)
     return model, rule, SPLITS, {"m": 1, "augment": flipped}
@@ -67,10 +67,13 @@ def noisy():
 
 CASES = {
     "plain": lambda host: (network(), optax.adam(0.01), SPLITS, {}),
-    "noisy": lambda host: noisy(),
+    "noisy": lambda host: noisy(optax.sgd(0.1)),
+    "momentum": lambda host: noisy(optax.sgd(0.03, 0.9)),
     "disk": lambda host: (network(), optax.sgd(0.1), on_disk(), {}),
     "stream": lambda host: (network(), optax.sgd(0.1), Stream(host), {}),
 }
+
+TRIED = ("plain", "noisy", "disk", "stream")  # the other is for faults
 
 
 def trained(case, devices, host=(0, 1), **given):
@@ -98,13 +101,29 @@ def free_port():
         return probe.getsockname()[1]
 
 
-def start(words: Sequence[object], count: int, **environment: str):
-    """Return the processes of a module that takes INDEX PORT PROCESSES and words."""
+def start(
+    words: Sequence[object],
+    count: int,
+    *,
+    address: str = "localhost",
+    inside: Callable[[int], Sequence[str]] = lambda index: (),
+    **environment: str,
+):
+    """Return the processes of a module that takes INDEX PLACE PROCESSES and words.
+
+    Args:
+      words: the module and what it takes besides.
+      count: of the processes.
+      address: of the first host.
+      inside: index -> the words that run a command on that host.
+      **environment: variables.
+    """
     module, *words = words
-    port = free_port()
+    place = f"{address}:{free_port()}"
     return [
         subprocess.Popen(
-            [sys.executable, "-m", module, *map(str, (index, port, count, *words))],
+            [*inside(index), sys.executable, "-m", module]
+            + [str(word) for word in (index, place, count, *words)],
             cwd=ROOT,
             env=os.environ | {"JAX_PLATFORMS": "cpu", **environment},
             stdout=subprocess.PIPE,
@@ -115,7 +134,7 @@ def start(words: Sequence[object], count: int, **environment: str):
     ]
 
 
-def ends(processes, seconds=240.0):
+def ends(processes, seconds=900.0):
     """Return the exit code of each process and what it has said; none outlives it."""
     told, deadline = [], time.monotonic() + seconds
     try:
@@ -130,16 +149,16 @@ def ends(processes, seconds=240.0):
     return told
 
 
-def main(index, port, count, folder):
+def main(index, place, count, folder):
     jax.config.update("jax_num_cpu_devices", 1)
     jax.config.update("jax_numpy_rank_promotion", "raise")
     here, many, folder = int(index), int(count), pathlib.Path(folder)
-    with hosts.joined(coordinator=f"localhost:{port}", processes=many, index=here):
+    with hosts.joined(coordinator=place, processes=many, index=here):
         of = functools.partial(trained, devices=hosts.devices(), host=(here, many))
         # Each host has a folder of its own, where only the first one's may be used.
         place = folder / f"host {here}"
         found = {}
-        for case in CASES:
+        for case in TRIED:
             found |= of(case, folder=place / case)
         of("noisy", folder=place / "half", **HALF)
         resumed = of("noisy", folder=place / "begun")
