@@ -7,7 +7,7 @@ from lec7 import runs
 
 GIGABITS = (10.0, 25.0, 100.0)
 """A second, of networks whose bandwidth nobody has given."""
-WILD = 2.0
+WILD = 3.0
 """Times as many FLOPs as in products, or as few, that are worth a look."""
 _UNITS = ("", "k", "M", "G", "T", "P", "E")
 
@@ -79,7 +79,8 @@ def _computation(costs: Sequence[Any]) -> str:
     notes = ["FLOPs of an update of all networks, as XLA counts them."]
     notes += [
         f"{cost.name}: XLA counts {number(cost.flops)}FLOPs, and its matrix products "
-        f"and convolutions have {number(cost.products)}; an update may count wrong."
+        f"and convolutions have {number(cost.products)}: the rest is elementwise "
+        "work, or one of the counts is wrong."
         for cost in costs
         if not 1 / WILD < cost.flops / max(cost.products, 1) < WILD
     ]
