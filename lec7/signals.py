@@ -15,6 +15,7 @@ import signal
 import sys
 import threading
 import time
+from collections.abc import Callable, Generator
 from typing import NoReturn
 
 PATIENCE = 10.0
@@ -26,6 +27,7 @@ _ECHO = 0.2  # seconds in which a signal sent to process and group is one
 
 _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 _noted: list[int] = []
+_others: list[Callable[[], None]] = []  # which `check` calls too
 _read = threading.Event()  # somebody has called `check` since
 _raising = threading.Event()  # the handler is to raise
 
@@ -68,6 +70,22 @@ def check() -> None:
     if _noted:
         _read.set()
         raise Signalled(_noted[0])
+    for call in _others:
+        call()
+
+
+@contextlib.contextmanager
+def checking(call: Callable[[], None]) -> Generator[None, None, None]:
+    """Let `check` call something too, which may raise, as at a deadline.
+
+    Yields:
+      Nothing.
+    """
+    _others.append(call)
+    try:
+        yield
+    finally:
+        _others.remove(call)
 
 
 def leave(code: int) -> NoReturn:

@@ -17,6 +17,10 @@ Run:
                    --num_processes=N --process_id=I] [--lost_after=SECONDS]
       run it on many hosts, the same command on each; on SLURM, Kubernetes or Cloud TPU
       --distributed alone. The first host writes
+  python launch.py --experiment=NAME ... --dry_run [--hosts=N [--bandwidth=GBITS]
+                   [--latency=MICROSECONDS]]
+      what it would take: parameters, FLOPs, bytes and time of every training, each
+      compiled and timed for a second; also on N hosts. Nothing is written
   python launch.py --all [--datasets=NAME,NAME ...] [--workdir=DIR] [--devices=N]
       run every experiment that needs no GPU, or those that have data on each of these
       data sets, in folders of DIR, by default runs/all; then DIR/index.html has all

@@ -9,6 +9,7 @@ from absl import flags
 from lec7 import program, runs
 from lec7.runs import distributed
 
+DRY_RUN = ("dry_run", "hosts", "bandwidth", "latency")
 MODES: Mapping[str, tuple[str, ...]] = {
     "help": (),
     "version": (),
@@ -21,7 +22,11 @@ MODES: Mapping[str, tuple[str, ...]] = {
     "serve": ("port",),
     "open": (),
     "all": ("datasets", "workdir", "devices", "open"),
-    "experiment": ("workdir", "devices", "profile", "open", *distributed.FLAGS),
+    "experiment": (
+        *("workdir", "devices", "profile", "open"),
+        *distributed.FLAGS,
+        *DRY_RUN,
+    ),
 }
 """What the program does -> the flags that go together with that."""
 BARE = "true"  # what absl makes of a flag without a value
@@ -113,7 +118,7 @@ def _defined() -> flags.FlagValues:
     found = flags.FlagValues()
     of = {"flag_values": found}
     flags.DEFINE_bool("help", False, "show how to use it", short_name="h", **of)
-    for name in ("version", "list", "all", "profile"):
+    for name in ("version", "list", "all", "profile", "dry_run"):
         flags.DEFINE_bool(name, False, "see --help", **of)
     for name in ("describe", "experiment", "render", "verify", "export", "serve"):
         flags.DEFINE_string(name, None, "see --help", **of)
@@ -125,6 +130,9 @@ def _defined() -> flags.FlagValues:
     flags.DEFINE_integer("devices", None, "on how many", 1, **of)
     flags.DEFINE_integer("port", None, "where to serve", 1, 65535, **of)
     flags.DEFINE_enum("format", None, ["csv", "parquet"], "of the tables", **of)
+    flags.DEFINE_integer("hosts", None, "that share a batch", 1, **of)
+    flags.DEFINE_float("bandwidth", None, "between them, Gb/s", 1e-3, **of)
+    flags.DEFINE_float("latency", 50.0, "of a message, microseconds", 0.0, **of)
     distributed.define_flags(found)
     found.set_gnu_getopt()
     return found

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lec7 import hosts, program, runs
-from lec7.command import options, profiling, telling
+from lec7.command import dry_run, options, profiling, telling
 from lec7.runs import distributed
 
 _READ = ("dataset", "source", "target", "checkpoint")  # fields that may be paths
@@ -37,6 +37,10 @@ def run(asked: options.Asked) -> None:
       UsageError: it cannot be done.
       FolderInUseError: another process is at work in the run's folder.
     """
+    dry_run.require_alone(asked)
+    if asked.flags.dry_run:
+        dry_run.run(asked)
+        return
     name = options.known(asked)
     place = distributed.meeting(asked.flags)
     if place is not None:

@@ -33,12 +33,17 @@ def over_members(function: Callable, *, flat: bool) -> Callable:
 def dispatched(update: Callable) -> Callable:
     """Return T updates, slots [D, T, ...], of a compiled one."""
 
+    def at(slots, t):
+        return jax.tree.map(lambda leaf: leaf[:, t], slots)
+
     def updates(state, data, slots, active):
         made = []
         for t in range(len(jax.tree.leaves(slots)[0][0])):
-            slot = jax.tree.map(lambda leaf, t=t: leaf[:, t], slots)
-            state, metrics = update(state, data, slot, active)
+            state, metrics = update(state, data, at(slots, t), active)
             made.append(metrics)
         return state, jax.tree.map(lambda *rows: np.stack(rows), *jax.device_get(made))
 
+    updates.trace = lambda state, data, slots, active: update.trace(
+        state, data, at(slots, 0), active
+    )
     return updates

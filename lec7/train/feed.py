@@ -198,13 +198,16 @@ def _require_memory(size: int, count: int, members: int) -> None:
 def own(batches: Feed, devices: Sequence[jax.Device]) -> Feed:
     """Return a feed of the rows of every batch that this host's devices take."""
     share = shares.of(devices)
-    if share.parts == 1:
-        return batches
+    return batches if share.parts == 1 else part_of(batches, share.part, share.parts)
+
+
+def part_of(batches: Feed, part: int, parts: int) -> Feed:
+    """Return a feed of one of so many equal parts of every batch."""
     if batches.part is not None:
-        return batches._replace(slots=batches.part(share.part, share.parts))
+        return batches._replace(slots=batches.part(part, parts))
 
     def cut(leaf):
-        return leaf[:, :, rows_of(share.part, share.parts, leaf.shape[2])]
+        return leaf[:, :, rows_of(part, parts, leaf.shape[2])]
 
     def slots(step: int, count: int) -> Any:
         return jax.tree.map(cut, batches.slots(step, count))

@@ -80,6 +80,7 @@ def fit(
     name: str,
     identity: str = "",
     report: Report | None = None,
+    advance: steps.Advance | None = None,
 ) -> tuple[states.TrainState, dict[str, np.ndarray]]:
     """Train a population, from its newest checkpoint if it has one.
 
@@ -105,6 +106,7 @@ def fit(
         another one are refused.
       report: called after every dispatch with the steps made and, by name, what was
         measured, the mean over the members.
+      advance: what `make_advance` makes of the step, where it is made already.
 
     Returns:
       The trained population as arrays of the host, and the history of its metrics:
@@ -133,7 +135,7 @@ def fit(
     keeper = _Keeper(folder / "checkpoints" / name, log, plan, identity)
     carried = keeper.resume(start)
     batches = feed.own(batches, devices)
-    advance = steps.make_advance(step, batches.fetch, devices)
+    advance = advance or steps.make_advance(step, batches.fetch, devices)
     data = steps.place(batches.data, devices)
     # A copy, because `advance` consumes its state and the caller may want theirs.
     copied = divergence.copy(carried.state)

@@ -21,6 +21,7 @@ from lec7.train import (
     identities,
     inputs,
     loop,
+    rehearsal,
     shares,
     snapshots,
     synchrony,
@@ -236,7 +237,7 @@ def train(
         if folder is None:
             folder = stack.enter_context(tempfile.TemporaryDirectory())
         folder = pathlib.Path(folder)
-        state, history = loop.fit(
+        state, history = rehearsal.fitting()(
             population,
             step=step,
             batches=given.batches,

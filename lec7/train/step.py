@@ -34,6 +34,7 @@ Loss = Callable[[jax.Array, jax.Array], jax.Array]
 MetricFunctions = Mapping[str, Loss]
 Metrics = dict[str, jax.Array]
 Step = Callable[[states.TrainState, Batch], tuple[states.TrainState, Metrics]]
+Advance = Callable[[states.TrainState, Any, Any, jax.Array], tuple[Any, Metrics]]
 
 
 def make_step(
@@ -272,7 +273,7 @@ def make_advance(
     step: Step,
     fetch: Callable[[Any, Any], Batch],
     devices: Sequence[jax.Device],
-) -> Callable[[states.TrainState, Any, Any, jax.Array], tuple[Any, Metrics]]:
+) -> Advance:
     """Return the compiled program that advances a population by T steps.
 
     Args:
@@ -284,7 +285,8 @@ def make_advance(
       `advance(state, data, slots, active)` -> (state, metrics [T, M]); slots have
       leading axes [D, T], of this host's devices. The state given is consumed. Raises
       ValueError where there are several devices, and the step does not average over
-      them.
+      them. On one host `advance.trace` of the same traces a program, as that of a
+      `jax.jit` does; laid out flat, the program of one update.
     """
     mapped = functools.partial(
         over_devices, devices=devices, in_axes=(None, None, 0, None), donate=(0,)
@@ -299,15 +301,19 @@ def make_advance(
     flat = execution.dispatched(mapped(update))
     chosen = None
 
-    def advance(state, data, slots, active):
+    def choose(state, data, slots):
         nonlocal chosen
         if chosen is None:
             synchrony.require_axis(step, fetch, len(devices), state, data, slots)
             chosen = (
                 flat if _is_flat(step, fetch, devices, state, data, slots) else looped
             )
-        return chosen(state, data, slots, active)
+        return chosen
 
+    def advance(state, data, slots, active):
+        return choose(state, data, slots)(state, data, slots, active)
+
+    advance.trace = lambda *given: choose(*given[:3]).trace(*given)
     return advance
 
 

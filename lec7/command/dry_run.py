@@ -1,0 +1,135 @@
+"""What an experiment would take: its trainings are costed, and nothing is written.
+
+The experiment runs with every training replaced by a few updates, in a folder that is
+removed. What it does beside them it does, for `BEFORE` seconds until the first training
+and for `AFTER` seconds after one; it is left at its next step, phase or part, as after
+a signal.
+"""
+
+import pathlib
+import sys
+import tempfile
+import time
+import types
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from lec7 import runs, signals
+from lec7.command import cost_tables, options
+from lec7.runs import distributed
+
+BEFORE, AFTER = 120.0, 20.0
+"""Seconds that an experiment may work without beginning a training."""
+
+
+class OverrunError(Exception):
+    """The experiment has begun no training for a while."""
+
+
+def run(asked: options.Asked) -> None:
+    """Print what every training of an experiment takes.
+
+    Args:
+      asked: the command line.
+
+    Raises:
+      UsageError: it cannot be done.
+    """
+    if asked.flags.distributed:
+        raise runs.UsageError(
+            "--dry_run and --distributed do not go together; expected --hosts=N on one "
+            "host, which tells what N would do"
+        )
+    name = options.known(asked)
+    runs.simulate_devices(asked.flags.devices)  # before a backend starts
+    experiment = runs.load(asked.experiments, name)
+    config = runs.configure(experiment.Config, asked.settings, experiment=name)
+    devices = runs.select_devices(asked.flags.devices)
+    print(f"{name} · dry run · {_on(devices)} · nothing is kept", flush=True)
+    hosts = asked.flags.hosts or 1
+    told = _rehearse(experiment, config, devices, hosts)
+    minutes = runs.headline(asked.experiments, name).minutes
+    print(cost_tables.text(name, told, _network(asked), minutes))
+
+
+def require_alone(asked: options.Asked) -> None:
+    """Check that flags of a dry run are those of one.
+
+    Raises:
+      UsageError: one is given without `--dry_run`.
+    """
+    for name in options.DRY_RUN[1:]:
+        if asked.flags[name].present and not asked.flags.dry_run:
+            raise runs.UsageError(
+                f"--{name} is given without --dry_run; expected both, or none"
+            )
+
+
+def _on(devices: Sequence[Any]) -> str:
+    many = f"{len(devices)} device{'s' * (len(devices) > 1)}"
+    return f"{many} ({devices[0].device_kind})"
+
+
+def _network(asked: options.Asked) -> cost_tables.Network:
+    given = asked.flags.bandwidth
+    return cost_tables.Network(
+        hosts=asked.flags.hosts or 1,
+        gigabits=cost_tables.GIGABITS if given is None else (given,),
+        latency=1e-6 * asked.flags.latency,
+    )
+
+
+def _rehearse(
+    experiment: types.ModuleType, config: Any, devices: tuple[Any, ...], hosts: int
+) -> cost_tables.Told:
+    """Return what came of an experiment without its trainings.
+
+    Raises:
+      Exception: what the experiment raises before its first training.
+    """
+    from lec7 import train
+
+    phases: list[str] = []
+    with tempfile.TemporaryDirectory() as place, train.rehearsed(hosts) as rehearsal:
+        context = runs.Context(
+            pathlib.Path(place), devices, _Console(rehearsal), begin=phases.append
+        )
+        began, stopped = time.monotonic(), None
+        try:
+            with signals.checking(_watch(rehearsal)):
+                experiment.run(config, context)
+        except OverrunError as error:
+            stopped = str(error)
+        except Exception as error:
+            if not rehearsal.found:
+                raise
+            stopped = f"{type(error).__name__}, since nothing was trained: {error}"
+        beside = time.monotonic() - began - rehearsal.seconds
+    phase = phases[-1] if phases else "its run"
+    return cost_tables.Told(rehearsal.found, beside, stopped, phase)
+
+
+class _Console(distributed.Quiet):
+    """Says when a training has been costed."""
+
+    def __init__(self, rehearsal: Any):
+        self._rehearsal, self._begun = rehearsal, 0
+
+    def task(self, name: str, total: int, *, start: int = 0, unit: str = "step") -> Any:
+        print(f"  {name}", file=sys.stderr, flush=True)
+        return super().task(name, total, start=start, unit=unit)
+
+
+def _watch(rehearsal: Any) -> Callable[[], None]:
+    """Return what raises OverrunError where an experiment trains nothing for long."""
+    since, seen = time.monotonic(), 0
+
+    def look() -> None:
+        nonlocal since, seen
+        if rehearsal.is_training or len(rehearsal.found) > seen:
+            since, seen = time.monotonic(), len(rehearsal.found)
+        limit = AFTER if rehearsal.found else BEFORE
+        if time.monotonic() - since > limit:
+            raise OverrunError(f"it works for more than {limit:.0f} s")
+
+    return look
