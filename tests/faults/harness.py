@@ -24,6 +24,7 @@ ROOT = pathlib.Path(__file__).parent.parent.parent
 COMMAND = (
     "--experiment=ensembles",
     *("--config.dataset=digits", "--config.seeds", "0", "1", "--config.members=2"),
+    "--config.trainings=2",
     *("--config.width=8", "--config.updates=48", "--config.cycles=3"),
     *("--config.kept=2", "--config.looks=2", "--config.widths=4"),
     *("--config.rates=0.03", "0.1", "--config.decays=0.0"),
