@@ -55,7 +55,7 @@ def text(name: str, told: Told, network: Network, minutes: str) -> str:
 
 def _without_training(name: str, told: Told) -> str:
     if told.stopped:
-        return f"{name} began no training in {told.beside:.0f} s: {told.stopped}"
+        return f"{name} has begun no training: {told.stopped}"
     return f"{name} trains no network; all it does took {duration(told.beside)}"
 
 
@@ -144,24 +144,20 @@ def _hosts(costs: Sequence[Any], network: Network) -> str:
 
 def _sums(told: Told, minutes: str) -> list[str]:
     trainings = sum(cost.total for cost in told.costs)
-    lines = [f"{len(told.costs)} trainings: {duration(trainings)}"]
+    whole = duration(trainings + told.beside)
+    lines = [
+        f"{len(told.costs)} trainings: {duration(trainings)}",
+        f"beside them, made: {duration(told.beside)}",
+    ]
     if told.stopped is None:
-        lines.append(f"beside them, made: {duration(told.beside)}")
-        lines.append(f"in all: {duration(trainings + told.beside)}")
+        lines.append(f"in all: {whole}")
     else:
-        lines.append(
-            f"beside them, made: {duration(told.beside)}, up to the phase "
-            f"{told.phase}, and no further: {told.stopped}"
-        )
-        lines.append(
-            f"in all: {duration(trainings + told.beside)}, and what follows, which is "
-            "not costed, trainings among it if there are any"
-        )
+        lines += [
+            f"in all: {whole} up to the phase {told.phase}, in which the dry run ends:",
+            f"{told.stopped}; what follows is not costed, nor are trainings in it",
+        ]
     if minutes:
-        lines.append(
-            f"the experiment's own figure, in its default configuration: {minutes} "
-            "minutes"
-        )
+        lines.append(f"its own figure, as it is by default: {minutes} minutes")
     return lines
 
 

@@ -25,6 +25,11 @@ BEFORE, AFTER = 120.0, 20.0
 class OverrunError(Exception):
     """The experiment has begun no training for a while."""
 
+    def __init__(self, limit: float, seconds: float):
+        """Take how long it may, and how long it has been without one."""
+        super().__init__(f"it works for more than {limit:.0f} s")
+        self.seconds = seconds
+
 
 def run(asked: options.Asked) -> None:
     """Print what every training of an experiment takes.
@@ -94,17 +99,17 @@ def _rehearse(
         context = runs.Context(
             pathlib.Path(place), devices, _Console(rehearsal), begin=phases.append
         )
-        began, stopped = time.monotonic(), None
+        began, stopped, lost = time.monotonic(), None, 0.0
         try:
             with signals.checking(_watch(rehearsal)):
                 experiment.run(config, context)
         except OverrunError as error:
-            stopped = str(error)
+            stopped, lost = str(error), error.seconds
         except Exception as error:
             if not rehearsal.found:
                 raise
             stopped = f"{type(error).__name__}, since nothing was trained: {error}"
-        beside = time.monotonic() - began - rehearsal.seconds
+        beside = time.monotonic() - began - rehearsal.seconds - lost
     phase = phases[-1] if phases else "its run"
     return cost_tables.Told(rehearsal.found, beside, stopped, phase)
 
@@ -128,8 +133,8 @@ def _watch(rehearsal: Any) -> Callable[[], None]:
         nonlocal since, seen
         if rehearsal.is_training or len(rehearsal.found) > seen:
             since, seen = time.monotonic(), len(rehearsal.found)
-        limit = AFTER if rehearsal.found else BEFORE
-        if time.monotonic() - since > limit:
-            raise OverrunError(f"it works for more than {limit:.0f} s")
+        limit, spent = AFTER if rehearsal.found else BEFORE, time.monotonic() - since
+        if spent > limit:
+            raise OverrunError(limit, spent)
 
     return look

@@ -92,7 +92,7 @@ def test_what_fails_on_untrained_networks_ends_the_dry_run_in_order(dry):
     code, out, _ = dry("--config.end=badly")
     assert code == 0
     assert "1 trainings: " in out
-    assert "up to the phase measuring, and no further: ValueError" in out
+    assert "up to the phase measuring, in which the dry run ends:\nValueError" in out
     assert "not costed" in out
 
 
@@ -100,7 +100,8 @@ def test_nobody_waits_for_measures(dry, monkeypatch):
     monkeypatch.setattr(dry_run, "AFTER", 0.2)
     code, out, _ = dry("--config.end=never")
     assert code == 0
-    assert "the phase measuring, and no further: it works for more than 0 s" in out
+    assert "up to the phase measuring, in which the dry run ends:" in out
+    assert "it works for more than 0 s; what follows is not costed" in out
 
 
 def test_an_error_before_any_training_is_that_of_the_run(dry):
