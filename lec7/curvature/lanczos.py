@@ -18,6 +18,7 @@ import numpy as np
 import optax
 from jax.flatten_util import ravel_pytree
 
+from lec7 import hosts
 from lec7.curvature import floating, operators
 
 RESOLUTION = 0.01  # of the largest |eigenvalue|: a smaller scale is not asked for
@@ -133,7 +134,7 @@ def tridiagonalise(
         row = len(measured) + 1
         bases, newest, *found = _append_all(bases, row, operators.products(op, newest))
         _require_host(bases)
-        column, coupling, power = (np.asarray(leaf, np.float64) for leaf in found)
+        column, coupling, power = _agreed(op, found)
         _require_finite(coupling[open_])
         measured.append(power[:, None] * column)
         sizes[open_] = row
@@ -171,7 +172,7 @@ def _grow(
     else:
         basis, newest, *measured = _append(space.basis, row, op(space.newest))
     _require_host(basis)
-    column, coupling, power = map(np.float64, jax.device_get(measured))
+    column, coupling, power = _agreed(op, measured)
     _require_finite(coupling)
     if coupling == 0:
         fresh = _random(op, jax.random.fold_in(key, spent))
@@ -193,6 +194,12 @@ def _require_host(basis: jax.Array) -> None:
             "looks at every product; expected a call outside of jax.jit, vmap and "
             "grad, where each product is compiled in any case"
         )
+
+
+def _agreed(op: operators.Operator, measured: Any) -> list[np.ndarray]:
+    """Return numbers to decide by, the first host's on all of them."""
+    own = [np.asarray(leaf, np.float64) for leaf in jax.device_get(measured)]
+    return hosts.from_first(lambda: own) if operators.is_shared(op) else own
 
 
 def _require_finite(couplings: np.ndarray | float) -> None:

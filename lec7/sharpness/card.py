@@ -2,7 +2,7 @@
 
 import functools
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -132,10 +132,11 @@ def _cells(row: Row) -> tuple[str, ...]:
 def report_card(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     measures: Mapping[str, Callable[..., measure.Measure]] | None = None,
+    devices: Sequence[jax.Device] | None = None,
 ) -> Card:
     """Take every measure of sharpness of one minimum.
 
@@ -154,6 +155,9 @@ def report_card(
       key: typed PRNG key.
       measures: name -> function of the arguments above; `functools.partial` sets radii
         and budgets. None for all, `MEASURES`.
+      devices: take turns at the batches, those of all hosts where every host makes the
+        same call; None for every accelerator of this host, or the default device of a
+        CPU. Arrays that are already on devices stay there unless this is given.
 
     Returns:
       A row for each measure, in their order: a list that prints as a table, and that
@@ -178,7 +182,7 @@ def report_card(
       >>> [(row.name, row.invariant) for row in rows]
       [('hessian_max', False), ('adaptive_average_case', True), ('fisher_rao', True)]
     """
-    frozen = batch_means.freeze(batches)
+    frozen = batch_means.spread(batches, devices)
     measures = MEASURES if measures is None else measures
     measure.value(loss_fn, params, frozen)  # or its own error would fill every row
     return Card(

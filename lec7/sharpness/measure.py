@@ -1,6 +1,6 @@
 """What a measure of sharpness returns, and the gradients it is paid in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import chex
@@ -90,9 +90,10 @@ def value_and_gradient(
     return batch_means.mean(fn, batches, params)
 
 
-def examples(batches: Sequence[chex.ArrayTree]) -> int:
-    """Return the number of examples of all batches, N."""
-    return sum(len(jax.tree.leaves(batch)[0]) for batch in batches)
+def examples(batches: Iterable[chex.ArrayTree]) -> int:
+    """Return the number of examples of all batches, N; a stream has counted them."""
+    known = getattr(batches, "sizes", None)
+    return sum(known or map(batch_means.examples, batches))
 
 
 def batch_of_one(example: chex.ArrayTree) -> chex.ArrayTree:
