@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.curvature import floating, host_sums, placement
+from lec7.curvature import floating, host_sums, placement, repeatable
 
 
 def mean_loss(
@@ -164,7 +164,7 @@ def spread(
     Raises:
       ValueError: as for `mean_loss`.
     """
-    batches = placement.sequence(batches)
+    batches = repeatable.sequence(batches)
     if devices is None and _are_dealt(batches):
         return batches
     if not isinstance(batches, Sequence):
@@ -185,7 +185,7 @@ def freeze(batches: Iterable[chex.ArrayTree]) -> tuple[chex.ArrayTree, ...]:
     Raises:
       ValueError: as for `mean_loss`.
     """
-    return _deal_all(placement.sequence(batches), (None,))
+    return _deal_all(repeatable.sequence(batches), (None,))
 
 
 def to_device(tree: chex.ArrayTree) -> chex.ArrayTree:

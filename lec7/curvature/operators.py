@@ -140,7 +140,7 @@ def linearise(op: Operator) -> Operator:
     """
     if not getattr(op, "linear", False) or isinstance(op.batches, placement.Stream):
         return op
-    shapes = placement.shapes(op.batches[0])
+    shapes = placement.shapes(op.batches[0])  # the same on all hosts
     first = jax.eval_shape(_linearise, op.product, op.params, shapes)
     sizes = [batch_means.examples(batch) for batch in op.batches]
     total = placement.nbytes(first) * sum(sizes) / sizes[0]

@@ -18,8 +18,6 @@ import numpy as np
 
 from lec7 import files, hosts, signals
 
-_CHECKSUM = hashlib.sha256().digest_size  # bytes
-
 
 def evaluate(
     evaluate: Callable[[int, int], Any],
@@ -75,7 +73,7 @@ def require_whole(folder: pathlib.Path) -> None:
       DamagedError: one is damaged.
     """
     for path in sorted(folder.glob("[!.]*")):
-        _payload(path)
+        files.read_sealed(path, "slice")
 
 
 def join(evaluate: Callable[[int, int], Any], count: int, size: int) -> Any:
@@ -130,7 +128,9 @@ def _read(
 ) -> list[np.ndarray] | None:
     if not path.exists():
         return None
-    with np.load(io.BytesIO(_payload(path)), allow_pickle=False) as file:
+    with np.load(
+        io.BytesIO(files.read_sealed(path, "slice")), allow_pickle=False
+    ) as file:
         written, *found = (file[name] for name in file.files)
     alike = len(found) == leaves and all(len(leaf) <= count for leaf in found)
     if written != digest or not alike:
@@ -139,16 +139,6 @@ def _read(
             "examples: give another path, or delete it"
         )
     return found
-
-
-def _payload(path: pathlib.Path) -> bytes:
-    content = b"" if path.is_dir() else path.read_bytes()
-    payload = content[_CHECKSUM:]
-    if content[:_CHECKSUM] != hashlib.sha256(payload).digest():
-        raise files.DamagedError(
-            f"{path} is damaged, or no slice: delete it, and the slice starts anew"
-        )
-    return payload
 
 
 def _check_first(
@@ -166,5 +156,4 @@ def _check_first(
 def _write(path: pathlib.Path, digest: str, leaves: list[np.ndarray]) -> None:
     file = io.BytesIO()
     np.savez(file, digest, *leaves)
-    payload = file.getvalue()
-    files.write(path, hashlib.sha256(payload).digest() + payload)
+    files.write_sealed(path, file.getvalue())

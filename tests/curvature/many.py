@@ -71,7 +71,7 @@ def measured(case, devices, path=None):
 
 
 def main(index, port, count, folder):
-    jax.config.update("jax_num_cpu_devices", 2)
+    jax.config.update("jax_num_cpu_devices", 1)
     here, folder = int(index), pathlib.Path(folder)
     with hosts.joined(
         coordinator=f"localhost:{port}", processes=int(count), index=here

@@ -69,7 +69,7 @@ def found(tmp_path_factory):
     place = tmp_path_factory.mktemp("hosts")
     for code, told in hosted.ends(hosted.start(["tests.curvature.many", place], 2)):
         assert code == 0, told
-    assert (place / "host 0" / "four.slice").is_file()
+    assert (place / "host 0" / "one.slice").is_file()
     assert not (place / "host 1").exists()
     return [dict(np.load(place / f"{index}.npz")) for index in (0, 1)]
 
