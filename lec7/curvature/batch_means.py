@@ -140,6 +140,13 @@ def _nothing(fn: Any, batch: placement.Elsewhere, args: tuple) -> Any:
     return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
 
 
+def compiled(
+    fn: jax.tree_util.Partial, weight: float, batch: chex.ArrayTree, *args: Any
+) -> jax.stages.Compiled:
+    """Return the program that `mean` runs on a batch; it takes the same arguments."""
+    return _weighted.lower(fn, weight, batch, *args).compile()
+
+
 def as_partial(fn: Callable[..., Any]) -> jax.tree_util.Partial:
     """Return the function as a pytree: static code, bound arguments as leaves."""
     if isinstance(fn, jax.tree_util.Partial):

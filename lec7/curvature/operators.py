@@ -138,21 +138,28 @@ def linearise(op: Operator) -> Operator:
     the work. The operator is returned as it is if they do not fit into
     `placement.KEPT`, or its batches are streamed.
     """
-    if not getattr(op, "linear", False) or isinstance(op.batches, placement.Stream):
-        return op
-    shapes = placement.shapes(op.batches[0])  # the same on all hosts
-    first = jax.eval_shape(_linearise, op.product, op.params, shapes)
-    sizes = [batch_means.examples(batch) for batch in op.batches]
-    total = placement.nbytes(first) * sum(sizes) / sizes[0]
-    if not 0 < total <= placement.KEPT:
+    total = derivatives(op)
+    if not total:
         return op
     kept = tuple(_prepared(op, batch) for batch in op.batches)
     shared = placement.is_shared(op.batches)
     places = set() if shared else set(map(placement.device_of, op.batches))
     if total <= placement.FUSED and len(places) == 1:
         rest = jax.tree_util.Partial(_apply_all, kept)
-        kept = (batch_means.Prepared(rest, sum(sizes)),)
+        examples = sum(map(batch_means.examples, kept))
+        kept = (batch_means.Prepared(rest, examples),)
     return Operator(jax.tree_util.Partial(_apply), op.params, kept)
+
+
+def derivatives(op: Operator) -> float:
+    """Return the bytes that `linearise` would keep, 0 where it keeps nothing."""
+    if not getattr(op, "linear", False) or isinstance(op.batches, placement.Stream):
+        return 0.0
+    shapes = placement.shapes(op.batches[0])  # the same on all hosts
+    first = jax.eval_shape(_linearise, op.product, op.params, shapes)
+    sizes = [batch_means.examples(batch) for batch in op.batches]
+    total = placement.nbytes(first) * sum(sizes) / sizes[0]
+    return total if total <= placement.KEPT else 0.0
 
 
 def _prepared(op: Operator, batch: chex.ArrayTree) -> Any:

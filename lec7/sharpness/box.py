@@ -12,10 +12,11 @@ import numpy as np
 import scipy
 from jax.flatten_util import ravel_pytree
 
-from lec7 import arguments
+from lec7 import arguments, memory
 from lec7.curvature import batch_means, floating
 from lec7.sharpness import measure
 
+SEARCH = 380  # bytes for each parameter of L-BFGS-B, its bounds and its copies
 STEEPNESS = 1e8  # the loss is multiplied by this for the search alone
 
 
@@ -84,6 +85,7 @@ def keskar(
     """
     flat, unravel = ravel_pytree(floating.widen(params))
     _check(flat.size, epsilon, subspace, iterations, starts)
+    memory.require_host(SEARCH * flat.size, f"a search over {flat.size:,} parameters")
     frozen = batch_means.spread(batches)
     centre = np.asarray(flat, np.float64)
     basis = _basis(key, flat.size, subspace)

@@ -100,15 +100,7 @@ class Card(list[Row]):
 
     def __repr__(self) -> str:
         """Return the table as text, numbers flush right."""
-        table = [HEADER, *map(_cells, self)]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        return "\n".join(
-            "  ".join(
-                cell.rjust(width) if place else cell.ljust(width)
-                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in table
-        )
+        return text([HEADER, *map(_cells, self)])
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
@@ -118,6 +110,18 @@ class Card(list[Row]):
         )
         rows = "".join(f"<tr>{row}</tr>" for row in body)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def text(table: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as lines, all columns but the first flush right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in table
+    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:

@@ -86,7 +86,7 @@ def value_and_gradient(
     losses whose difference is the result are then rounded alike, and there is one
     compilation.
     """
-    fn = jax.tree_util.Partial(_value_and_grad, batch_means.as_partial(loss_fn))
+    fn = jax.tree_util.Partial(loss_and_gradient, batch_means.as_partial(loss_fn))
     return batch_means.mean(fn, batches, params)
 
 
@@ -124,7 +124,8 @@ def standard_error(samples: np.ndarray) -> float:
     return float(np.std(samples, ddof=1) / np.sqrt(len(samples)))
 
 
-def _value_and_grad(
+def loss_and_gradient(
     loss_fn: jax.tree_util.Partial, params: chex.ArrayTree, batch: chex.ArrayTree
 ) -> tuple[jax.Array, chex.ArrayTree]:
+    """Return the loss on one batch and its gradient."""
     return jax.value_and_grad(loss_fn)(params, batch)
