@@ -265,7 +265,9 @@ def _make_measure(config, model, study, rule):
 
     The loss is that of training: BatchNorm, which an MLP lacks, sees all examples.
     """
-    devices, model = study.devices, model.clone(axis_name=None)
+    own = jax.process_index()  # every host looks at all networks by itself
+    devices = [device for device in study.devices if device.process_index == own]
+    model = model.clone(axis_name=None)
     parts = len(devices) if config.model == "mlp" else 1
     chunks = (np.array_split(array, parts) for array in study.dataset.train)
     batches = list(zip(*chunks, strict=True))

@@ -1,11 +1,13 @@
 """Files and folders that are whole or absent, and names that stay where they belong."""
 
 import contextlib
+import hashlib
 import os
 import pathlib
 import re
 from collections.abc import Generator, Iterable, Mapping
 
+_SEAL = hashlib.sha256().digest_size  # bytes
 _PLAIN = re.compile(r"\w[\w .,=+-]{0,99}")
 
 
@@ -51,6 +53,34 @@ def write(path: pathlib.Path, content: bytes) -> None:
         _sync(path.parent)
     finally:
         partial.unlink(missing_ok=True)
+
+
+def write_sealed(path: pathlib.Path, payload: bytes) -> None:
+    """Write a file, as `write` does, that begins with the SHA-256 of what follows.
+
+    Raises:
+      OSError: the disk is full, or the folder may not be written.
+    """
+    write(path, hashlib.sha256(payload).digest() + payload)
+
+
+def read_sealed(path: pathlib.Path, what: str) -> bytes:
+    """Return what `write_sealed` has written.
+
+    Args:
+      path: of the file.
+      what: it is, for the message.
+
+    Raises:
+      DamagedError: it is not as it was written.
+    """
+    content = path.read_bytes() if path.is_file() else b""
+    payload = content[_SEAL:]
+    if content[:_SEAL] != hashlib.sha256(payload).digest():
+        raise DamagedError(
+            f"{path} is damaged, or no {what}: delete it, and the {what} starts anew"
+        )
+    return payload
 
 
 def write_folder(folder: pathlib.Path, content: Mapping[str, bytes]) -> None:

@@ -25,7 +25,7 @@ def require(size: float, what: str, device: Any) -> None:
     Raises:
       TooLargeError: the device has not so much left.
     """
-    left = available(device)
+    left = float("inf") if size <= _SMALL else available(device)
     if size > left:
         raise TooLargeError(
             f"{what} need at least {size / 1e9:,.1f} GB; expected at most "
@@ -47,7 +47,7 @@ def available(device: Any) -> float:
     if "bytes_limit" in stats:
         return stats["bytes_limit"] - stats.get("bytes_in_use", 0)
     limit, _ = resource.getrlimit(resource.RLIMIT_AS)
-    told = [limit] if limit != resource.RLIM_INFINITY else []
+    told = [limit - _mapped()] if limit != resource.RLIM_INFINITY else []
     system = _words(pathlib.Path("/proc/meminfo"))
     if "MemAvailable:" in system:
         told.append(1024 * int(system[system.index("MemAvailable:") + 1]))
@@ -55,6 +55,12 @@ def available(device: Any) -> float:
     if used and most and most[0].isdigit():
         told.append(int(most[0]) - int(used[0]))
     return min(told, default=float("inf"))
+
+
+def _mapped() -> int:
+    """Return the bytes of addresses that this process has taken."""
+    pages = _words(pathlib.Path("/proc/self/statm"))
+    return int(pages[0]) * resource.getpagesize() if pages else 0
 
 
 def _words(path: pathlib.Path) -> list[str]:

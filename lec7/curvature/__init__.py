@@ -9,6 +9,7 @@ from lec7.curvature.gauss_newton import fisher, ggn
 from lec7.curvature.gradient_moments import empirical_fisher, gradient_covariance
 from lec7.curvature.hessians import hessian
 from lec7.curvature.operators import Operator
+from lec7.curvature.planning import Plan, plan
 from lec7.curvature.preconditioning import precondition, preconditioner
 from lec7.curvature.symmetry import verify
 from lec7.curvature.traces import trace
@@ -18,6 +19,7 @@ __all__ = [
     "Eigenpairs",
     "Estimate",
     "Operator",
+    "Plan",
     "SpectralDensity",
     "TopEigenvalue",
     "block",
@@ -31,6 +33,7 @@ __all__ = [
     "hessian",
     "mean_loss",
     "overlap",
+    "plan",
     "precondition",
     "preconditioner",
     "spectral_density",

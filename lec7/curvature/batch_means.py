@@ -15,7 +15,7 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from lec7.curvature import floating, placement
+from lec7.curvature import floating, host_sums, placement, repeatable
 
 
 def mean_loss(
@@ -100,8 +100,12 @@ def mean(
     are widened to float32, in which a sum over batches neither stalls nor overflows.
     """
     args = tuple(map(floating.widen, args))
-    sizes, inputs, totals = [], {}, {}
+    sizes, inputs, totals, other = [], {}, {}, None
     for batch in batches:
+        if isinstance(batch, placement.Elsewhere):
+            sizes.append(examples(batch))
+            other = batch
+            continue
         device = placement.device_of(batch)
         if device not in inputs:
             inputs[device] = placement.move((fn, args), device)
@@ -111,10 +115,36 @@ def mean(
         local, local_args = inputs[device]
         term = _weighted(local, sizes[-1] / sizes[0], batch, *local_args)
         totals[device] = _add(totals[device], term) if device in totals else term
-    total, *others = totals.values()
-    for other in others:
-        total = _add(total, placement.move(other, next(iter(totals))))
+    total = _collected(totals)
+    if placement.is_shared(batches):
+        if total is None:  # a stream with fewer batches than devices
+            total = _nothing(fn, other, args)
+        total = host_sums.total(total)
     return total if len(sizes) == 1 else _scale(sizes[0] / sum(sizes), total)
+
+
+def _collected(totals: dict[jax.Device | None, Any]) -> Any:
+    """Return the sum of what devices hold, on the first; None of none."""
+    if not totals:
+        return None
+    first, *others = totals
+    total = totals[first]
+    for device in others:
+        total = _add(total, placement.move(totals[device], first))
+    return total
+
+
+def _nothing(fn: Any, batch: placement.Elsewhere, args: tuple) -> Any:
+    """Return the zeros that a host without a batch adds."""
+    like = jax.eval_shape(_weighted, fn, 1.0, batch.shapes, *args)
+    return jax.tree.map(lambda leaf: jnp.zeros(leaf.shape, leaf.dtype), like)
+
+
+def compiled(
+    fn: jax.tree_util.Partial, weight: float, batch: chex.ArrayTree, *args: Any
+) -> jax.stages.Compiled:
+    """Return the program that `mean` runs on a batch; it takes the same arguments."""
+    return _weighted.lower(fn, weight, batch, *args).compile()
 
 
 def as_partial(fn: Callable[..., Any]) -> jax.tree_util.Partial:
@@ -130,20 +160,28 @@ def scalar(loss_fn: Callable[..., Any]) -> jax.tree_util.Partial:
 
 
 def spread(
-    batches: Iterable[chex.ArrayTree], devices: Sequence[jax.Device] | None
+    batches: Iterable[chex.ArrayTree], devices: Sequence[jax.Device] | None = None
 ) -> tuple[chex.ArrayTree, ...] | placement.Stream:
     """Return batches dealt to devices: a sequence now, others pass by pass.
 
     `mean` can walk the result again and again. The devices take turns; None stands for
-    every accelerator, or for the default device of a CPU.
+    every accelerator, or for the default device of a CPU, and leaves batches where they
+    have been dealt to already. Fewer batches than the devices given are divided.
 
     Raises:
       ValueError: as for `mean_loss`.
     """
+    batches = repeatable.sequence(batches)
+    if devices is None and _are_dealt(batches):
+        return batches
+    if not isinstance(batches, Sequence):
+        source = getattr(batches, "source", batches)  # of a stream
+        return placement.Stream(source, placement.choose(devices))
+    if devices is None and placement.are_placed(batches):
+        return _deal_all(batches, (None,))
     chosen = placement.choose(devices)
-    if isinstance(placement.sequence(batches), Sequence):
-        return _deal_all(batches, chosen)
-    return placement.Stream(batches, chosen)
+    cut = batches if devices is None else placement.cut(batches, chosen)
+    return _deal_all(cut, chosen)
 
 
 def freeze(batches: Iterable[chex.ArrayTree]) -> tuple[chex.ArrayTree, ...]:
@@ -154,12 +192,19 @@ def freeze(batches: Iterable[chex.ArrayTree]) -> tuple[chex.ArrayTree, ...]:
     Raises:
       ValueError: as for `mean_loss`.
     """
-    return _deal_all(placement.sequence(batches), (None,))
+    return _deal_all(repeatable.sequence(batches), (None,))
 
 
 def to_device(tree: chex.ArrayTree) -> chex.ArrayTree:
     """Return the tree as JAX arrays; NumPy arrays, which may change, are copied."""
     return placement.put(tree, None)
+
+
+def _are_dealt(batches: Iterable[chex.ArrayTree]) -> bool:
+    """Return whether `spread` has dealt them; it checks arrays that others have put."""
+    if not isinstance(batches, tuple):
+        return isinstance(batches, placement.Stream)
+    return placement.is_shared(batches)
 
 
 def _deal_all(
@@ -196,7 +241,7 @@ def examples(batch: chex.ArrayTree) -> int:
     """Return the number of examples of a batch."""
     if isinstance(batch, Prepared):
         return batch.examples
-    return jax.tree.leaves(batch)[0].shape[0]
+    return jax.tree.leaves(placement.shapes(batch))[0].shape[0]
 
 
 def _gradient(loss_fn: Callable, params: Any, batch: Any) -> chex.ArrayTree:

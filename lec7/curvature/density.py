@@ -1,5 +1,6 @@
 """Spectral density by stochastic Lanczos quadrature."""
 
+import pathlib
 from typing import NamedTuple
 
 import jax
@@ -7,7 +8,14 @@ import jax.numpy as jnp
 import numpy as np
 
 from lec7 import arguments
-from lec7.curvature import estimates, lanczos, operators, placement
+from lec7.curvature import (
+    estimates,
+    lanczos,
+    operators,
+    placement,
+    resumption,
+    tridiagonal,
+)
 
 WIDTH = 1e-5**0.5  # standard deviation of the kernel over the range of the spectrum
 
@@ -30,6 +38,7 @@ def spectral_density(
     order: int = 90,
     probes: int = 10,
     width: float | None = None,
+    folder: pathlib.Path | None = None,
 ) -> SpectralDensity:
     """Estimate the density of the eigenvalues of a symmetric operator.
 
@@ -52,13 +61,18 @@ def spectral_density(
         values, but at least that of a hundredth of the largest. Ghorbani et al. take
         the same variance, 1e-5, of a range of 1 and of any smaller one, which blurs the
         spectrum of a loss on a small scale.
+      folder: where the bases are kept as the process goes. The same call goes on from
+        there, after a product for each probe that is worked on, which tells whether it
+        is the same problem, and ends in the same bits.
 
     Returns:
       The density on a grid of three points a width, its standard error, and the nodes
       and weights; a row of them that is short is filled up with weights of zero.
 
     Raises:
-      ValueError: order, probes or width is out of range, or a product is not finite.
+      ValueError: order, probes or width is out of range, a product is not finite, or
+        the folder is damaged or of another problem.
+      TooLargeError: the device has not room for a basis of order + 1 vectors.
 
     Example:
       >>> from lec7.curvature import hessians
@@ -79,15 +93,20 @@ def spectral_density(
     if width is not None:
         arguments.require_positive(width=width)
     order = min(order, op.size)
+    settings = {"order": order, "probes": probes, "key": key}
+    keeper = resumption.Keeper(folder, op, settings)
     starts = estimates.rademacher(op, key, probes)
     op = operators.linearise(op)
     together = placement.rows(order * op.size, starts.dtype.itemsize)
-    nodes = [
-        _quadrature(projected, order)
-        for row in range(0, probes, together)
-        for projected in lanczos.tridiagonalise(op, starts[row : row + together], order)
-    ]
-    values, weights = map(np.stack, zip(*nodes, strict=True))
+    values = weights = np.zeros((0, order))
+    if keeper.found is not None:
+        values, weights = keeper.found["values"], keeper.found["weights"]
+    for row in range(len(values), probes, together):
+        done = {"values": values, "weights": weights}
+        part = starts[row : row + together]
+        found = tridiagonal.tridiagonalise(op, part, order, keeper, **done)
+        nodes = map(np.stack, zip(*(_quadrature(t, order) for t in found), strict=True))
+        values, weights = map(np.concatenate, zip(done.values(), nodes, strict=True))
     width = width or _width(values)
     grid, density = _smooth(values, weights, width)
     curve = estimates.mean(jnp.asarray(density))

@@ -1,6 +1,7 @@
 """Extreme eigenpairs of a symmetric operator, and what lies in their space."""
 
 import functools
+import pathlib
 from typing import NamedTuple
 
 import chex
@@ -11,7 +12,7 @@ import optax
 from jax.flatten_util import ravel_pytree
 
 from lec7 import arguments
-from lec7.curvature import floating, lanczos, operators
+from lec7.curvature import floating, lanczos, operators, resumption
 
 _PREFERENCES = {"LA": np.positive, "SA": np.negative, "LM": np.abs}
 
@@ -34,6 +35,7 @@ def top_eigenpairs(
     tol: float = 1e-3,
     max_matvecs: int = 1000,
     start: chex.ArrayTree | None = None,
+    folder: pathlib.Path | None = None,
 ) -> Eigenpairs:
     """Find k extreme eigenpairs by thick-restart Lanczos.
 
@@ -57,13 +59,18 @@ def top_eigenpairs(
         raised then: compare `residuals` with `tol`.
       start: pytree like `op.params`, a guess of the first vector that saves products,
         such as the last one found along a training; a tenth of its length is random.
+      folder: where the basis is kept as the search goes. The same call goes on from
+        there, after one product that tells whether it is the same problem, and ends in
+        the same bits. It takes up to 2 k + 21 vectors of the size of the parameters.
 
     Returns:
       The pairs, with residuals computed from k more products.
 
     Raises:
       ValueError: k or `which` is out of range, a product is not finite, or the call is
-        inside `jax.jit`, `vmap` or `grad`: the search is driven from the host.
+        inside `jax.jit`, `vmap` or `grad`: the search is driven from the host; or the
+        folder is damaged or of another problem.
+      TooLargeError: the device has not room for 2 k + 21 vectors.
 
     Example:
       >>> import jax
@@ -82,6 +89,12 @@ def top_eigenpairs(
     """
     arguments.require_one_of(_PREFERENCES, which=which)
     arguments.require(1 <= k <= op.size, "k", k, f"1 to P = {op.size}")
+    settings = {"k": k, "key": key, "which": which, "tol": tol}
+    settings |= {
+        "max_matvecs": max_matvecs,
+        "digest of start": resumption.digest(start),
+    }
+    keeper = resumption.Keeper(folder, op, settings)
     prefer, op = _PREFERENCES[which], operators.linearise(op)
     # Half of the tolerance is left for what the pairs of one search add to another's.
     search = functools.partial(
@@ -91,10 +104,11 @@ def top_eigenpairs(
         prefer=prefer,
         tol=tol / 2,
         max_matvecs=max_matvecs,
+        keeper=keeper,
     )
-    nothing = jnp.zeros((0, op.size), operators.flat_dtype(op.params))
-    unknown = lanczos.Ritz(np.zeros(0), nothing, 0.0, 0)
-    found = search(unknown, wanted=k, key=key, start=start)
+    found = lanczos.known(keeper, op)
+    if not len(found.values):
+        found = search(found, wanted=k, key=key, start=start)
     while 1 < k < op.size and found.matvecs < max_matvecs:
         extra = search(found, wanted=1, key=jax.random.fold_in(key, found.matvecs))
         gain = prefer(extra.values[0]) - prefer(found.values[-1])

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jax.flatten_util import ravel_pytree
 
 from lec7 import arguments
-from lec7.curvature import floating, operators
+from lec7.curvature import floating, krylov, operators
 
 
 class Estimate(NamedTuple):
@@ -96,7 +96,12 @@ def frobenius_norm(
 
 
 def rademacher(op: operators.Operator, key: jax.Array, probes: int) -> jax.Array:
-    """Return M vectors of independent signs -1 and 1, [M, P]."""
+    """Return M vectors of independent signs -1 and 1, [M, P].
+
+    Raises:
+      TooLargeError: the device has not room for them and their products.
+    """
+    krylov.require_room(op, 2 * probes)
     dtype = operators.flat_dtype(op.params)
     return jax.random.rademacher(key, (probes, op.size), dtype)
 

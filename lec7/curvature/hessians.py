@@ -44,8 +44,10 @@ def hessian(
         with a `custom_vjp`; or "finite_difference" of two gradients, for a smooth loss
         that can be differentiated only once (it sees the kinks of a relu as curvature).
         They are eps^(1/3) (1 + r) to either side, r the root mean square parameter.
-      devices: take turns at the batches; None for every accelerator of this host, or
-        the default device of a CPU.
+      devices: take turns at the batches; fewer batches than devices are divided evenly,
+        and means are over all examples whatever the number. `lec7.hosts.devices()`,
+        those of all hosts, is right where every host makes the same call. None for
+        every accelerator of this host, or the default device of a CPU.
       check: whether to spend three products on `verify`: is the operator symmetric, and
         the same when it is asked again?
 

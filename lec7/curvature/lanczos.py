@@ -16,13 +16,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
-from jax.flatten_util import ravel_pytree
 
-from lec7.curvature import floating, operators
+from lec7.curvature import floating, krylov, operators, resumption
 
 RESOLUTION = 0.01  # of the largest |eigenvalue|: a smaller scale is not asked for
 BLEND = 0.1  # of random in a guess, which may be an eigenvector that is not wanted
-ROUNDING = 100  # units; a smaller remainder of a product has no direction
 
 Preference = Callable[[np.ndarray], np.ndarray]  # values -> numbers, largest preferred
 
@@ -55,6 +53,7 @@ def search(
     tol: float,
     max_matvecs: int,
     key: jax.Array,
+    keeper: resumption.Keeper,
     start: Any = None,
 ) -> Ritz:
     """Find the preferred eigenpairs of an operator in the complement of known vectors.
@@ -72,6 +71,7 @@ def search(
       max_matvecs: number of products, the earlier ones included, at which to stop in
         any case, once there are as many pairs as are wanted.
       key: PRNG key of the random vectors.
+      keeper: of the process, at which it goes on if it was begun.
       start: pytree like `op.params`, a guess to begin near; None for none.
 
     Returns:
@@ -86,8 +86,14 @@ def search(
     """
     fixed, largest = len(known.values), known.largest
     stride = 1 + wanted // 5  # the small eigenproblem is not free for a large one
-    space = _start(known.vectors, room, _first(op, start, key))
-    for spent in itertools.count(known.matvecs + 1):
+    krylov.require_room(op, room + 1)
+    if keeper.found is None:
+        space = _start(known.vectors, room, _first(op, start, key))
+        begin, restarts = known.matvecs, 0
+    else:
+        space, begin, restarts, largest = _found(keeper, op, room, fixed)
+    for spent in itertools.count(begin + 1):
+        _keep(keeper, space, known, spent - 1, restarts, largest)
         space = _grow(op, space, fixed, spent, key)
         active = len(space.projected)
         full, over = fixed + active == room, spent >= max_matvecs
@@ -100,47 +106,10 @@ def search(
         if over or (residuals <= bound).all():
             break
         if full:
-            kept = (wanted + active) // 2
+            kept, restarts = (wanted + active) // 2, restarts + 1
             space = _restart(space, fixed, values[:kept], rotation[:, :kept])
     basis = _restart(space, fixed, values[:wanted], rotation[:, :wanted]).basis
     return Ritz(values[:wanted], basis[fixed : fixed + wanted], largest, spent)
-
-
-def tridiagonalise(
-    op: operators.Operator, starts: jax.Array, order: int
-) -> list[np.ndarray]:
-    """Project an operator onto the Krylov space of each of several vectors.
-
-    They take each step together, and those whose space has ended multiply zero.
-
-    Args:
-      op: a symmetric operator on pytrees like `op.params`.
-      starts: the vectors [M, P].
-      order: number of products with each, at most P.
-
-    Returns:
-      T = V H V^T, [n, n], for each vector, with start / |start| the first row of V;
-      n = order, or less where the space ends.
-
-    Raises:
-      ValueError: a product is not finite, or the call is traced.
-    """
-    bases = jnp.zeros((len(starts), order + 1, op.size), starts.dtype)
-    bases, newest, *_ = _append_all(bases, 0, starts)
-    measured, open_ = [], np.ones(len(starts), bool)
-    sizes = np.zeros(len(starts), int)
-    while len(measured) < order and open_.any():
-        row = len(measured) + 1
-        bases, newest, *found = _append_all(bases, row, operators.products(op, newest))
-        _require_host(bases)
-        column, coupling, power = (np.asarray(leaf, np.float64) for leaf in found)
-        _require_finite(coupling[open_])
-        measured.append(power[:, None] * column)
-        sizes[open_] = row
-        open_ &= coupling != 0
-    columns = np.stack(measured, axis=2)
-    upper = [np.triu(each[:n, :n]) for each, n in zip(columns, sizes, strict=True)]
-    return [each + np.triu(each, 1).T for each in upper]
 
 
 def scale(values: np.ndarray, largest: float) -> float:
@@ -155,9 +124,61 @@ def eigh(matrix: np.ndarray, prefer: Preference) -> tuple[np.ndarray, np.ndarray
     return values[order], vectors[:, order]
 
 
+def _keep(
+    keeper: resumption.Keeper,
+    space: Krylov,
+    known: Ritz,
+    spent: int,
+    restarts: int,
+    largest: float,
+) -> None:
+    fixed = len(known.values)
+    keeper.save(
+        f"{known.matvecs}.{restarts}",
+        space.basis,
+        fixed + len(space.projected) + 1,
+        projected=space.projected,
+        coupling=space.coupling,
+        known=known.values,
+        known_largest=known.largest,
+        known_matvecs=known.matvecs,
+        spent=spent,
+        restarts=restarts,
+        largest=largest,
+    )
+
+
+def known(keeper: resumption.Keeper, op: operators.Operator) -> Ritz:
+    """Return the pairs to which a search that was begun stays orthogonal, or none."""
+    if keeper.found is None:
+        dtype = operators.flat_dtype(op.params)
+        return Ritz(np.zeros(0), jnp.zeros((0, op.size), dtype), 0.0, 0)
+    values, largest, matvecs = (
+        keeper.found[name] for name in ("known", "known_largest", "known_matvecs")
+    )
+    vectors = jnp.asarray(keeper.rows()[: len(values)])
+    return Ritz(values, vectors, float(largest), int(matvecs))
+
+
+def _found(
+    keeper: resumption.Keeper, op: operators.Operator, room: int, fixed: int
+) -> tuple[Krylov, int, int, float]:
+    """Return the space of a search that was begun, and its counts, for once."""
+    rows, found = keeper.rows(), keeper.found
+    if len(found["projected"]):
+        first = jnp.asarray(rows[fixed : fixed + 1])
+        keeper.check(first, found["projected"][:1, 0])
+    keeper.found = None
+    basis = jnp.pad(jnp.asarray(rows), ((0, room + 1 - len(rows)), (0, 0)))
+    newest = operators.load(basis, len(rows) - 1, op.params)
+    space = Krylov(basis, found["projected"], newest, float(found["coupling"]))
+    spent, restarts = int(found["spent"]), int(found["restarts"])
+    return space, spent, restarts, float(found["largest"])
+
+
 def _start(known: jax.Array, room: int, first: Any) -> Krylov:
     rows = jnp.pad(known, ((0, room + 1 - len(known)), (0, 0)))
-    basis, newest, *_ = _append(rows, len(known), first)
+    basis, newest, *_ = krylov.append(rows, len(known), first)
     return Krylov(basis, np.zeros((0, 0)), newest, 0.0)
 
 
@@ -167,40 +188,18 @@ def _grow(
     active = len(space.projected)
     row = fixed + active + 1
     if operators.is_one_program(op):
-        basis, newest, *measured = _multiply(space.basis, row, op, space.newest)
+        basis, newest, *measured = krylov.multiply(space.basis, row, op, space.newest)
     else:
-        basis, newest, *measured = _append(space.basis, row, op(space.newest))
-    _require_host(basis)
-    column, coupling, power = map(np.float64, jax.device_get(measured))
-    _require_finite(coupling)
+        basis, newest, *measured = krylov.append(space.basis, row, op(space.newest))
+    krylov.require_host(basis)
+    column, coupling, power = krylov.agreed(op, measured)
+    krylov.require_finite(coupling)
     if coupling == 0:
         fresh = _random(op, jax.random.fold_in(key, spent))
-        basis, newest, *_ = _append(basis, row, fresh)
+        basis, newest, *_ = krylov.append(basis, row, fresh)
     projected = np.pad(space.projected, (0, 1))
     projected[active] = projected[:, active] = power * column[fixed:row]
     return Krylov(basis, projected, newest, float(power * coupling))
-
-
-def _require_host(basis: jax.Array) -> None:
-    """Check that the process runs on the host, which looks at every product.
-
-    Raises:
-      ValueError: it is traced.
-    """
-    if isinstance(basis, jax.core.Tracer):
-        raise ValueError(
-            "the Lanczos process is traced, and it is driven from the host, which "
-            "looks at every product; expected a call outside of jax.jit, vmap and "
-            "grad, where each product is compiled in any case"
-        )
-
-
-def _require_finite(couplings: np.ndarray | float) -> None:
-    if not np.isfinite(couplings).all():
-        raise ValueError(
-            "a product of the operator is not finite: are the loss and its first two "
-            "derivatives finite at these parameters?"
-        )
 
 
 def _restart(
@@ -228,37 +227,6 @@ def _random(op: operators.Operator, key: jax.Array) -> Any:
     dtype = operators.flat_dtype(op.params)
     rows = jax.random.normal(key, (1, op.size), dtype)
     return operators.load(rows, 0, op.params)
-
-
-# The new row is the part of the tree that is orthogonal to the basis, or zeros, which
-# are orthogonal to everything, if that part is nothing but rounding. Coefficients and
-# length come over a power of two, as what is small or large has no squares.
-@functools.partial(jax.jit, donate_argnums=0)
-def _append(
-    basis: jax.Array, row: int, tree: Any
-) -> tuple[jax.Array, Any, jax.Array, jax.Array, jax.Array]:
-    vector, unravel = ravel_pytree(tree)
-    vector, power = floating.normalise(vector)
-    with jax.default_matmul_precision("highest"):
-        first = basis @ vector
-        rest = vector - first @ basis
-        second = basis @ rest
-        rest = rest - second @ basis
-    rounding = ROUNDING * jnp.finfo(basis.dtype).eps * jnp.linalg.norm(vector)
-    length = jnp.linalg.norm(rest)
-    length = jnp.where(length <= rounding, 0, length)
-    unit = jnp.where(length > 0, rest / jnp.where(length > 0, length, 1), 0)
-    return basis.at[row].set(unit), unravel(unit), first + second, length, power
-
-
-@functools.partial(jax.jit, donate_argnums=0)
-def _multiply(basis: jax.Array, row: int, op: operators.Operator, newest: Any) -> tuple:
-    return _append(basis, row, op(newest))
-
-
-@functools.partial(jax.jit, donate_argnums=0)
-def _append_all(bases: jax.Array, row: int, vectors: jax.Array) -> tuple:
-    return jax.vmap(_append, in_axes=(0, None, 0))(bases, row, vectors)
 
 
 @functools.partial(jax.jit, donate_argnums=1)

@@ -48,11 +48,8 @@ class Operator:
     @functools.cached_property
     def loops(self) -> bool:
         """Whether many products are fast in a loop, within one program a batch."""
-        if isinstance(self.batches, placement.Stream):
-            return False
-        return placement.is_fast_in_loop(
-            self.product, self.params, self.params, self.batches[0]
-        )
+        shapes = placement.shapes(placement.first(self.batches))
+        return placement.is_fast_in_loop(self.product, self.params, self.params, shapes)
 
     def __call__(self, v: chex.ArrayTree) -> chex.ArrayTree:
         """Multiply a vector.
@@ -141,24 +138,41 @@ def linearise(op: Operator) -> Operator:
     the work. The operator is returned as it is if they do not fit into
     `placement.KEPT`, or its batches are streamed.
     """
-    if not getattr(op, "linear", False) or isinstance(op.batches, placement.Stream):
+    total = derivatives(op)
+    if not total:
         return op
-    first = jax.eval_shape(_linearise, op.product, op.params, op.batches[0])
+    kept = tuple(_prepared(op, batch) for batch in op.batches)
+    shared = placement.is_shared(op.batches)
+    places = set() if shared else set(map(placement.device_of, op.batches))
+    if total <= placement.FUSED and len(places) == 1:
+        rest = jax.tree_util.Partial(_apply_all, kept)
+        examples = sum(map(batch_means.examples, kept))
+        kept = (batch_means.Prepared(rest, examples),)
+    return Operator(jax.tree_util.Partial(_apply), op.params, kept)
+
+
+def derivatives(op: Operator) -> float:
+    """Return the bytes that `linearise` would keep, 0 where it keeps nothing."""
+    if not getattr(op, "linear", False) or isinstance(op.batches, placement.Stream):
+        return 0.0
+    shapes = placement.shapes(op.batches[0])  # the same on all hosts
+    first = jax.eval_shape(_linearise, op.product, op.params, shapes)
     sizes = [batch_means.examples(batch) for batch in op.batches]
     total = placement.nbytes(first) * sum(sizes) / sizes[0]
-    if not 0 < total <= placement.KEPT:
-        return op
-    devices = [placement.device_of(batch) for batch in op.batches]
-    kept = tuple(
-        batch_means.Prepared(
-            _linearise(*placement.move((op.product, op.params), device), batch), size
-        )
-        for batch, size, device in zip(op.batches, sizes, devices, strict=True)
-    )
-    if total <= placement.FUSED and len(set(devices)) == 1:
-        rest = jax.tree_util.Partial(_apply_all, kept)
-        kept = (batch_means.Prepared(rest, sum(sizes)),)
-    return Operator(jax.tree_util.Partial(_apply), op.params, kept)
+    return total if total <= placement.KEPT else 0.0
+
+
+def _prepared(op: Operator, batch: chex.ArrayTree) -> Any:
+    """Return what stands for a batch in a linearised operator."""
+    if isinstance(batch, placement.Elsewhere):
+        return batch
+    inputs = placement.move((op.product, op.params), placement.device_of(batch))
+    return batch_means.Prepared(_linearise(*inputs, batch), batch_means.examples(batch))
+
+
+def is_shared(op: Callable[[Any], Any]) -> bool:
+    """Return whether the batches of an operator are on several hosts."""
+    return isinstance(op, Operator) and placement.is_shared(op.batches)
 
 
 def is_one_program(op: Callable[[Any], Any]) -> bool:

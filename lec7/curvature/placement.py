@@ -1,6 +1,8 @@
 """Where batches are, and in what pieces their work is done on the machine at hand.
 
-Batches are on one device, dealt out to several, or streamed to them. What is measured
+Batches are on one device, dealt out to several, or streamed to them. Where the devices
+are of several hosts, each host holds its own batches, and knows the shapes of the
+others, so that all hosts make the same decisions. What is measured
 at several points, or for several vectors, is one program with a loop, which saves
 dispatches and is 1.5 to 2 times as fast as a `vmap` on a CPU. There XLA runs
 convolutions slowly inside a loop, so they are walked on the host.
@@ -8,15 +10,15 @@ convolutions slowly inside a loop, so they are walked on the host.
 
 import dataclasses
 import functools
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import itertools
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import chex
 import jax
 import jax.numpy as jnp
-import numpy as np
 
-from lec7 import loops
+from lec7 import hosts, loops
 
 Devices = tuple[jax.Device | None, ...]  # None leaves arrays where they are
 ROWS = 16  # vectors that one program multiplies at most
@@ -27,16 +29,30 @@ FUSED = 2**25  # bytes of them below which all batches are one program
 
 @jax.tree_util.register_static
 @dataclasses.dataclass(frozen=True, eq=False)
+class Elsewhere:
+    """A batch of another host, known here by its shapes.
+
+    Attributes:
+      shapes: the batch, with a `jax.ShapeDtypeStruct` in place of each array.
+    """
+
+    shapes: chex.ArrayTree
+
+
+@jax.tree_util.register_static
+@dataclasses.dataclass(frozen=True, eq=False)
 class Stream:
     """Batches that are walked anew on every pass, dealt out to devices in turn.
 
     Attributes:
       source: yields the same batches, in the same order, whenever it is walked.
       devices: take turns.
+      sizes: numbers of examples of the batches, as a whole walk has found them.
     """
 
     source: Iterable[chex.ArrayTree]
     devices: Devices
+    sizes: list[int] = dataclasses.field(default_factory=list)
 
     def __iter__(self) -> Iterator[chex.ArrayTree]:
         """Walk the source once.
@@ -47,10 +63,12 @@ class Stream:
         Raises:
           ValueError: there is no batch, or one cannot be averaged over.
         """
-        batch = None
+        sizes = []
         for batch in deal_all(self.source, self.devices):
+            sizes.append(jax.tree.leaves(shapes(batch))[0].shape[0])
             yield batch
-        if batch is None:
+        self.sizes[:] = sizes
+        if not sizes:
             raise ValueError(
                 "batches yields nothing; expected at least one batch, and what can be "
                 "walked again and again"
@@ -61,11 +79,10 @@ def choose(devices: Sequence[jax.Device] | None) -> Devices:
     """Return the devices that take turns, `(None,)` where there is nothing to choose.
 
     None stands for every accelerator of this host, or for the default device of a CPU,
-    whose devices are simulated. Those of other hosts are left out: every host measures
-    all by itself.
+    whose devices are simulated. Those of several hosts come host after host.
 
     Raises:
-      ValueError: there are none, or none of this host.
+      ValueError: there are none, or they are not of all hosts that have joined.
     """
     if devices is None:
         found = jax.local_devices()
@@ -73,13 +90,78 @@ def choose(devices: Sequence[jax.Device] | None) -> Devices:
         return (None,) if single else tuple(found)
     if not devices:
         raise ValueError("devices is empty; expected at least one, or None to choose")
-    own = tuple(one for one in devices if one.process_index == jax.process_index())
-    if not own:
+    if not are_shared(tuple(devices)):
+        return tuple(devices)
+    holders = {device.process_index for device in devices}
+    if len(holders) != hosts.count():
         raise ValueError(
-            f"devices has {len(devices)} of other hosts; expected one of this host, "
-            "or None to choose"
+            f"the devices are of {len(holders)} hosts, and {hosts.count()} have joined;"
+            " expected lec7.hosts.join(...) before, and hosts.devices(), those of all"
         )
-    return own
+    return tuple(sorted(devices, key=lambda d: (d.process_index, d.id)))
+
+
+def are_shared(devices: Devices) -> bool:
+    """Return whether devices are of another host, or of several."""
+    here = jax.process_index()
+    return any(device and device.process_index != here for device in devices)
+
+
+def is_shared(batches: Iterable[chex.ArrayTree]) -> bool:
+    """Return whether batches are dealt to several hosts."""
+    if isinstance(batches, Stream):
+        return are_shared(batches.devices)
+    return any(isinstance(batch, Elsewhere) for batch in batches)
+
+
+def first(batches: Iterable[chex.ArrayTree]) -> chex.ArrayTree:
+    """Return the first batch, of a sequence the first of this host if it has one.
+
+    Its shapes stand for those of all batches.
+    """
+    here = batches
+    if isinstance(batches, Sequence):
+        here = [batch for batch in batches if not isinstance(batch, Elsewhere)]
+    return next(iter(here or batches))
+
+
+def shapes(batch: chex.ArrayTree) -> chex.ArrayTree:
+    """Return a batch with shapes and dtypes in place of its arrays."""
+    if isinstance(batch, Elsewhere):
+        return batch.shapes
+    return jax.tree.map(_shape, batch)
+
+
+def cut(
+    batches: Sequence[chex.ArrayTree], devices: Devices
+) -> Sequence[chex.ArrayTree]:
+    """Return batches, divided evenly where there are fewer of them than devices.
+
+    Raises:
+      ValueError: hosts would be left without an example.
+    """
+    pieces = -(-len(devices) // max(1, len(batches)))
+    if pieces == 1 or any(jnp.ndim(x) == 0 for x in jax.tree.leaves(list(batches))):
+        return batches
+    found = [piece for batch in batches for piece in _cut(batch, pieces)]
+    if are_shared(devices) and len(found) < len(devices):
+        raise ValueError(
+            f"there are {len(found)} examples for {len(devices)} devices of several "
+            "hosts; expected at least one a device: choose fewer devices"
+        )
+    return found
+
+
+def _cut(batch: chex.ArrayTree, pieces: int) -> Iterator[chex.ArrayTree]:
+    size = min(len(leaf) for leaf in jax.tree.leaves(batch))
+    if any(len(leaf) != size for leaf in jax.tree.leaves(batch)):
+        yield batch  # which is refused when it is dealt
+        return
+    ends = [size * end // pieces for end in range(pieces + 1)]
+    for start, stop in itertools.pairwise(ends):
+        if start < stop or not size:
+            part = slice(start, stop)
+            yield jax.tree.map(lambda leaf, part=part: leaf[part], batch)
 
 
 def deal_all(
@@ -93,7 +175,7 @@ def deal_all(
     first = None
     for index, batch in enumerate(batches):
         batch = deal(batch, index, devices)
-        kind = jax.tree.map(jnp.ndim, batch)
+        kind = jax.tree.map(lambda leaf: len(leaf.shape), shapes(batch))
         first = kind if first is None else first
         if kind != first:
             raise ValueError(
@@ -104,70 +186,29 @@ def deal_all(
         yield batch
 
 
+def are_placed(batches: Sequence[chex.ArrayTree]) -> bool:
+    """Return whether all arrays of batches are committed to devices."""
+    leaves = jax.tree.leaves(list(batches))
+    return all(isinstance(leaf, jax.Array) and leaf.committed for leaf in leaves)
+
+
 def deal(batch: chex.ArrayTree, index: int, devices: Devices) -> chex.ArrayTree:
     """Return a batch on the device whose turn it is; NumPy arrays are copied.
 
     Raises:
       ValueError: its arrays do not agree on a number of examples.
     """
-    batch = put(batch, devices[index % len(devices)])
-    shapes = [leaf.shape for leaf in jax.tree.leaves(batch)]
-    sizes = {shape[:1] for shape in shapes}
+    device = devices[index % len(devices)]
+    foreign = are_shared((device,))
+    batch = Elsewhere(shapes(batch)) if foreign else put(batch, device)
+    found = [leaf.shape for leaf in jax.tree.leaves(shapes(batch))]
+    sizes = {shape[:1] for shape in found}
     if len(sizes) != 1 or not sizes.isdisjoint({(), (0,)}):
         raise ValueError(
-            f"the arrays of batch {index} have the shapes {shapes}; expected one "
+            f"the arrays of batch {index} have the shapes {found}; expected one "
             "number of examples, at least 1, in the first axis of all"
         )
     return batch
-
-
-def sequence(batches: Iterable[chex.ArrayTree]) -> Iterable[chex.ArrayTree]:
-    """Return batches as they are, if they can be walked more than once.
-
-    Raises:
-      ValueError: it is a single batch, no batches, or can be walked only once.
-    """
-    if _is_one_batch(batches):
-        shapes = ", ".join(f"{leaf.dtype}{list(leaf.shape)}" for leaf in batches)
-        raise ValueError(
-            f"batches is a {type(batches).__name__} of the arrays {shapes}; expected a "
-            "sequence of batches: put a single batch (x, y) into a list, [(x, y)]"
-        )
-    if isinstance(batches, Mapping):
-        raise ValueError(
-            f"batches is one mapping with the keys {sorted(batches)}; expected a "
-            "sequence of batches: put a single batch into a list"
-        )
-    if hasattr(batches, "shape"):
-        raise ValueError(
-            f"batches is one array of the shape {batches.shape}; expected a sequence "
-            "of batches: put a single batch into a list"
-        )
-    if not isinstance(batches, Iterable):
-        raise ValueError(
-            f"batches is {batches!r}; expected a sequence of batches, each a pytree "
-            "whose arrays have the examples in their first axis"
-        )
-    if isinstance(batches, Iterator):
-        raise ValueError(
-            f"batches is a {type(batches).__name__}, which can be walked only once; "
-            "expected a list, or an object whose __iter__ starts the same pass anew"
-        )
-    return batches
-
-
-def _is_one_batch(batches: Any) -> bool:
-    """Return whether arrays can only be parts of one batch, such as inputs and labels.
-
-    They have one number of examples, and differ in their axes or kinds of numbers, in
-    which batches do not. Two of one kind may be batches, and count as such.
-    """
-    if not isinstance(batches, tuple | list) or len(batches) < 2:
-        return False
-    if not all(isinstance(leaf, jax.Array | np.ndarray) for leaf in batches):
-        return False
-    kinds = {(leaf.ndim, jnp.issubdtype(leaf.dtype, jnp.inexact)) for leaf in batches}
-    return len(kinds) > 1 and len({leaf.shape[:1] for leaf in batches}) == 1
 
 
 def put(tree: chex.ArrayTree, device: jax.Device | None) -> chex.ArrayTree:
@@ -206,10 +247,11 @@ def is_fast_in_loop(fn: Any, *args: Any) -> bool:
       False for convolutions on a CPU.
     """
     leaves, structure = jax.tree.flatten((fn, args))
-    shapes = tuple(
-        jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf)) for leaf in leaves
-    )
-    return not _are_slow(structure, shapes)
+    return not _are_slow(structure, tuple(map(_shape, leaves)))
+
+
+def _shape(leaf: Any) -> jax.ShapeDtypeStruct:
+    return jax.ShapeDtypeStruct(jnp.shape(leaf), jnp.result_type(leaf))
 
 
 def rows(width: int, itemsize: int) -> int:

@@ -1,7 +1,7 @@
 """Curved paths between two points, trained to run where the loss is low."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 import chex
@@ -58,7 +58,7 @@ def bezier_path(
       params_a: pytree of floating-point arrays, where the path starts.
       params_b: pytree like `params_a`, where it ends.
       batches: pytrees whose leaves have the examples in their first axis: mini-batches,
-        or one batch of all examples.
+        or one batch of all examples. They are drawn at random, so they are held.
       key: typed PRNG key, for t and the batch of each step.
       rule: any optax transformation; one that asks for more than a gradient is given
         what it takes of `value`, `grad`, `value_fn` and `grad_fn` at the same t and
@@ -99,10 +99,11 @@ def bezier_path(
 def bezier_losses(
     loss_fn: Callable[[Any, Any], Any],
     path: BezierPath,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     positions: Sequence[float] | np.ndarray | None = None,
     prepare: Callable[[Any], Any] = running_statistics.nonnegative_variances,
+    devices: Sequence[jax.Device] | None = None,
 ) -> Any:
     """Evaluate the mean loss along a curve.
 
@@ -114,6 +115,7 @@ def bezier_losses(
       batches: pytrees whose leaves have the examples in their first axis.
       positions: t [A], increasing; None for the 61 points in [0, 1] of Garipov et al.
       prepare: as in `interpolate`; it may bring parameters their statistics.
+      devices: as in `slice_1d`.
 
     Returns:
       Losses [A], NumPy; a pytree of them if `loss_fn` returns one.
@@ -124,7 +126,9 @@ def bezier_losses(
     default = np.linspace(0, 1, 61)
     at = grid.axis("positions", default if positions is None else positions)
     coefficients = np.stack(_bernstein(at), axis=1)
-    return grid.losses(loss_fn, path._asdict(), coefficients, batches, prepare)
+    return grid.losses(
+        loss_fn, path._asdict(), coefficients, batches, prepare, devices=devices
+    )
 
 
 def _bernstein(t: Any) -> tuple[Any, Any, Any]:

@@ -5,19 +5,18 @@ is the SHA-256 of what follows, and then the finished points as an `.npz`. It is
 replaced in one step, so it is never half written.
 """
 
+import functools
 import hashlib
 import io
 import pathlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import chex
 import jax
 import numpy as np
 
-from lec7 import files, signals
-
-_CHECKSUM = hashlib.sha256().digest_size  # bytes
+from lec7 import files, hosts, signals
 
 
 def evaluate(
@@ -26,6 +25,7 @@ def evaluate(
     size: int,
     path: pathlib.Path,
     digest: str,
+    shared: bool = False,
 ) -> Any:
     """Evaluate points in chunks, except those that a file has already.
 
@@ -38,6 +38,8 @@ def evaluate(
       size: of a chunk.
       path: of the file.
       digest: of all that the points depend on.
+      shared: whether several hosts evaluate the points together; then the first alone
+        reads and writes the file.
 
     Returns:
       What all the points have, a pytree with leaves [count].
@@ -46,7 +48,8 @@ def evaluate(
       DamagedError: the file is of another slice, or it is damaged; a ValueError.
     """
     first, structure = jax.tree.flatten(evaluate(0, 1))
-    found = _read(path, digest, count, len(first))
+    make = functools.partial(_read, path, digest, count, len(first))
+    found = hosts.from_first(make) if shared else make()
     if found is not None:
         _check_first(path, first, found)
     leaves = first if found is None else found
@@ -55,7 +58,8 @@ def evaluate(
         stop = min(count, done - done % size + size)
         new = jax.tree.leaves(evaluate(done, stop))
         leaves = [np.concatenate(pair) for pair in zip(leaves, new, strict=True)]
-        _write(path, digest, leaves)
+        if not shared or hosts.is_first():
+            _write(path, digest, leaves)
     return structure.unflatten(leaves)
 
 
@@ -69,7 +73,7 @@ def require_whole(folder: pathlib.Path) -> None:
       DamagedError: one is damaged.
     """
     for path in sorted(folder.glob("[!.]*")):
-        _payload(path)
+        files.read_sealed(path, "slice")
 
 
 def join(evaluate: Callable[[int, int], Any], count: int, size: int) -> Any:
@@ -80,20 +84,43 @@ def join(evaluate: Callable[[int, int], Any], count: int, size: int) -> Any:
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *parts)
 
 
-def digest(tree: chex.ArrayTree) -> str:
-    """Return the SHA-256 of the paths, dtypes, shapes and values of a pytree's leaves.
+def digest(
+    ends: chex.ArrayTree,
+    coefficients: np.ndarray,
+    batches: Iterable[chex.ArrayTree],
+    fn: chex.ArrayTree,
+) -> str:
+    """Return the SHA-256 of all that the points of a slice depend on, but for code.
+
+    It is of the paths, dtypes, shapes and values of the leaves of pytrees, whose arrays
+    may be typed PRNG keys. Batches are read in one pass, as JAX would hold them.
 
     Args:
-      tree: pytree of arrays; typed PRNG keys are allowed.
+      ends: trees that are combined.
+      coefficients: of the points.
+      batches: of the examples.
+      fn: the loss.
     """
     total = hashlib.sha256()
-    for path, leaf in jax.tree.leaves_with_path(tree):
-        is_key = jax.dtypes.issubdtype(jax.numpy.result_type(leaf), jax.dtypes.prng_key)
-        values = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
-        name = f"{jax.tree_util.keystr(path)} {values.dtype} {values.shape} "
-        total.update(name.encode())
-        total.update(values.tobytes())
+    for place, part in enumerate((ends, coefficients, None, fn)):
+        if place == 2:
+            for index, batch in enumerate(batches):
+                _add(total, f"[2][{index}]", batch, as_held=True)
+        else:
+            _add(total, f"[{place}]", part)
     return total.hexdigest()
+
+
+def _add(total: Any, name: str, tree: chex.ArrayTree, *, as_held: bool = False) -> None:
+    for path, leaf in jax.tree.leaves_with_path(tree):
+        dtype = jax.numpy.result_type(leaf)
+        is_key = jax.dtypes.issubdtype(dtype, jax.dtypes.prng_key)
+        values = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
+        if as_held and not is_key:
+            values = values.astype(dtype, copy=False)
+        total.update(f"{name}{jax.tree_util.keystr(path)} ".encode())
+        total.update(f"{values.dtype} {values.shape} ".encode())
+        total.update(values.tobytes())
 
 
 def _read(
@@ -101,7 +128,9 @@ def _read(
 ) -> list[np.ndarray] | None:
     if not path.exists():
         return None
-    with np.load(io.BytesIO(_payload(path)), allow_pickle=False) as file:
+    with np.load(
+        io.BytesIO(files.read_sealed(path, "slice")), allow_pickle=False
+    ) as file:
         written, *found = (file[name] for name in file.files)
     alike = len(found) == leaves and all(len(leaf) <= count for leaf in found)
     if written != digest or not alike:
@@ -110,16 +139,6 @@ def _read(
             "examples: give another path, or delete it"
         )
     return found
-
-
-def _payload(path: pathlib.Path) -> bytes:
-    content = b"" if path.is_dir() else path.read_bytes()
-    payload = content[_CHECKSUM:]
-    if content[:_CHECKSUM] != hashlib.sha256(payload).digest():
-        raise files.DamagedError(
-            f"{path} is damaged, or no slice: delete it, and the slice starts anew"
-        )
-    return payload
 
 
 def _check_first(
@@ -137,5 +156,4 @@ def _check_first(
 def _write(path: pathlib.Path, digest: str, leaves: list[np.ndarray]) -> None:
     file = io.BytesIO()
     np.savez(file, digest, *leaves)
-    payload = file.getvalue()
-    files.write(path, hashlib.sha256(payload).digest() + payload)
+    files.write_sealed(path, file.getvalue())

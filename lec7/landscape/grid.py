@@ -1,7 +1,7 @@
 """The loss at linear combinations of parameter trees, on which every picture rests."""
 
 import pathlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import chex
@@ -18,9 +18,10 @@ def losses(
     loss_fn: Callable[[Any, Any], Any],
     trees: Mapping[str, chex.ArrayTree],
     coefficients: np.ndarray,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     prepare: Callable[[Any], Any] | None,
     *,
+    devices: Sequence[jax.Device] | None = None,
     path: pathlib.Path | None = None,
     chunk: int = 1,
 ) -> Any:
@@ -36,6 +37,7 @@ def losses(
       coefficients: [A, K], one column a tree.
       batches: pytrees whose leaves have the examples in their first axis.
       prepare: point -> what `loss_fn` takes in place of it; None for the point itself.
+      devices: as in `slice_1d`.
       path: where finished points are kept, and found again; see `chunks`.
       chunk: points between two writings.
 
@@ -43,11 +45,12 @@ def losses(
       Means over all examples [A], NumPy; a pytree of them if `loss_fn` returns one.
     """
     check_alike(trees)
-    fn, frozen = batch_means.as_partial(loss_fn), batch_means.freeze(batches)
+    fn, frozen = batch_means.as_partial(loss_fn), batch_means.spread(batches, devices)
     loss, ends = batch_means.scalar(fn), tuple(trees.values())
     first = combine(ends, coefficients[0])
+    shapes = placement.shapes(placement.first(frozen))
     together = chunk > 1 and prepare is None
-    together = together and placement.is_fast_in_loop(loss, first, frozen[0])
+    together = together and placement.is_fast_in_loop(loss, first, shapes)
 
     def at(row: np.ndarray) -> Any:
         point = combine(ends, row)
@@ -68,8 +71,9 @@ def losses(
     if path is None:
         count = len(coefficients)
         return chunks.join(evaluate, count, chunk if together else count)
-    digest = chunks.digest((ends, coefficients, frozen, fn))
-    return chunks.evaluate(evaluate, len(coefficients), chunk, path, digest)
+    digest = chunks.digest(ends, coefficients, batches, fn)
+    shared = placement.is_shared(frozen)
+    return chunks.evaluate(evaluate, len(coefficients), chunk, path, digest, shared)
 
 
 def axis(name: str, values: Any) -> np.ndarray:

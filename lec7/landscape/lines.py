@@ -1,6 +1,6 @@
 """The loss on the straight line from one point to another."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import chex
@@ -15,10 +15,11 @@ def interpolate(
     loss_fn: Callable[[Any, Any], Any],
     params_a: chex.ArrayTree,
     params_b: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     alphas: Sequence[float] | np.ndarray | None = None,
     prepare: Callable[[Any], Any] = running_statistics.nonnegative_variances,
+    devices: Sequence[jax.Device] | None = None,
 ) -> Any:
     """Evaluate the mean loss on the straight line through two points.
 
@@ -35,6 +36,7 @@ def interpolate(
       alphas: [A], increasing; None for the 25 points in [-1, 2] of Keskar et al.
       prepare: point -> what `loss_fn` takes, called once a point: the policy for
         BatchNorm, see `lec7.landscape.running_statistics`.
+      devices: as in `slice_1d`.
 
     Returns:
       Losses [A], NumPy; a pytree of them if `loss_fn` returns one.
@@ -57,17 +59,18 @@ def interpolate(
     shares = grid.axis("alphas", np.linspace(-1, 2, 25) if alphas is None else alphas)
     trees = {"params_a": params_a, "params_b": params_b}
     coefficients = np.stack([1 - shares, shares], axis=1)
-    return grid.losses(loss_fn, trees, coefficients, batches, prepare)
+    return grid.losses(loss_fn, trees, coefficients, batches, prepare, devices=devices)
 
 
 def barrier(
     loss_fn: Callable[[Any, Any], jax.Array],
     params_a: chex.ArrayTree,
     params_b: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     points: int = 25,
     prepare: Callable[[Any], Any] = running_statistics.nonnegative_variances,
+    devices: Sequence[jax.Device] | None = None,
 ) -> float:
     """Return how far the loss rises above the chord between two points.
 
@@ -82,6 +85,7 @@ def barrier(
       batches: pytrees whose leaves have the examples in their first axis.
       points: number of alphas, at least 3.
       prepare: as in `interpolate`.
+      devices: as in `slice_1d`.
 
     Returns:
       The barrier, in units of the loss.
@@ -101,7 +105,13 @@ def barrier(
     arguments.require_counts(points=points, least=3)
     alphas = np.linspace(0, 1, points)
     losses = interpolate(
-        loss_fn, params_a, params_b, batches, alphas=alphas, prepare=prepare
+        loss_fn,
+        params_a,
+        params_b,
+        batches,
+        alphas=alphas,
+        prepare=prepare,
+        devices=devices,
     )
     return float(rise_above_chord(alphas, losses))
 

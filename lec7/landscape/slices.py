@@ -1,7 +1,7 @@
 """Straight slices of the loss through one point, along one or two directions."""
 
 import pathlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import chex
@@ -16,10 +16,11 @@ def slice_1d(
     loss_fn: Callable[[Any, Any], Any],
     params: chex.ArrayTree,
     direction: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     alphas: Sequence[float] | np.ndarray,
     prepare: Callable[[Any], Any] | None = None,
+    devices: Sequence[jax.Device] | None = None,
     path: pathlib.Path | None = None,
 ) -> Any:
     """Evaluate the mean loss along a line.
@@ -37,6 +38,9 @@ def slice_1d(
       alphas: [A], increasing; Li et al. draw 51 points in [-1, 1].
       prepare: point -> what `loss_fn` takes, called once a point: the policy for
         BatchNorm, see `lec7.landscape.running_statistics`.
+      devices: take turns at the batches, those of all hosts where every host makes the
+        same call; None for every accelerator of this host, or the default device of a
+        CPU. See `curvature.hessian`.
       path: of a file that is replaced after every point. The same call goes on from
         there, and ends in the same bits as if it had never stopped.
 
@@ -60,7 +64,9 @@ def slice_1d(
     steps = grid.axis("alphas", alphas)
     trees = {"params": params, "direction": direction}
     coefficients = np.stack([np.ones_like(steps), steps], axis=1)
-    return grid.losses(loss_fn, trees, coefficients, batches, prepare, path=path)
+    return grid.losses(
+        loss_fn, trees, coefficients, batches, prepare, devices=devices, path=path
+    )
 
 
 def slice_2d(
@@ -68,11 +74,12 @@ def slice_2d(
     params: chex.ArrayTree,
     direction_x: chex.ArrayTree,
     direction_y: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     alphas: Sequence[float] | np.ndarray,
     betas: Sequence[float] | np.ndarray,
     prepare: Callable[[Any], Any] | None = None,
+    devices: Sequence[jax.Device] | None = None,
     path: pathlib.Path | None = None,
 ) -> Any:
     """Evaluate the mean loss on a plane.
@@ -90,6 +97,7 @@ def slice_2d(
       alphas: [A], increasing.
       betas: [B], increasing.
       prepare: as in `slice_1d`.
+      devices: as in `slice_1d`.
       path: as in `slice_1d`; the file is replaced after every row of B points.
 
     Returns:
@@ -130,6 +138,7 @@ def slice_2d(
         coefficients,
         batches,
         prepare,
+        devices=devices,
         path=path,
         chunk=len(columns),
     )

@@ -153,9 +153,10 @@ def off_plane_losses(
     snapshots: Sequence[chex.ArrayTree],
     origin: chex.ArrayTree,
     directions: Sequence[chex.ArrayTree],
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     prepare: Callable[[Any], Any] | None = None,
+    devices: Sequence[jax.Device] | None = None,
 ) -> tuple[Any, Any]:
     """Compare the loss of snapshots with that of the points where a picture shows them.
 
@@ -169,6 +170,7 @@ def off_plane_losses(
       directions: k linearly independent pytrees like the origin.
       batches: pytrees whose leaves have the examples in their first axis.
       prepare: as in `slice_1d`.
+      devices: as in `slice_1d`.
 
     Returns:
       Losses [T] of the snapshots, and losses [T] of their projections; pytrees of them
@@ -186,7 +188,7 @@ def off_plane_losses(
     shown = np.insert(seen.coordinates, 0, 1.0, axis=1)
     each = {f"snapshot {t}": tree for t, tree in enumerate(snapshots)}
     return tuple(
-        grid.losses(loss_fn, trees, coefficients, batches, prepare)
+        grid.losses(loss_fn, trees, coefficients, batches, prepare, devices=devices)
         for trees, coefficients in ((each, np.eye(len(snapshots))), (plane, shown))
     )
 

@@ -5,6 +5,7 @@ from lec7.sharpness.adaptive import adaptive_average_case, adaptive_worst_case
 from lec7.sharpness.ball import sam_sharpness
 from lec7.sharpness.box import keskar
 from lec7.sharpness.card import MEASURES, TITLES, Card, Row, report_card
+from lec7.sharpness.card_plan import CardPlan, Planned, plan_card
 from lec7.sharpness.critical_step import critical_sharpness
 from lec7.sharpness.edge import track
 from lec7.sharpness.fisher_rao import fisher_rao
@@ -18,8 +19,10 @@ from lec7.sharpness.rescaling import rescale_layers
 
 __all__ = [
     "Card",
+    "CardPlan",
     "MEASURES",
     "Measure",
+    "Planned",
     "TITLES",
     "Row",
     "adaptive_average_case",
@@ -35,6 +38,7 @@ __all__ = [
     "local_entropy",
     "low_pass",
     "pac_bayes_sigma",
+    "plan_card",
     "ranking",
     "relative_flatness",
     "report_card",

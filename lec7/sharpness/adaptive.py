@@ -6,7 +6,7 @@ so these measures do not move.
 """
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import chex
@@ -23,7 +23,7 @@ from lec7.sharpness import ball, gaussian, measure
 def adaptive_worst_case(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     rho: float = 0.5,
@@ -84,7 +84,7 @@ def adaptive_worst_case(
     arguments.require_positive(rho=rho)
     arguments.require_counts(steps=steps, starts=starts)
     arguments.require_one_of(ball.ONTO, norm=norm)
-    frozen = batch_means.freeze(batches)
+    frozen = batch_means.spread(batches)
     scaled, origin = _in_own_units(loss_fn, params, per, eta)
     rises = [
         ball.rise(
@@ -113,7 +113,7 @@ def adaptive_worst_case(
 def adaptive_average_case(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     rho: float = 0.1,

@@ -1,6 +1,6 @@
 """The worst loss in a ball around the parameters."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import chex
@@ -10,14 +10,14 @@ import numpy as np
 import optax
 
 from lec7 import arguments
-from lec7.curvature import batch_means, floating
+from lec7.curvature import batch_means, floating, placement
 from lec7.sharpness import measure
 
 
 def sam_sharpness(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     rho: float = 0.05,
@@ -35,7 +35,8 @@ def sam_sharpness(
     ball; on a convex loss it never descends. Where g is exactly zero, so is e.
 
     With `m`, m-sharpness: the mean of S(L_b) over disjoint sub-batches b of m examples.
-    `key` shuffles the examples once, and those that fill no sub-batch are left out.
+    `key` shuffles the examples once, and those that fill no sub-batch are left out. A
+    stream, which is not held whole, is shuffled and divided batch by batch.
     To first order it grows as m falls, from rho ||mean g|| to rho mean ||g||.
 
     Args:
@@ -54,7 +55,8 @@ def sam_sharpness(
 
     Raises:
       ValueError: rho is not positive, steps is below 1, m is not between 1 and the
-        number of examples, the loss at params is not finite, or the batches are empty.
+        number of examples, the loss at params is not finite, the batches are empty, or
+        with `m` they are on several hosts, or a stream has none of m examples.
 
     Example:
       >>> def loss_fn(params, batch):
@@ -69,10 +71,10 @@ def sam_sharpness(
     """
     arguments.require_positive(rho=rho)
     arguments.require_counts(steps=steps)
-    frozen = batch_means.freeze(batches)
+    frozen = batch_means.spread(batches)
     count = measure.examples(frozen)
     if m is not None:
-        arguments.require(1 <= m <= count, "m", m, f"1 to {count}, the examples")
+        _require_m(m, count, frozen)
     groups = [frozen] if m is None else _sub_batches(key, frozen, m)
     rises = [rise(loss_fn, params, group, rho=rho, steps=steps) for group in groups]
     samples = np.array(jax.device_get(rises), np.float64)
@@ -84,6 +86,16 @@ def sam_sharpness(
         settings=settings | measure.provenance(key, params, used),
         cost=(steps + 1) * used / count,
     )
+
+
+def _require_m(m: int, count: int, batches: Iterable) -> None:
+    if placement.is_shared(batches):
+        raise ValueError(
+            f"m is {m}, and the examples, which it shuffles, are on several hosts; "
+            "expected m=None there, or the examples on the devices of one"
+        )
+    largest = max(getattr(batches, "sizes", (count,)))
+    arguments.require(1 <= m <= largest, "m", m, f"1 to {largest}, the examples")
 
 
 def rise(
@@ -136,10 +148,29 @@ ONTO = {"l2": _onto_sphere, "linf": _onto_cube}
 """Norm -> the point of its ball that is farthest along a direction."""
 
 
-def _sub_batches(key: jax.Array, batches: tuple, m: int) -> Iterator[tuple]:
-    examples = jax.tree.map(lambda *leaves: jnp.concatenate(leaves), *batches)
-    order = np.asarray(jax.random.permutation(key, measure.examples(batches)))
-    for start in range(0, len(order) - m + 1, m):
+def _sub_batches(key: jax.Array, batches: Iterable, m: int) -> Iterator[tuple]:
+    if isinstance(batches, placement.Stream):
+        for index, examples in enumerate(batches):
+            yield from _divided(jax.random.fold_in(key, index), examples, m)
+    else:
+        yield from _divided(key, _joined(batches), m)
+
+
+def _joined(batches: tuple) -> chex.ArrayTree:
+    """Return all examples as one batch, by way of the host from several devices."""
+    devices = set(map(placement.device_of, batches))
+    join = jnp.concatenate if len(devices) == 1 else _joined_on_host
+    return jax.tree.map(lambda *leaves: join(leaves), *batches)
+
+
+def _joined_on_host(leaves: Sequence[jax.Array]) -> jax.Array:
+    return jnp.asarray(np.concatenate(jax.device_get(leaves)))
+
+
+def _divided(key: jax.Array, examples: chex.ArrayTree, m: int) -> Iterator[tuple]:
+    count = batch_means.examples(examples)
+    order = np.asarray(jax.random.permutation(key, count))
+    for start in range(0, count - m + 1, m):
         yield (_take(examples, order[start : start + m]),)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import chex
@@ -12,17 +12,18 @@ import numpy as np
 import scipy
 from jax.flatten_util import ravel_pytree
 
-from lec7 import arguments
+from lec7 import arguments, memory
 from lec7.curvature import batch_means, floating
 from lec7.sharpness import measure
 
+SEARCH = 380  # bytes for each parameter of L-BFGS-B, its bounds and its copies
 STEEPNESS = 1e8  # the loss is multiplied by this for the search alone
 
 
 def keskar(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     epsilon: float = 1e-3,
@@ -84,7 +85,8 @@ def keskar(
     """
     flat, unravel = ravel_pytree(floating.widen(params))
     _check(flat.size, epsilon, subspace, iterations, starts)
-    frozen = batch_means.freeze(batches)
+    memory.require_host(SEARCH * flat.size, f"a search over {flat.size:,} parameters")
+    frozen = batch_means.spread(batches)
     centre = np.asarray(flat, np.float64)
     basis = _basis(key, flat.size, subspace)
     radius = epsilon * (np.abs(basis.T @ centre) + 1)

@@ -2,7 +2,7 @@
 
 import functools
 import html
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -100,15 +100,7 @@ class Card(list[Row]):
 
     def __repr__(self) -> str:
         """Return the table as text, numbers flush right."""
-        table = [HEADER, *map(_cells, self)]
-        widths = [max(map(len, column)) for column in zip(*table, strict=True)]
-        return "\n".join(
-            "  ".join(
-                cell.rjust(width) if place else cell.ljust(width)
-                for place, (cell, width) in enumerate(zip(row, widths, strict=True))
-            )
-            for row in table
-        )
+        return text([HEADER, *map(_cells, self)])
 
     def _repr_html_(self) -> str:
         """Return the table for a notebook."""
@@ -118,6 +110,18 @@ class Card(list[Row]):
         )
         rows = "".join(f"<tr>{row}</tr>" for row in body)
         return f"<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table>"
+
+
+def text(table: Sequence[Sequence[str]]) -> str:
+    """Return rows of cells as lines, all columns but the first flush right."""
+    widths = [max(map(len, column)) for column in zip(*table, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if place else cell.ljust(width)
+            for place, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
+        for row in table
+    )
 
 
 def _cells(row: Row) -> tuple[str, ...]:
@@ -132,10 +136,11 @@ def _cells(row: Row) -> tuple[str, ...]:
 def report_card(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     measures: Mapping[str, Callable[..., measure.Measure]] | None = None,
+    devices: Sequence[jax.Device] | None = None,
 ) -> Card:
     """Take every measure of sharpness of one minimum.
 
@@ -154,6 +159,9 @@ def report_card(
       key: typed PRNG key.
       measures: name -> function of the arguments above; `functools.partial` sets radii
         and budgets. None for all, `MEASURES`.
+      devices: take turns at the batches, those of all hosts where every host makes the
+        same call; None for every accelerator of this host, or the default device of a
+        CPU. Arrays that are already on devices stay there unless this is given.
 
     Returns:
       A row for each measure, in their order: a list that prints as a table, and that
@@ -178,7 +186,7 @@ def report_card(
       >>> [(row.name, row.invariant) for row in rows]
       [('hessian_max', False), ('adaptive_average_case', True), ('fisher_rao', True)]
     """
-    frozen = batch_means.freeze(batches)
+    frozen = batch_means.spread(batches, devices)
     measures = MEASURES if measures is None else measures
     measure.value(loss_fn, params, frozen)  # or its own error would fill every row
     return Card(

@@ -1,6 +1,6 @@
 """Sharpness as the smallest step down the gradient that raises the loss."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 import chex
@@ -26,7 +26,7 @@ class _Step(NamedTuple):
 def critical_sharpness(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     direction: chex.ArrayTree | None = None,
@@ -81,7 +81,7 @@ def critical_sharpness(
       Kalra et al. 2026, arXiv:2601.16979.
     """
     arguments.require_positive(guess=guess, tol=tol)
-    frozen = batch_means.freeze(batches)
+    frozen = batch_means.spread(batches)
     loss = measure.value(loss_fn, params, frozen)
     start = measure.require_finite(loss)
     gradient = curvature.gradient(loss_fn, params, frozen)

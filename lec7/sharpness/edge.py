@@ -1,6 +1,6 @@
 """The edge of stability along a training: curvature beside what a rate can bear."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Protocol
 
 import chex
@@ -21,7 +21,7 @@ class Population(Protocol):
 
 def track(
     loss_fn: Callable[..., jax.Array],
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     every: int = 1,
     rate: float | Sequence[float] | Callable[[int], Any] | None = None,
@@ -110,7 +110,7 @@ def track(
 def _look(
     loss_fn: Callable[..., jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     tol: float,
 ) -> tuple[float, float]:
     """Return top eigenvalue and critical sharpness."""

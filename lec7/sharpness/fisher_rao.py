@@ -1,6 +1,6 @@
 """The Fisher-Rao norm of the parameters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import chex
@@ -14,7 +14,7 @@ from lec7.sharpness import measure
 def fisher_rao(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
 ) -> measure.Measure:
@@ -51,7 +51,7 @@ def fisher_rao(
       Liang et al. 2019, Fisher-Rao metric, geometry, and complexity of neural networks,
       arXiv:1711.01530, theorem 3.1.
     """
-    frozen = batch_means.freeze(batches)
+    frozen = batch_means.spread(batches)
     fn = jax.tree_util.Partial(_loss_and_slopes, batch_means.scalar(loss_fn))
     loss, squares = batch_means.mean(fn, frozen, params)
     measure.require_finite(loss)

@@ -1,6 +1,6 @@
 """The loss under Gaussian noise on the parameters."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 import chex
@@ -16,7 +16,7 @@ from lec7.sharpness import measure
 def average_case(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     rho: float = 0.05,
@@ -71,7 +71,7 @@ def average_case(
 def low_pass(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     rho: float = 0.01,
@@ -114,7 +114,7 @@ def low_pass(
 def local_entropy(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     rho: float = 0.1,
@@ -199,7 +199,7 @@ def _noisy(
     """Return the batches, the loss at the parameters, and losses around them."""
     arguments.require_positive(rho=rho)
     arguments.require_counts(draws=draws)
-    frozen = batch_means.freeze(batches)
+    frozen = batch_means.spread(batches)
     spread = constant(params, rho)
     base = measure.require_finite(measure.value(loss_fn, params, frozen))
     losses = noisy_losses(loss_fn, params, frozen, key=key, spread=spread, draws=draws)

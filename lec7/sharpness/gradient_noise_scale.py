@@ -1,6 +1,6 @@
 """The noise of the gradient relative to the gradient."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import chex
@@ -9,14 +9,14 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from lec7.curvature import batch_means, floating
+from lec7.curvature import batch_means, floating, placement
 from lec7.sharpness import measure
 
 
 def gradient_noise_scale(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
 ) -> measure.Measure:
@@ -39,7 +39,7 @@ def gradient_noise_scale(
 
     Returns:
       The measure, in examples; infinite where G is exactly zero. Its standard error is
-      0. It costs one gradient, and that of the first batch.
+      0. It costs one gradient, and that of the first batch; two on several hosts.
 
     Raises:
       ValueError: the loss at params is not finite, or the batches are empty.
@@ -57,10 +57,12 @@ def gradient_noise_scale(
     References:
       McCandlish et al. 2018, arXiv:1812.06162, eq. 2.9.
     """
-    frozen = batch_means.freeze(batches)
+    frozen = batch_means.spread(batches)
     fn = jax.tree_util.Partial(_moments, batch_means.scalar(loss_fn))
     # Deviations from the first batch's gradient, near G: nothing large is subtracted.
-    _, near = measure.value_and_gradient(loss_fn, params, frozen[:1])
+    shared = placement.is_shared(frozen)  # the first one is on one host alone
+    nearby = frozen if shared else (placement.first(frozen),)
+    _, near = measure.value_and_gradient(loss_fn, params, nearby)
     loss, gradient, squares = batch_means.mean(fn, frozen, params, near)
     measure.require_finite(loss)
     length, off = (float(x) for x in _lengths(gradient, near))
@@ -71,7 +73,7 @@ def gradient_noise_scale(
         value=float(scale),
         standard_error=0.0,
         settings=measure.provenance(key, params, measure.examples(frozen)),
-        cost=1.0,
+        cost=2.0 if shared else 1.0,
     )
 
 

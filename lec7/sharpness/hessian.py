@@ -4,7 +4,7 @@ The loss at the parameters is taken too, and not counted: of one that is not fin
 derivatives may be.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import chex
@@ -17,7 +17,7 @@ from lec7.sharpness import measure
 def hessian_max(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     tol: float = 1e-3,
@@ -64,7 +64,7 @@ def hessian_max(
 def hessian_trace(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     method: str = "hutch++",
@@ -95,7 +95,7 @@ def hessian_trace(
 def frobenius(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     probes: int = 30,
@@ -124,7 +124,7 @@ def frobenius(
 def _hessian(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
 ) -> curvature.Operator:
     """Return the Hessian where the loss is finite.
 

@@ -1,6 +1,6 @@
 """What a measure of sharpness returns, and the gradients it is paid in."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 import chex
@@ -86,13 +86,14 @@ def value_and_gradient(
     losses whose difference is the result are then rounded alike, and there is one
     compilation.
     """
-    fn = jax.tree_util.Partial(_value_and_grad, batch_means.as_partial(loss_fn))
+    fn = jax.tree_util.Partial(loss_and_gradient, batch_means.as_partial(loss_fn))
     return batch_means.mean(fn, batches, params)
 
 
-def examples(batches: Sequence[chex.ArrayTree]) -> int:
-    """Return the number of examples of all batches, N."""
-    return sum(len(jax.tree.leaves(batch)[0]) for batch in batches)
+def examples(batches: Iterable[chex.ArrayTree]) -> int:
+    """Return the number of examples of all batches, N; a stream has counted them."""
+    known = getattr(batches, "sizes", None)
+    return sum(known or map(batch_means.examples, batches))
 
 
 def batch_of_one(example: chex.ArrayTree) -> chex.ArrayTree:
@@ -123,7 +124,8 @@ def standard_error(samples: np.ndarray) -> float:
     return float(np.std(samples, ddof=1) / np.sqrt(len(samples)))
 
 
-def _value_and_grad(
+def loss_and_gradient(
     loss_fn: jax.tree_util.Partial, params: chex.ArrayTree, batch: chex.ArrayTree
 ) -> tuple[jax.Array, chex.ArrayTree]:
+    """Return the loss on one batch and its gradient."""
     return jax.value_and_grad(loss_fn)(params, batch)

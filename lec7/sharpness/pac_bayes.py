@@ -1,7 +1,7 @@
 """How much noise on the parameters the loss bears."""
 
 import functools
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import chex
@@ -22,7 +22,7 @@ PROBE = 1.1  # factor on sigma, to see how fast the rise grows there
 def pac_bayes_sigma(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     rise: float = 0.1,
@@ -80,7 +80,7 @@ def pac_bayes_sigma(
     """
     arguments.require_positive(rise=rise, tolerance=tolerance)
     arguments.require_counts(draws=draws)
-    frozen = batch_means.freeze(batches)
+    frozen = batch_means.spread(batches)
     base = measure.require_finite(measure.value(loss_fn, params, frozen))
 
     @functools.cache

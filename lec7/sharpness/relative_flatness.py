@@ -2,7 +2,7 @@
 
 import functools
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable
 from typing import Any
 
 import chex
@@ -18,7 +18,7 @@ from lec7.sharpness import measure
 def relative_flatness(
     loss_fn: Callable[[Any, Any], jax.Array],
     params: chex.ArrayTree,
-    batches: Sequence[chex.ArrayTree],
+    batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
     layer: str | None = None,

@@ -1,7 +1,5 @@
 """Devices and streams change where and when, never what."""
 
-import types
-
 import chex
 import jax
 import jax.numpy as jnp
@@ -9,7 +7,6 @@ import numpy as np
 import pytest
 
 from lec7 import curvature
-from lec7.curvature import placement
 from tests.curvature.small_losses import float64_problem, split
 
 EXAMPLES = np.random.default_rng(0).normal(size=(23, 3))
@@ -122,11 +119,3 @@ def test_batches_that_cannot_be_walked_again_are_refused(batches, message):
 def test_no_devices_are_refused():
     with pytest.raises(ValueError, match="devices is empty"):
         curvature.mean_loss(cubic, PARAMS, [EXAMPLES], devices=[])
-
-
-def test_devices_of_other_hosts_are_left_to_them():
-    other = types.SimpleNamespace(process_index=1)
-    mine = jax.devices()[:2]
-    assert placement.choose([mine[0], other, mine[1]]) == tuple(mine)
-    with pytest.raises(ValueError, match="1 of other hosts; expected one of this host"):
-        placement.choose([other])
