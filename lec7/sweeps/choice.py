@@ -11,7 +11,8 @@ from lec7.sweeps import results, trials
 
 SEEDS = ("seed", "seeds")
 """Fields by which repetitions of one configuration differ."""
-_BY_DEFAULT = "validation_loss"
+BY_DEFAULT = "validation_loss"
+"""What the name of a measure ends with that chooses where none is asked for."""
 _ENOUGH = 3  # values of a field of which one can lie between others
 
 
@@ -44,11 +45,11 @@ def objective(rows: Sequence[trials.Row], asked: str | None = None) -> str | Non
     """
     known = measures(rows)
     if asked is None:
-        return min((x for x in known if x.endswith(_BY_DEFAULT)), default=None)
+        return min((x for x in known if x.endswith(BY_DEFAULT)), default=None)
     if re.search(r"(?<![a-z])test", asked.lower()):
         raise runs.UsageError(
             f"--objective={asked}: what is chosen by the test is not tested any more; "
-            f"expected a measure of the validation, such as {_BY_DEFAULT}"
+            f"expected a measure of the validation, such as {BY_DEFAULT}"
         )
     if known and asked not in known:
         nearest = runs.did_you_mean(asked, {name: name for name in known})
