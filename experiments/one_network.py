@@ -100,7 +100,7 @@ class Findings(NamedTuple):
     """All that was measured of M networks."""
 
     record: train.Record
-    """The training, with labels as they are."""
+    """The training, with labels as they are, and of each batch the loss alone."""
     tested: tested.Tested
     """What each network makes of each test example."""
     frequent: np.ndarray
@@ -144,7 +144,7 @@ def run_together(configs: Sequence[Config], context: runs.Context) -> list[Findi
         members = slice(first, first := first + len(config.seeds))
         found.append(
             Findings(
-                record=population.record.part(members),
+                record=_evaluated(population.record.part(members)),
                 tested=answers.part(members),
                 frequent=labels == frequent,
                 top_eigenvalue=top[members],
@@ -205,6 +205,16 @@ def _smoothed(share, classes):
         return images, (1 - share) * jax.nn.one_hot(labels, classes) + share / classes
 
     return smooth
+
+
+def _evaluated(record):
+    """Return the record without what a population keeps only of few members."""
+    kept = {
+        name: values
+        for name, values in record.history.items()
+        if not name.startswith(("accuracy", "gradient_norm"))
+    }
+    return record._replace(history=kept)
 
 
 def _curvature(configs, context, study, model, networks):
