@@ -99,8 +99,10 @@ def _measures(rows: Sequence[sweeps.Row], objective: str | None) -> list[str]:
     if objective is None:
         return names[:_MEASURES]
     path = objective.rpartition(".")[0]
+    split = objective.rpartition("_")[0]
     same = [name for name in names if name.rpartition(".")[0] == path]
-    return [*dict.fromkeys([objective, *same, *names])][:_MEASURES]
+    beside = [name for name in same if name.rpartition("_")[0] == split]
+    return [*dict.fromkeys([objective, *beside, *same, *names])][:_MEASURES]
 
 
 def _several(

@@ -34,7 +34,7 @@ def of_setting(values: Iterable[Value]) -> Axis:
     values = sorted(values)
     if values[0] > 0 and _unevenness(map(math.log, values)) < _unevenness(values):
         return _of_numbers(values, logarithmic=True)
-    if _unevenness(values) > 1 and len(values) <= _FEW:
+    if _unevenness(values) > 0.5 and len(values) <= _FEW:
         return _of_names(values)
     return _of_numbers(values, logarithmic=False)
 
