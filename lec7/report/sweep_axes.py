@@ -10,6 +10,8 @@ from lec7.report import formats, markup
 
 Value = float | int | str | tuple[float | int | str, ...]
 _FEW = 9  # values that have a tick each
+MOST = 100
+"""Times the median at which an axis of positive numbers ends, and what is more is."""
 _APART = 0.07  # least distance of two labels, as a share of the axis
 
 
@@ -42,15 +44,19 @@ def of_setting(values: Iterable[Value]) -> Axis:
 def of_measure(values: Iterable[float]) -> Axis:
     """Return the axis of what was measured, finite numbers, one at least.
 
-    It is logarithmic where all are positive and the largest is ten times the smallest.
+    It is logarithmic where all are positive and the largest is ten times the smallest,
+    and ends at `MOST` times the median.
     """
     low, high = min(values := [*values]), max(values)
+    if low > 0:
+        high = min(high, MOST * statistics.median(values))
     if low == high:
         return Axis([(0.5, formats.format_tick(low) if low else "0")], lambda _: 0.5)
     logarithmic = low > 0 and high >= 10 * low
     scale = _scale(low, high, logarithmic=logarithmic, margin=0.05)
     ends = _decades(low, high) if logarithmic else _steps(low, high)
-    return Axis([(scale(x), formats.format_tick(x)) for x in ends], scale)
+    ticks = [(scale(x), formats.format_tick(x)) for x in ends]
+    return Axis(ticks, lambda value: min(scale(value), 1.0))
 
 
 def short(value: Value) -> str:

@@ -24,6 +24,10 @@ from lec7.report import (
 PAGE = "index.html"
 SHOWN = 2000  # trials at the most; the table beside the page has all
 _FINISHED = "finished"
+_BEYOND = (
+    f"What is more than {sweep_axes.MOST} times the median is drawn at the end of an "
+    "axis."
+)
 
 Settings = Mapping[str, sweep_axes.Value]
 
@@ -272,7 +276,7 @@ def _responses(sweep: Sweep, trials: Sequence[Tried], shares) -> list[Element]:
         note += f", the blue one through the best by {sweep.objective} there"
     return [
         markup.tag("h2", "What each setting does"),
-        markup.tag("p", f"{note}.", class_="note"),
+        markup.tag("p", f"{note}. {_BEYOND}", class_="note"),
         *(markup.tag("div", *row, class_="responses") for row in rows if row),
     ]
 

@@ -39,6 +39,12 @@ def test_a_measure_over_a_decade_is_logarithmic():
     assert sweep_axes.of_measure([0.5, 0.5]).ticks == [(0.5, "0.5")]
 
 
+def test_a_training_that_exploded_does_not_flatten_the_others():
+    axis = sweep_axes.of_measure([0.1, 0.2, 0.3, 0.4, 1e30])
+    assert axis.place(1e30) == axis.place(1e10) == 1.0
+    assert axis.place(0.4) - axis.place(0.1) > 0.2
+
+
 @pytest.mark.parametrize("ends", [(0.123, 0.13), (-3.0, 50.0), (1e-9, 2e-9), (5, 1e6)])
 def test_ticks_stand_on_the_axis_in_a_readable_number(ends):
     ticks = sweep_axes.of_measure(ends).ticks

@@ -65,6 +65,13 @@ def test_a_member_that_diverged_leaves_no_mean(tmp_path):
     assert math.isnan(got["validation_loss"])
 
 
+def test_a_member_that_exploded_is_read_without_a_warning(tmp_path):
+    found = Several({"a": record([1, np.inf], [1, 1])})
+    got = results.values(finished(tmp_path, found, Several))
+    assert got["validation_loss"] == math.inf
+    assert math.isnan(got["validation_loss_sd"])
+
+
 @pytest.mark.parametrize("name", [runs.findings.FILE, "claims.json"])
 def test_damage_is_named_with_its_folder(name, tmp_path):
     finished(tmp_path, Several({"a": record([1], [1])}), Several)
