@@ -33,12 +33,12 @@ def tell(
     Raises:
       UsageError: the objective is a measure of the test, or no trial has it.
     """
-    from lec7.report import sweep_pages
+    from lec7.report import sweep_pages, tried
 
     objective = choice.objective(rows, asked)
     ranked = choice.ranked(rows, objective) if objective else []
     paths = results.write_table(root, rows)
-    sweep = sweep_pages.Sweep(
+    sweep = tried.Sweep(
         experiment=experiment,
         question=runs.headline(experiments, experiment).question,
         trials=[_tried(row) for row in rows],
@@ -55,19 +55,19 @@ def tell(
     )
     page = sweep_pages.write_sweep(root, sweep)
     warned = [f"warning: {text}" for text in sweep.warnings]
-    answer = sweep_pages.answer(sweep).replace("`", "")
+    answer = tried.answer(sweep).replace("`", "")
     return [answer, *warned, f"{page} has them all"]
 
 
 def _tried(row: sweeps.Row) -> Any:
-    from lec7.report import sweep_pages
+    from lec7.report import tried
 
     spreads = {
         name.removesuffix(results.SPREAD): value
         for name, value in row.values.items()
         if name.endswith(results.SPREAD)
     }
-    return sweep_pages.Tried(
+    return tried.Trial(
         number=row.trial.number,
         settings=row.trial.settings,
         status=row.status,
@@ -84,11 +84,11 @@ def _fields(rows: Sequence[sweeps.Row]) -> dict[str, list[sweeps.Value]]:
 
 
 def _best(ranked: Sequence[choice.Choice]) -> Any:
-    from lec7.report import sweep_pages
+    from lec7.report import tried
 
     if not ranked:
         return None
-    return sweep_pages.Best(
+    return tried.Best(
         **ranked[0]._asdict(), as_good=choice.as_good(ranked), compared=len(ranked)
     )
 

@@ -1,5 +1,6 @@
 """Parallel coordinates: one line a trial through its settings to what came of it."""
 
+import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
@@ -45,7 +46,7 @@ def draw(
     if objective and finite:
         measure = sweep_axes.of_measure(finite)
         axes[objective] = measure if higher else _upside_down(measure)
-    lost = len(finite) < len(lines)
+    lost, fade = len(finite) < len(lines), min(0.75, 8 / math.sqrt(len(lines) or 1))
     wide = _LEFT + _GAP * max(len(axes) - 1, 1) + _RIGHT
     high = _TOP + (_NOWHERE if lost else _HIGH) + 12
     parts = [_line(line, axes, objective) for line in lines]
@@ -60,7 +61,8 @@ def draw(
         role="img",
         aria_label="a line for each trial, through its settings to its value",
         viewBox=f"0 0 {wide} {high}",
-        style=f"min-width: {0.72 * wide:.0f}px; max-width: {1.2 * wide:.0f}px",
+        style=f"min-width: {0.72 * wide:.0f}px; max-width: {1.2 * wide:.0f}px; "
+        f"--fade: {fade:.2f}",
     )
 
 

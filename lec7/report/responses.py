@@ -9,6 +9,7 @@ from lec7.report import markup, sweep_axes
 
 _WIDE, _HIGH, _LEFT, _RIGHT, _TOP, _BOTTOM = 280, 150, 56, 34, 26, 44
 _LETTER = 6.5  # width of one
+_MANY, _PARTS = 12, 8  # settings that have a line each, and otherwise parts
 
 
 class Point(NamedTuple):
@@ -29,7 +30,8 @@ def draw(
     """Return a picture of the points with two lines.
 
     One leads through the medians at each setting, the other through the trials that
-    are best by the objective there; only the objective chooses, whatever is shown.
+    are best by the objective there; only the objective chooses, whatever is shown. Of
+    many settings those beside each other are taken together.
 
     Args:
       setting: name of the field.
@@ -45,9 +47,7 @@ def draw(
             _TOP + _HIGH * (1 - across.place(value)),
         )
 
-    groups: dict[sweep_axes.Value, list[Point]] = {}
-    for point in sorted(points, key=lambda point: axis.place(point.setting)):
-        groups.setdefault(point.setting, []).append(point)
+    groups = _groups(axis, points)
     few = len(groups) < len(points)  # otherwise both lines go through the same points
     lines = [_through(groups, at, _median, "median")] if few else []
     if any(point.share is not None for point in points):
@@ -65,18 +65,33 @@ def draw(
     )
 
 
-def _median(points: Sequence[Point]) -> float:
-    return statistics.median(point.value for point in points)
+def _groups(axis: sweep_axes.Axis, points: Sequence[Point]) -> list[list[Point]]:
+    """Return the points of each setting, or of each part of an axis if these are many.
+
+    They are in the order of the axis.
+    """
+    many = len({point.setting for point in points}) > _MANY
+    groups: dict[float, list[Point]] = {}
+    for point in sorted(points, key=lambda point: axis.place(point.setting)):
+        place = axis.place(point.setting)
+        groups.setdefault(round(_PARTS * place) if many else place, []).append(point)
+    return [*groups.values()]
 
 
-def _best(points: Sequence[Point]) -> float | None:
-    chosen = max(points, key=lambda p: -1 if p.share is None else p.share)
-    return None if chosen.share is None else chosen.value
+def _median(points: Sequence[Point]) -> tuple[sweep_axes.Value, float]:
+    middle = points[len(points) // 2]
+    return middle.setting, statistics.median(point.value for point in points)
 
 
-def _through(groups, at, value: Callable, kind: str) -> Element:
-    found = [(setting, value(of)) for setting, of in groups.items()]
-    places = [at(*pair) for pair in found if pair[1] is not None]
+def _best(points: Sequence[Point]) -> tuple[sweep_axes.Value, float] | None:
+    best = max(points, key=lambda p: -1 if p.share is None else p.share)
+    return None if best.share is None else (best.setting, best.value)
+
+
+def _through(
+    groups: Sequence[Sequence[Point]], at: Callable, choose: Callable, kind: str
+) -> Element:
+    places = [at(*found) for of in groups if (found := choose(of)) is not None]
     points = " ".join(f"{x:.1f},{y:.1f}" for x, y in places)
     return markup.tag("polyline", points=points, class_=kind)
 

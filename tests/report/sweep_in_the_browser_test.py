@@ -4,7 +4,7 @@ import shutil
 
 import pytest
 
-from lec7.report import sweep_pages
+from lec7.report import sweep_pages, tried
 
 sync_api = pytest.importorskip(
     "playwright.sync_api", reason="playwright, which drives the browser, is missing"
@@ -20,7 +20,7 @@ LOSSES = [0.9, 10.0, 0.4, None]
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
     trials = [
-        sweep_pages.Tried(
+        tried.Trial(
             number,
             {"rate": 10.0 ** (number - 3), "batch": 16 * 4 ** (number % 2)},
             "failed" if loss is None else "finished",
@@ -31,14 +31,14 @@ def address(tmp_path_factory):
         )
         for number, loss in enumerate(LOSSES)
     ]
-    sweep = sweep_pages.Sweep(
+    sweep = tried.Sweep(
         experiment="fake",
         question="Which rate is best?",
         trials=trials,
         fields={"rate": [1e-3, 1e-2, 1e-1, 1.0], "batch": [16, 64]},
         objective="validation_loss",
         higher=False,
-        best=sweep_pages.Best({"rate": 0.1, "batch": 16}, (2,), 0.4, None, 0, 3),
+        best=tried.Best({"rate": 0.1, "batch": 16}, (2,), 0.4, None, 0, 3),
         measures=["validation_loss"],
         warnings=[],
         tables=["table.csv"],

@@ -6,29 +6,29 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from lec7.report import parallels, responses, sweep_axes, sweep_pages
+from lec7.report import parallels, responses, sweep_axes, sweep_pages, tried
 
 LOSS = "validation_loss"
 RATES = [0.01, 0.1, 1.0]
 
 
-def tried(number, rate, loss=None, status="finished", said=""):
+def trial(number, rate, loss=None, status="finished", said=""):
     values = {} if loss is None else {LOSS: loss, "test_loss": 2 * loss}
     settings = {"rate": rate, "rule": "sgd"}
     link = f"trials/{number:05d}/report.html"
-    return sweep_pages.Tried(number, settings, status, said, values, {}, link)
+    return tried.Trial(number, settings, status, said, values, {}, link)
 
 
 TRIALS = [
-    tried(0, 0.01, 0.5),
-    tried(1, 0.1, 0.3),
-    tried(2, 1.0, math.nan),
-    tried(3, 1.0, None, "failed", "diverged <at> once"),
+    trial(0, 0.01, 0.5),
+    trial(1, 0.1, 0.3),
+    trial(2, 1.0, math.nan),
+    trial(3, 1.0, None, "failed", "diverged <at> once"),
 ]
 
 
 def sweep(trials=TRIALS, **changes):
-    best = sweep_pages.Best({"rate": 0.1, "rule": "sgd"}, (1,), 0.3, 0.02, 0, 2)
+    best = tried.Best({"rate": 0.1, "rule": "sgd"}, (1,), 0.3, 0.02, 0, 2)
     given = {
         "experiment": "fake",
         "question": "Which rate?",
@@ -41,17 +41,17 @@ def sweep(trials=TRIALS, **changes):
         "warnings": ["the best rate, 1, is the largest of the list; extend it"],
         "tables": ["table.csv"],
     }
-    return sweep_pages.Sweep(**given | changes)
+    return tried.Sweep(**given | changes)
 
 
 def test_the_answer_is_one_sentence_with_the_best_and_the_counts():
-    assert sweep_pages.answer(sweep()) == (
+    assert tried.answer(sweep()) == (
         "Of 4 trials 3 finished (1 failed); the lowest `validation_loss`, "
         "0.300 ± 0.020, has rate 0.1 and rule sgd."
     )
-    assert "; none is best." in sweep_pages.answer(sweep(best=None))
+    assert "; none is best." in tried.answer(sweep(best=None))
     nothing = sweep(best=None, objective=None)
-    assert "; no measure to choose by." in sweep_pages.answer(nothing)
+    assert "; no measure to choose by." in tried.answer(nothing)
 
 
 def test_every_trial_is_a_row_and_those_that_failed_say_why(tmp_path):
@@ -75,14 +75,14 @@ def test_the_page_of_the_same_trials_has_the_same_bytes(tmp_path):
 
 @pytest.mark.parametrize("objective", [LOSS, None])
 def test_a_sweep_without_a_finished_trial_has_a_page(objective, tmp_path):
-    begun = [tried(n, rate, None, "unfinished") for n, rate in enumerate(RATES)]
+    begun = [trial(n, rate, None, "unfinished") for n, rate in enumerate(RATES)]
     given = {"best": None, "objective": objective, "measures": []}
     text = sweep_pages.write_sweep(tmp_path, sweep(begun, **given)).read_text()
     assert "Of 3 trials 0 finished (3 unfinished)" in text
 
 
 def test_a_page_of_very_many_trials_shows_the_best_and_says_so(tmp_path, monkeypatch):
-    monkeypatch.setattr(sweep_pages, "SHOWN", 2)
+    monkeypatch.setattr(tried, "SHOWN", 2)
     text = sweep_pages.write_sweep(tmp_path, sweep()).read_text()
     assert "The best 2 of 4 trials; " in text
     assert 'data-trial="3"' not in text
@@ -124,3 +124,15 @@ def test_the_curve_goes_by_the_objective_whatever_is_shown():
     ]
     assert [y for _, y in points(picture, "through")] == heights
     ElementTree.tostring(picture)
+
+
+def test_curves_of_many_settings_are_of_those_beside_each_other():
+    rates = [1.02**n for n in range(200)]
+    given = [
+        responses.Point(n, rate, 1 + n % 2, 1 - n % 2, "")
+        for n, rate in enumerate(rates)
+    ]
+    axis = sweep_axes.of_setting(rates)
+    picture = responses.draw("rate", axis, "loss", given)
+    assert len(points(picture, "through")) == len(points(picture, "median")) == 9
+    assert len({y for _, y in points(picture, "through")}) == 1  # of the good ones
