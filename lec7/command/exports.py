@@ -1,9 +1,5 @@
 """Claims and metrics of a run as tables that other programs read."""
 
-import contextlib
-import csv
-import importlib.util
-import itertools
 import json
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -11,9 +7,9 @@ from typing import Any
 
 from lec7 import runs
 from lec7.command import metric_lines, options
+from lec7.runs import table_files
 
 FOLDER = "tables"
-_MANY = 50_000  # rows that are written at a time
 
 Row = Sequence[Any]
 
@@ -30,30 +26,19 @@ def export(asked: options.Asked) -> None:
         raise runs.UsageError(
             f"--export={folder}: no {runs.OUTPUTS[0]} in it; expected a finished run"
         )
-    if kind == "parquet":
-        _require_pyarrow()
-    write = {"csv": _write_csv, "parquet": _write_parquet}[kind]
+    if kind == "parquet" and not table_files.can_write_parquet():
+        raise runs.UsageError(
+            "--format=parquet: needs pyarrow, pip install 'lec7[tables]'; or take "
+            "--format=csv"
+        )
     with runs.lock(folder):
         for name, (header, rows) in (
             ("claims", _claims(folder)),
             ("metrics", _metrics(folder)),
         ):
             path = folder / FOLDER / f"{name}.{kind}"
-            path.parent.mkdir(exist_ok=True)
-            partial = path.with_name(f".{path.name}.new")
-            with contextlib.ExitStack() as leftover:
-                leftover.callback(partial.unlink, missing_ok=True)
-                count = write(partial, header, rows)
-                partial.replace(path)
+            count = table_files.write(path, header, rows)
             print(f"{path}: {count:,} rows of {', '.join(header[:5])} ...")
-
-
-def _require_pyarrow() -> None:
-    if importlib.util.find_spec("pyarrow") is None:
-        raise runs.UsageError(
-            "--format=parquet: needs pyarrow, pip install 'lec7[tables]'; or take "
-            "--format=csv"
-        )
 
 
 def _claims(folder: pathlib.Path) -> tuple[Row, Iterable[Row]]:
@@ -91,45 +76,3 @@ def _metrics(folder: pathlib.Path) -> tuple[Row, Iterable[Row]]:
 def _columns(metrics: dict[str, list], names: Sequence[str]) -> list[list]:
     members = max(map(len, metrics.values()), default=0)
     return [metrics.get(name, [None] * members) for name in names]
-
-
-def _write_csv(path: pathlib.Path, header: Row, rows: Iterable[Row]) -> int:
-    count = 0
-    with path.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.writer(file, lineterminator="\n")
-        writer.writerow(header)
-        for row in rows:
-            writer.writerow(row)
-            count += 1
-    return count
-
-
-def _write_parquet(path: pathlib.Path, header: Row, rows: Iterable[Row]) -> int:
-    import pyarrow
-    from pyarrow import parquet
-
-    rows, count = iter(rows), 0
-    first = [*itertools.islice(rows, _MANY)]
-    schema = pyarrow.schema(
-        [
-            (name, _type(pyarrow, [row[place] for row in first]))
-            for place, name in enumerate(header)
-        ]
-    )
-    with parquet.ParquetWriter(path, schema) as writer:
-        part = first
-        while part:
-            columns = [*map(list, zip(*part, strict=True))]
-            writer.write_table(pyarrow.table(columns, schema=schema))
-            count += len(part)
-            part = [*itertools.islice(rows, _MANY)]
-    return count
-
-
-def _type(pyarrow: Any, values: Sequence[Any]) -> Any:
-    kinds = {type(value) for value in values if value is not None}
-    if kinds == {bool}:
-        return pyarrow.bool_()
-    if kinds == {int}:
-        return pyarrow.int64()
-    return pyarrow.string() if kinds == {str} else pyarrow.float64()

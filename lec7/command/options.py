@@ -126,6 +126,7 @@ def _defined() -> flags.FlagValues:
         flags.DEFINE_string(name, None, "see --help", **of)
         found[name].boolean = True
     flags.DEFINE_list("datasets", None, "names", **of)
+    flags.DEFINE_string("together", None, "no flag for users", **of)
     flags.DEFINE_string("workdir", None, "where to run it", **of)
     flags.DEFINE_integer("devices", None, "on how many", 1, **of)
     flags.DEFINE_integer("port", None, "where to serve", 1, 65535, **of)

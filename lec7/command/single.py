@@ -4,7 +4,7 @@ import functools
 import pathlib
 import shlex
 import types
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lec7 import hosts, program, runs
@@ -40,6 +40,11 @@ def run(asked: options.Asked) -> None:
     dry_run.require_alone(asked)
     if asked.flags.dry_run:
         dry_run.run(asked)
+        return
+    if asked.flags.together is not None:
+        from lec7.command import together
+
+        together.run(asked)
         return
     name = options.known(asked)
     place = distributed.meeting(asked.flags)
@@ -87,7 +92,7 @@ def _work(name: str, asked: options.Asked) -> None:
     experiment = runs.load(asked.experiments, name)
     config = runs.configure(experiment.Config, asked.settings, experiment=name)
     plan = _plan(name, asked, config)
-    own = _own_data(config)
+    own = own_data(config)
     _require_same_data(plan, own)
     changed = runs.changed(plan.folder, plan.record)
     if plan.record.get("status") == "finished" and not changed:
@@ -151,7 +156,7 @@ def _first_line(plan: Plan, asked: options.Asked) -> str:
     return " · ".join(parts)
 
 
-def _own_data(config: Any) -> dict[str, str]:
+def own_data(config: Any) -> dict[str, str]:
     """Return the paths that a configuration reads from -> SHA-256 of what they hold."""
     from lec7 import data
 
@@ -202,14 +207,32 @@ def _resumption(
 
 
 def _measure(experiment: types.ModuleType, config: Any, context: runs.Context) -> None:
-    """Write the findings, which are there when what they do not need is gone."""
+    def measure():
+        return experiment.run(config, context)
+
+    keep(context.folder, experiment.Findings, context.identity, measure)
+
+
+def keep(
+    folder: pathlib.Path,
+    kind: Any,
+    identity: Mapping[str, str],
+    measure: Callable[[], Any],
+) -> None:
+    """Write the findings, which are there when what they do not need is gone.
+
+    Args:
+      folder: of the run, which has begun.
+      kind: type of the findings.
+      identity: `experiment`, and `config`, its canonical JSON.
+      measure: returns the findings.
+    """
     from lec7 import train
 
-    path = context.folder / runs.findings.FILE
+    path = folder / runs.findings.FILE
     pending = path.with_name(f".{path.name}")
     if not pending.exists():
-        found = experiment.run(config, context)
-        runs.findings.save(pending, found, experiment.Findings, **context.identity)
-    train.keep_networks(context.folder)
-    runs.seal(context.folder, told=False)
+        runs.findings.save(pending, measure(), kind, **identity)
+    train.keep_networks(folder)
+    runs.seal(folder, told=False)
     pending.replace(path)

@@ -36,6 +36,7 @@ GLOSSARY = {
     "Nesterov": "Momentum that takes its gradient where the step leads to.",
     "weight decay": "Every update shrinks the weights by a factor.",
     "almost Adam": "Adam without bias correction, the lecture's first version of it.",
+    "label smoothing": "Every label gives a small share of itself to all classes.",
     "dropout": "Every update leaves out each neuron with a fixed probability.",
     "BatchNorm": "Every feature is given mean 0 and variance 1 over the batch, then a "
     "learned scale and shift.",

@@ -38,7 +38,10 @@ def _version(package: str) -> str:
 
 def summary(environment: Mapping[str, Any]) -> dict[str, str]:
     """Return what `environment` found as text to read, one line for each thing."""
+    together = environment.get("together")
+    shared = f"one population of {together} trials; the times are a share of its own"
     return {
+        **({"trained in": shared} if together else {}),
         "devices": f"{len(environment['devices'])} x {environment['device_kind']}",
         "processor": environment["processor"],
         "system": environment["system"],

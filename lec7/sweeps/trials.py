@@ -45,3 +45,14 @@ class Row(NamedTuple):
     """Why it failed; empty otherwise."""
     values: Mapping[str, float]
     """Measure, such as `small_batch.validation_loss` or a claim's id -> its value."""
+
+
+class Range(NamedTuple):
+    """Numbers to search in, `log(1e-4, 1)` or `lin(0, 0.5)` on the command line."""
+
+    low: float
+    high: float
+    log: bool
+    """Whether factors count, not differences."""
+    whole: bool
+    """Whether the field takes integers."""

@@ -1,0 +1,180 @@
+"""The page of a sweep: what is best, how each setting matters, and every trial."""
+
+from collections.abc import Sequence
+from pathlib import Path
+from xml.etree.ElementTree import Element
+
+from lec7 import files
+from lec7.report import (
+    markup,
+    page,
+    parallels,
+    responses,
+    sweep_axes,
+    trial_rows,
+    tried,
+    wording,
+)
+
+PAGE = "index.html"
+
+Trials = Sequence[tried.Trial]
+
+_BEYOND = (
+    f"What is more than {sweep_axes.MOST} times the median is drawn at the end of an "
+    "axis."
+)
+
+
+def write_sweep(folder: Path, sweep: tried.Sweep) -> Path:
+    """Write `index.html`.
+
+    Args:
+      folder: of the sweep.
+      sweep: what it found.
+
+    Returns:
+      The path of the page.
+    """
+    title = f"Sweep of {sweep.experiment}"
+    shares = tried.shares(sweep)
+    trials = sorted(sweep.trials, key=lambda t: (-shares.get(t.number, -1), t.number))
+    trials = trials[: tried.SHOWN]
+    main = markup.tag(
+        "main",
+        markup.tag("h1", title),
+        markup.tag("p", sweep.question, class_="question"),
+        *_answer(sweep),
+        *_parallels(sweep, trials, shares),
+        *_responses(sweep, trials, shares),
+        *trial_rows.render(sweep, trials),
+        class_="wide sweep",
+    )
+    style = markup.tag("style", markup.asset("sweep.css"))
+    script = markup.script(markup.asset("sweep.js"))
+    text = page.render_document(title, style, main, script)
+    files.write(folder / PAGE, text.encode(errors="replace"))
+    return folder / PAGE
+
+
+def _answer(sweep: tried.Sweep) -> list[Element]:
+    sentence = markup.tag("p", *wording.inline(tried.answer(sweep)), class_="answer")
+    warned = [
+        markup.tag("p", markup.tag("b", "Warning: "), f"{text}.", class_="warning")
+        for text in sweep.warnings
+    ]
+    return [sentence, *warned, *([] if sweep.best is None else [_chosen(sweep)])]
+
+
+def _chosen(sweep: tried.Sweep) -> Element:
+    """Return what the choice rests on."""
+    best = sweep.best
+    count = len(best.numbers)
+    of = f"one of {best.compared:,} configurations"
+    words = [f"It is {of}, chosen by {sweep.objective} and never by the test. "]
+    if best.spread and best.compared > 1:
+        over = f"the {count} trials" if count > 1 else "the networks"
+        words.append(
+            f"± is the standard deviation over {over} of a configuration; "
+            f"{best.as_good or 'no'} other{'' if best.as_good == 1 else 's'} "
+            f"{'is' if best.as_good == 1 else 'are'} within it. "
+        )
+    words.append("The best of many looks better than it is: the test decides that. ")
+    if sweep.best.numbers:
+        words.append("Its report: ")
+        links = {trial.number: trial.link for trial in sweep.trials}
+        for number in best.numbers[:10]:
+            words += [markup.tag("a", f"trial {number}", href=links[number]), " "]
+    return markup.tag("p", *words, class_="note")
+
+
+def _parallels(
+    sweep: tried.Sweep, trials: Sequence[tried.Trial], shares
+) -> list[Element]:
+    if not sweep.fields:
+        return []
+    best = () if sweep.best is None else sweep.best.numbers
+    lines = [
+        parallels.Line(
+            number=trial.number,
+            settings=trial.settings,
+            value=trial.values[sweep.objective]
+            if tried.has(trial, sweep.objective)
+            else None,
+            share=shares.get(trial.number),
+            about=tried.about(sweep, trial),
+            is_best=trial.number in best,
+        )
+        for trial in sorted(trials, key=lambda t: shares.get(t.number, -1))
+    ]
+    axes = {name: sweep_axes.of_setting(of) for name, of in sweep.fields.items()}
+    picture = parallels.draw(axes, sweep.objective, lines, higher=sweep.higher)
+    key = [_key(sweep.objective)] if sweep.objective else []
+    heading = f"The best {tried.SHOWN:,} trials"
+    heading = heading if tried.is_cut(sweep) else "All trials"
+    caption = (
+        "A line for each trial, through its settings"
+        + (" to its value; the best configuration is thick" if shares else "")
+        + ("; trials without a value are dotted" if len(shares) < len(trials) else "")
+        + ". Point at a line, or at a row of the table, to lift it."
+    )
+    return [
+        markup.tag(
+            "h2",
+            f"The best {tried.SHOWN:,} trials" if tried.is_cut(sweep) else "All trials",
+        ),
+        markup.tag(
+            "figure",
+            *key,
+            markup.tag("div", picture, class_="scroll"),
+            markup.tag("output", " ", class_="lifted", aria_live="polite"),
+            markup.tag("figcaption", caption),
+        ),
+    ]
+
+
+def _key(objective: str) -> Element:
+    return markup.tag(
+        "p", "worst ", markup.tag("i"), f" best by {objective}", class_="ranks"
+    )
+
+
+def _responses(
+    sweep: tried.Sweep, trials: Sequence[tried.Trial], shares
+) -> list[Element]:
+    rows = [
+        [
+            responses.draw(name, sweep_axes.of_setting(values), measure, points)
+            for name, values in sweep.fields.items()
+            if (points := _points(sweep, trials, shares, name, measure))
+        ]
+        for measure in sweep.measures
+    ]
+    if not any(rows):
+        return []
+    note = (
+        "Each trial is a point; the dashed line leads through the medians over all "
+        "other settings"
+    )
+    if shares:
+        note += f", the blue one through the best by {sweep.objective} there"
+    cut = f" Only the best {tried.SHOWN:,} trials are shown." * tried.is_cut(sweep)
+    return [
+        markup.tag("h2", "What each setting does"),
+        markup.tag("p", f"{note}. {_BEYOND}{cut}", class_="note"),
+        *(markup.tag("div", *row, class_="responses") for row in rows if row),
+    ]
+
+
+def _points(sweep, trials, shares, name: str, measure: str) -> list[responses.Point]:
+    return [
+        responses.Point(
+            number=trial.number,
+            setting=trial.settings[name],
+            value=trial.values[measure],
+            share=shares.get(trial.number),
+            about=tried.about(sweep, trial),
+        )
+        for trial in trials
+        if name in trial.settings and tried.has(trial, measure)
+    ]

@@ -1,0 +1,154 @@
+"""Which configuration of a sweep is best, by validation and never by test."""
+
+import math
+import re
+import statistics
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+from lec7 import runs
+from lec7.sweeps import results, trials
+
+SEEDS = ("seed", "seeds")
+"""Fields by which repetitions of one configuration differ."""
+BY_DEFAULT = "validation_loss"
+"""What the name of a measure ends with that chooses where none is asked for."""
+_ENOUGH = 3  # values of a field of which one can lie between others
+
+
+class Choice(NamedTuple):
+    """A configuration, and the trials that repeat it."""
+
+    settings: Mapping[str, trials.Value]
+    """Without those of `SEEDS`."""
+    numbers: tuple[int, ...]
+    """Of its trials."""
+    value: float
+    """Of the objective, the mean over its trials."""
+    spread: float | None
+    """Its standard deviation over trials, or else over the members of the one trial."""
+
+
+def objective(rows: Sequence[trials.Row], asked: str | None = None) -> str | None:
+    """Return the measure by which to choose.
+
+    Args:
+      rows: of the sweep.
+      asked: its name, if the user gives one.
+
+    Returns:
+      The name; unless asked for, the first `validation_loss` in alphabetical order,
+      None where there is none.
+
+    Raises:
+      UsageError: a measure of the test is asked for, or one that no trial has.
+    """
+    known = measures(rows)
+    if asked is None:
+        return min((x for x in known if x.endswith(BY_DEFAULT)), default=None)
+    if re.search(r"(?<![a-z])test", asked.lower()):
+        raise runs.UsageError(
+            f"--objective={asked}: what is chosen by the test is not tested any more; "
+            f"expected a measure of the validation, such as {BY_DEFAULT}"
+        )
+    if known and asked not in known:
+        nearest = runs.did_you_mean(asked, {name: name for name in known})
+        raise runs.UsageError(
+            f"--objective={asked}: no trial has it; expected one of "
+            f"{', '.join(known[:12])}{' ...' if len(known) > 12 else ''}{nearest}"
+        )
+    return asked
+
+
+def measures(rows: Sequence[trials.Row]) -> list[str]:
+    """Return the names of all values of the rows, spreads aside."""
+    names = dict.fromkeys(name for row in rows for name in row.values)
+    return [name for name in names if not name.endswith(results.SPREAD)]
+
+
+def higher_is_better(objective: str) -> bool:
+    """Return whether a measure is to be large, as an accuracy is."""
+    return "accuracy" in objective
+
+
+def ranked(rows: Sequence[trials.Row], objective: str) -> list[Choice]:
+    """Return the configurations that can be compared, the best one first.
+
+    Those whose trials have all finished can, and if there is none those of which some
+    have. What is not finite is no value; of equal ones the first planned is better.
+    """
+    groups: dict[tuple, list[trials.Row]] = {}
+    for row in sorted(rows, key=lambda row: row.trial.number):
+        groups.setdefault(tuple(_settings(row).items()), []).append(row)
+    whole = [of for of in groups.values() if all(map(_has_finished, of))]
+    some = [[*filter(_has_finished, of)] for of in groups.values()]
+    for candidates in (whole, some):
+        found = [_choice(of, objective) for of in candidates if of]
+        found = [choice for choice in found if math.isfinite(choice.value)]
+        if found:
+            sign = -1 if higher_is_better(objective) else 1
+            return sorted(found, key=lambda choice: sign * choice.value)
+    return []
+
+
+def as_good(found: Sequence[Choice]) -> int:
+    """Return how many other configurations are within the spread of the best one."""
+    if not found or not found[0].spread:
+        return 0
+    best = found[0]
+    return sum(abs(of.value - best.value) <= best.spread for of in found[1:])
+
+
+def borders(rows: Sequence[trials.Row], best: Choice) -> list[str]:
+    """Return a warning for each number of the best that ends the list of its field.
+
+    A list of two has no inside, and nothing is below 0 that is not a number below it.
+    """
+    told = []
+    for name, values in swept(rows).items():
+        numbers = [x for x in values if isinstance(x, int | float)]
+        if name in SEEDS or len(numbers) < max(_ENOUGH, len(values)):
+            continue
+        value, low, high = best.settings.get(name), min(numbers), max(numbers)
+        if value == high or value == low != 0:
+            side = "largest" if value == high else "smallest"
+            told.append(
+                f"the best {name}, {value:g}, is the {side} of the list; extend it"
+            )
+    return told
+
+
+def swept(rows: Sequence[trials.Row]) -> dict[str, list[trials.Value]]:
+    """Return the fields in which trials differ -> their values, sorted if numbers."""
+    found: dict[str, dict[trials.Value, None]] = {}
+    for row in rows:
+        for name, value in row.trial.settings.items():
+            found.setdefault(name, {})[value] = None
+    return {
+        name: sorted(values) if _are_numbers(values) else [*values]
+        for name, values in found.items()
+        if len(values) > 1
+    }
+
+
+def _are_numbers(values: Mapping[trials.Value, None]) -> bool:
+    return all(isinstance(value, int | float) for value in values)
+
+
+def _settings(row: trials.Row) -> dict[str, trials.Value]:
+    settings = row.trial.settings.items()
+    return {name: value for name, value in settings if name not in SEEDS}
+
+
+def _has_finished(row: trials.Row) -> bool:
+    return row.status == trials.FINISHED
+
+
+def _choice(rows: Sequence[trials.Row], objective: str) -> Choice:
+    values = [row.values.get(objective, math.nan) for row in rows]
+    value = sum(values) / len(values)
+    spread = rows[0].values.get(f"{objective}{results.SPREAD}")
+    if len(values) > 1:
+        spread = statistics.stdev(values) if math.isfinite(value) else None
+    numbers = tuple(row.trial.number for row in rows)
+    return Choice(_settings(rows[0]), numbers, value, spread)
