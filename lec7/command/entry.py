@@ -77,6 +77,7 @@ def start(argv: Sequence[str], experiments: pathlib.Path | None = None) -> NoRet
     """Do what the command line asks, and end the process; see `main`."""
     program.called_as(argv[0])
     signals.install(program.name())
+    signals.end_with_parent()
     os.environ["MPLBACKEND"] = "agg"  # nothing opens a window
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")
