@@ -67,6 +67,7 @@ _WORK = {
     "open": ("browser", "open_run"),
     "render": ("telling", "render"),
     "serve": ("serving", "serve"),
+    "sweep": ("sweeping", "run_sweep"),
     "verify": ("telling", "verify"),
     "version": ("showing", "show_version"),
 }
@@ -104,7 +105,7 @@ def main(argv: Sequence[str], experiments: pathlib.Path | None = None) -> int:
         return runs.PIPE_CLOSED
     except (Exception, KeyboardInterrupt) as error:
         code = runs.exit_code(error)
-        if code == 1:
+        if code == 1 and not hasattr(error, "exit_code"):
             traceback.print_exc()
         else:
             print(f"{program.name()}: {_message(error)}", file=sys.stderr)

@@ -2,7 +2,7 @@
 
 import pathlib
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 
 from lec7 import signals
 from lec7.sweeps import grouping, sweep_folder
@@ -21,14 +21,14 @@ def run(
     sweep: Sweep,
     tasks: Sequence[Task],
     executor: Executor,
-    values: Callable[[pathlib.Path], Mapping[str, float]],
+    values: sweep_folder.Values,
 ) -> Iterator[Row]:
-    """Run what is neither finished nor diverged, and yield what becomes of it.
+    """Run tasks, and yield what becomes of their trials.
 
     Args:
       root: the sweep's folder, which this process has locked.
       sweep: what it is.
-      tasks: of the sweep, all of them.
+      tasks: of the sweep, those that are not settled.
       executor: what runs them.
       values: of a finished run's folder, what it has measured.
 
@@ -39,7 +39,7 @@ def run(
       Signalled: this process was told to end; what runs has been told so too.
       OSError: the sweep's folder may not be written.
     """
-    pending = [task for task in tasks if not is_settled(root, task)]
+    pending = tasks
     for again in range(AGAIN + 1):
         lost = []
         for task, ended in executor.run(_begun(root, sweep, pending)):
@@ -47,8 +47,7 @@ def run(
                 lost.append(task)
                 continue
             for trial in task.trials:
-                sweep_folder.note(root, trial, ended)
-                yield sweep_folder.row(root, trial, values)
+                yield sweep_folder.settle(root, trial, ended, values)
         if not lost:
             return
         pending = lost

@@ -67,7 +67,7 @@ def tasks(
 
 
 def write(root: pathlib.Path, sweep: Sweep, task: Task) -> None:
-    """Write which trials a task trains together, if it does: their words and folders."""
+    """Write the words and folders of the trials of a task, if they are many."""
     if len(task.trials) > 1:
         listed = [
             {

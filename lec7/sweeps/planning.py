@@ -158,7 +158,11 @@ def _configs(
     *,
     may_repeat: bool,
 ) -> list[Any]:
-    """Return the configuration of each trial."""
+    """Return the configuration of each trial.
+
+    Raises:
+      UsageError: it has none, or that of another trial.
+    """
     found = []
     seen: dict[str, int] = {}
     for number, row in enumerate(rows):

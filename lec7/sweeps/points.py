@@ -1,8 +1,9 @@
 """The values that a sweep gives to the fields of each trial, as words.
 
-A grid has every combination; the last field varies fastest. A draw is a function of the
-sweep's seed and the number of the trial alone, so that more trials extend the same list:
-field j of trial i takes the j-th uniform number of Philox with the key of (seed, i).
+A grid has every combination; the last field varies fastest. A draw is a function of
+the sweep's seed and the number of the trial alone, so that more trials extend the same
+list: field j of trial i takes the j-th uniform number of Philox, whose key is made of
+seed and i.
 """
 
 import itertools

@@ -21,6 +21,8 @@ from lec7.sweeps.trials import FAILED, FINISHED, UNFINISHED, Row, Trial
 
 FILE = "sweep.json"
 DIVERGED = 5
+Values = Callable[[pathlib.Path], Mapping[str, float]]
+"""Folder of a finished run -> what it has measured."""
 
 
 def examine(root: pathlib.Path, sweep: Sweep) -> Sweep:
@@ -73,17 +75,13 @@ def begin(root: pathlib.Path, sweep: Sweep) -> None:
         files.write(root / FILE, sweep.json.encode())
 
 
-def row(
-    root: pathlib.Path,
-    trial: Trial,
-    values: Callable[[pathlib.Path], Mapping[str, float]],
-) -> Row:
+def row(root: pathlib.Path, trial: Trial, values: Values) -> Row:
     """Return what has become of a trial, from what is in the folder.
 
     Args:
       root: the sweep's folder.
       trial: one of its.
-      values: of a finished run's folder, what it has measured.
+      values: see `Values`.
     """
     place = root / trial.folder
     if is_finished(place):
@@ -115,24 +113,28 @@ def failure_of(root: pathlib.Path, trial: Trial) -> Ended | None:
     return None
 
 
-def note(root: pathlib.Path, trial: Trial, ended: Ended) -> Ended | None:
-    """Keep how an attempt at a trial has ended; None where it is finished.
+def settle(root: pathlib.Path, trial: Trial, ended: Ended, values: Values) -> Row:
+    """Return what has become of a trial whose process has ended, and keep that.
 
-    A process of many trials says of one how the run in its folder ended, if it did.
+    Args:
+      root: the sweep's folder.
+      trial: one of its.
+      ended: how; of a process of many trials the folder of each says it of that one.
+      values: see `Values`.
     """
-    file = _failure_file(root, trial)
-    if is_finished(root / trial.folder):
+    place, file = root / trial.folder, _failure_file(root, trial)
+    if is_finished(place):
         file.unlink(missing_ok=True)
-        return None
-    attempts = _record(root / trial.folder).get("attempts") or [{}]
-    own = attempts[-1].get("exit")
+        return Row(trial, FINISHED, "", values(place))
+    last = (_record(place).get("attempts") or [{}])[-1]
+    own = last.get("exit")
     if ended.code == 0 or own == DIVERGED:
-        said = str(attempts[-1].get("error") or f"no result is in {trial.folder}")
+        said = str(last.get("error") or f"no result is in {place}")
         ended = Ended(own or exits.BUG, said)
     # On a full disk the trial counts as not tried, which is what is wanted then.
     with contextlib.suppress(OSError):
         json_file.write(file, {"code": ended.code, "said": ended.said})
-    return ended
+    return Row(trial, FAILED, ended.said, {})
 
 
 def _failure_file(root: pathlib.Path, trial: Trial) -> pathlib.Path:
