@@ -51,7 +51,7 @@ def joined(
     try:
         ray.init(address, log_to_driver=False, logging_level=logging.ERROR, **local)
     except (ConnectionError, RuntimeError, ValueError) as error:
-        raise _unreachable(address, str(error).splitlines()[0]) from error
+        raise exits.UsageError(_unreachable(address, error)) from error
     try:
         for number, handler in handlers.items():  # since Ray's would end us at once
             signal.signal(number, handler)
@@ -130,7 +130,11 @@ def _imported() -> Any:
 
 
 def _require_answer(address: str) -> None:
-    """Refuse an address where nobody listens, on which Ray would wait for minutes."""
+    """Refuse an address where nobody listens, on which Ray would wait for minutes.
+
+    Raises:
+      UsageError: nobody does.
+    """
     found = re.fullmatch(r"(?:ray://)?\[?([^\s/]+?)\]?:(\d{1,5})", address)
     if address in ("auto", "local"):
         return
@@ -141,11 +145,12 @@ def _require_answer(address: str) -> None:
     try:
         socket.create_connection((found[1], int(found[2])), _PATIENCE).close()
     except (OSError, OverflowError) as error:
-        raise _unreachable(address, str(error)) from error
+        raise exits.UsageError(_unreachable(address, error)) from error
 
 
-def _unreachable(address: str, said: str) -> exits.UsageError:
-    return exits.UsageError(
+def _unreachable(address: str, error: Exception) -> str:
+    said = (str(error).splitlines() or [""])[0].rstrip(".")
+    return (
         f"--ray={address}: no cluster answers ({said}); expected the address of one: "
         "`ray start --head` starts one and tells it"
     )
@@ -165,9 +170,10 @@ def _slots(ray: Any, cpus: float, gpus: float) -> int:
             (int(has.get(kind, 0.0) // n) for kind, n in wanted.items() if n), default=1
         )
     if not slots:
+        all_ = ray.cluster_resources()
         raise exits.UsageError(
-            f"--trial_cpus={cpus:g} --trial_gpus={gpus:g}: no machine of the cluster has "
-            f"as many; it has {ray.cluster_resources().get('CPU', 0):g} CPUs and "
-            f"{ray.cluster_resources().get('GPU', 0):g} GPUs in all"
+            f"--trial_cpus={cpus:g} --trial_gpus={gpus:g}: no machine of the cluster "
+            f"has as many; all together have {all_.get('CPU', 0):g} CPUs and "
+            f"{all_.get('GPU', 0):g} GPUs"
         )
     return slots
