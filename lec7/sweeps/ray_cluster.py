@@ -15,7 +15,7 @@ import socket
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from typing import Any
 
-from lec7 import signals
+from lec7 import program, signals
 from lec7.runs import exits
 from lec7.sweeps.grouping import Task
 from lec7.sweeps.processes import LOOK, Ended, Executor
@@ -89,7 +89,8 @@ def _run(
 
 def _result(ray: Any, reference: Any) -> Ended:
     try:
-        return Ended(*ray.get(reference))
+        code, said = ray.get(reference)
+        return Ended(code, said.removeprefix(f"{program.name()}: "))
     except ray.exceptions.RayTaskError as error:
         return Ended(exits.BUG, str(error).strip().splitlines()[-1])
     except ray.exceptions.RayError as error:

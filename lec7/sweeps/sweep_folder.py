@@ -107,7 +107,7 @@ def has_diverged(root: pathlib.Path, trial: Trial) -> bool:
 
 def failure_of(root: pathlib.Path, trial: Trial) -> Ended | None:
     """Return how the last attempt at a trial has failed, if it has."""
-    with contextlib.suppress(ValueError, KeyError, TypeError):
+    with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
         held = json_file.read(_failure_file(root, trial))
         return held and Ended(int(held["code"]), str(held["said"]))
     return None
@@ -124,7 +124,8 @@ def settle(root: pathlib.Path, trial: Trial, ended: Ended, values: Values) -> Ro
     """
     place, file = root / trial.folder, _failure_file(root, trial)
     if is_finished(place):
-        file.unlink(missing_ok=True)
+        with contextlib.suppress(OSError):
+            file.unlink()
         return Row(trial, FINISHED, "", values(place))
     last = (_record(place).get("attempts") or [{}])[-1]
     own = last.get("exit")
