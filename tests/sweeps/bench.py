@@ -12,8 +12,20 @@ SWEEP = "--sweep=rate=log(0.01,1,5);noise=0.1,0.5"
 TRIALS = 10
 
 
-def make(folder):
-    """Return a folder with `launch.py` and the experiment `walk` alone."""
+def make(folder, broken=()):
+    """Return a folder with `launch.py` and the experiment `walk` alone.
+
+    Args:
+      folder: to be made.
+      broken: file of lec7, its right words and wrong ones, which make a copy of lec7.
+    """
+    if broken:
+        name, right, wrong = broken
+        shutil.copytree(ROOT / "lec7", folder / "lec7")
+        source = (folder / "lec7" / name).read_text()
+        if source.count(right) != 1:
+            raise ValueError(f"{right!r} is not once in {name}")
+        (folder / "lec7" / name).write_text(source.replace(right, wrong))
     (folder / "experiments").mkdir(parents=True)
     shutil.copy(ROOT / "launch.py", folder)
     shutil.copy(HERE / "walk.py", folder / "experiments")
@@ -57,14 +69,15 @@ def results(root):
 
 
 def processes_of(place):
-    """Return the numbers of the processes of this user that work on trials there."""
-    found = []
+    """Return number -> trial of the processes that work on trials there."""
+    found = {}
     for entry in pathlib.Path("/proc").glob("[0-9]*"):
         try:
             words = (entry / "cmdline").read_bytes().split(b"\0")
             is_there = (entry / "cwd").resolve() == place.resolve()
         except OSError:
             continue
-        if is_there and any(word.startswith(b"--workdir=sweep/") for word in words):
-            found.append(int(entry.name))
+        trials = [word for word in words if word.startswith(b"--workdir=sweep/")]
+        if is_there and trials:
+            found[int(entry.name)] = trials[0]
     return found
