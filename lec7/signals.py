@@ -23,6 +23,9 @@ PATIENCE = 10.0
 raised again."""
 GRACE = 25.0
 """Seconds from a signal to the end of the process; schedulers kill after 30."""
+LEASH = "LEC7_LEASH"
+"""Variable of a process whose standard input ends when the process that started it
+does."""
 _ECHO = 0.2  # seconds in which a signal sent to process and group is one
 
 _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
@@ -54,6 +57,15 @@ def install(name: str) -> None:
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     for number in _WORDS:
         signal.signal(number, _handle)
+
+
+def end_with_parent() -> None:
+    """End at once when the process that started this one has ended, if it wants that.
+
+    Whatever has ended it, even a SIGKILL, the system then closes our standard input.
+    """
+    if os.environ.pop(LEASH, None):  # which is not for processes that we start
+        threading.Thread(target=_end_with_input, daemon=True).start()
 
 
 def noted() -> int:
@@ -103,6 +115,12 @@ def leave(code: int) -> NoReturn:
         with contextlib.suppress(OSError, ValueError):
             stream.flush()
     os._exit(code)
+
+
+def _end_with_input() -> None:
+    while os.read(0, 1024):
+        pass
+    os._exit(128 + signal.SIGTERM)
 
 
 def _handle(number: int, frame: object) -> None:

@@ -71,6 +71,7 @@ _WORK = {
     "open": ("browser", "open_run"),
     "render": ("telling", "render"),
     "serve": ("serving", "serve"),
+    "sweep": ("sweeping", "run_sweep"),
     "verify": ("telling", "verify"),
     "version": ("showing", "show_version"),
 }
@@ -81,6 +82,7 @@ def start(argv: Sequence[str], experiments: pathlib.Path | None = None) -> NoRet
     """Do what the command line asks, and end the process; see `main`."""
     program.called_as(argv[0])
     signals.install(program.name())
+    signals.end_with_parent()
     os.environ["MPLBACKEND"] = "agg"  # nothing opens a window
     for stream in (sys.stdout, sys.stderr):
         stream.reconfigure(errors="replace")
@@ -107,7 +109,7 @@ def main(argv: Sequence[str], experiments: pathlib.Path | None = None) -> int:
         return runs.PIPE_CLOSED
     except (Exception, KeyboardInterrupt) as error:
         code = runs.exit_code(error)
-        if code == 1:
+        if code == 1 and not hasattr(error, "exit_code"):
             traceback.print_exc()
         else:
             print(f"{program.name()}: {_message(error)}", file=sys.stderr)

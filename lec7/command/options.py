@@ -7,6 +7,7 @@ from typing import NamedTuple
 from absl import flags
 
 from lec7 import program, runs
+from lec7.command import sweep_flags
 from lec7.runs import distributed
 
 DRY_RUN = ("dry_run", "hosts", "bandwidth", "latency")
@@ -22,6 +23,7 @@ MODES: Mapping[str, tuple[str, ...]] = {
     "serve": ("port",),
     "open": (),
     "all": ("datasets", "workdir", "devices", "open"),
+    "sweep": ("experiment", "workdir", "devices", *sweep_flags.FLAGS),
     "experiment": (
         *("workdir", "devices", "profile", "open"),
         *distributed.FLAGS,
@@ -135,6 +137,7 @@ def _defined() -> flags.FlagValues:
     flags.DEFINE_float("bandwidth", None, "between them, Gb/s", 1e-3, **of)
     flags.DEFINE_float("latency", 50.0, "of a message, microseconds", 0.0, **of)
     distributed.define_flags(found)
+    sweep_flags.define_flags(found)
     found.set_gnu_getopt()
     return found
 
@@ -154,13 +157,13 @@ def _require_one_mode(found: flags.FlagValues, settings: Iterable[str]) -> str:
             "--describe=NAME, --list or --help"
         )
     mode = modes[0]
-    others = [f"--{name}" for name in modes[1:]]
+    others = [f"--{name}" for name in modes[1:] if name not in MODES[mode]]
     if mode in ("help", "version"):
         return mode
     for name in dict.fromkeys(name for names in MODES.values() for name in names):
         if found[name].present and name not in (*MODES[mode], mode):
             others.append(f"--{name}")
-    if mode != "experiment":
+    if not found["experiment"].present:
         others += [f"--config.{name}" for name in settings]
     if others:
         raise runs.UsageError(
@@ -170,4 +173,6 @@ def _require_one_mode(found: flags.FlagValues, settings: Iterable[str]) -> str:
 
 
 def _is_asked(found: flags.FlagValues, mode: str) -> bool:
+    if mode == "sweep":  # also of nothing, which has a message of its own
+        return found[mode].present > 0
     return bool(found[mode].value) and (mode != "open" or found[mode].value != BARE)

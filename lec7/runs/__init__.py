@@ -14,7 +14,9 @@ from lec7.runs.attempts import (
 )
 from lec7.runs.catalogue import (
     Headline,
+    config_class,
     configured,
+    configurer,
     headline,
     load,
     names,
@@ -88,8 +90,10 @@ __all__ = [
     "canonical_json",
     "changed",
     "changes",
+    "config_class",
     "configure",
     "configured",
+    "configurer",
     "count_phases",
     "default_folder",
     "described",

@@ -8,13 +8,14 @@ experiment takes as `N minutes` or `N-M minutes`, on two CPU cores, or, with the
 
 import ast
 import dataclasses
+import functools
 import importlib.machinery
 import importlib.util
 import pathlib
 import re
 import sys
 import types
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from lec7.runs import config, excerpts, exits
@@ -109,16 +110,37 @@ def configured(
     Raises:
       UsageError: see `config.configure`.
     """
-    try:
-        made = config.configure(
-            excerpts.read(folder, name, "Config"), settings, experiment=name
-        )
-        config.canonical_json(made)
-    except exits.UsageError:
-        raise
-    except Exception:  # a check that needs more than the source
-        return config.configure(load(folder, name).Config, settings, experiment=name)
-    return made
+    return configurer(folder, name)(settings)
+
+
+def configurer(
+    folder: pathlib.Path, name: str
+) -> Callable[[Mapping[str, Sequence[str]]], Any]:
+    """Return what makes configurations of an experiment, by its source where it can.
+
+    Args:
+      folder: the folder of the experiments.
+      name: one of `names(folder)`.
+
+    Returns:
+      Settings -> configuration, as `config.configure`; the experiment is read once.
+    """
+    read, loaded = functools.cache(excerpts.read), functools.cache(load)
+
+    def make(settings: Mapping[str, Sequence[str]]) -> Any:
+        try:
+            made = config.configure(
+                read(folder, name, "Config"), settings, experiment=name
+            )
+            config.canonical_json(made)
+        except exits.UsageError:
+            raise
+        except Exception:  # a check that needs more than the source
+            kind = loaded(folder, name).Config
+            return config.configure(kind, settings, experiment=name)
+        return made
+
+    return make
 
 
 def _open_package(folder: pathlib.Path) -> None:

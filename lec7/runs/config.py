@@ -3,6 +3,7 @@
 import contextlib
 import dataclasses
 import difflib
+import functools
 import io
 import json
 import pathlib
@@ -145,16 +146,8 @@ def _fits(field: schema.Field, words: Sequence[str]) -> bool:
 
 
 def _value(field: schema.Field, words: Sequence[str]) -> Any:
-    # tyro reads the value, by a dataclass that has this field alone; its message, a box
-    # that points to another --help than ours, gives way to one line.
-    import tyro
-
-    single = dataclasses.make_dataclass("Single", [("value", field.type)])
-    args = [f"--value={words[0]}", *words[1:]]
     try:
-        with contextlib.redirect_stderr(io.StringIO()):
-            config = tyro.cli(single, args=args, config=(tyro.conf.FlagConversionOff,))
-        value = config.value
+        value = _parsed(field.type, tuple(words))
         _json(value)
     except (SystemExit, ValueError) as error:
         finite = ", which is finite" if isinstance(error, ValueError) else ""
@@ -166,6 +159,21 @@ def _value(field: schema.Field, words: Sequence[str]) -> Any:
             f"{field.default_text}{field.comment and f' ({field.comment})'}"
         ) from error
     return value
+
+
+@functools.lru_cache(maxsize=4096)  # the trials of a sweep have values in common
+def _parsed(kind: Any, words: tuple[str, ...]) -> Any:
+    if kind in (int, float) and len(words) == 1:
+        with contextlib.suppress(ValueError):  # else tyro is to say what is wrong
+            return kind(words[0])
+    # tyro reads the value, by a dataclass that has this field alone; its message, a box
+    # that points to another --help than ours, gives way to one line.
+    import tyro
+
+    single = dataclasses.make_dataclass("Single", [("value", kind)])
+    args = [f"--value={words[0]}", *words[1:]]
+    with contextlib.redirect_stderr(io.StringIO()):
+        return tyro.cli(single, args=args, config=(tyro.conf.FlagConversionOff,)).value
 
 
 def _as_meant(field: schema.Field, words: Sequence[str]) -> str:

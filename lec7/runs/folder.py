@@ -41,12 +41,12 @@ def examine(folder: pathlib.Path, experiment: str, config: str) -> dict[str, Any
       UsageError: the path is not a folder, or the folder holds anything but a run of
         this experiment with this configuration.
     """
-    _require_place(folder)
+    require_place(folder)
     try:
         held = json_file.read(folder / CONFIG_FILE)
         record = json_file.read(folder / RECORD_FILE)
         if held is None or record is None:
-            _require_empty(folder)
+            require_empty(folder)
             return {}
         held_by = record["experiment"]
         difference = _difference(held_by, held, experiment, json.loads(config))
@@ -144,7 +144,12 @@ def _remove_if_empty(folder: pathlib.Path, made: Sequence[pathlib.Path]) -> None
                 path.rmdir()
 
 
-def _require_place(folder: pathlib.Path) -> None:
+def require_place(folder: pathlib.Path) -> None:
+    """Refuse a path that is not a folder and where none can be made.
+
+    Raises:
+      UsageError: it is such a path.
+    """
     above = (folder, *folder.absolute().parents)
     try:
         existing = next(path for path in above if os.path.lexists(path))
@@ -158,12 +163,19 @@ def _require_place(folder: pathlib.Path) -> None:
         )
 
 
-def _require_empty(folder: pathlib.Path) -> None:
-    ours = (CONFIG_FILE, RECORD_FILE)
+def require_empty(
+    folder: pathlib.Path, ours: Sequence[str] = (CONFIG_FILE, RECORD_FILE)
+) -> None:
+    """Refuse a folder that holds other files than hidden ones and ours.
+
+    Raises:
+      UsageError: it does.
+    """
+    what = "run" if ours else "sweep"
     for path in folder.iterdir() if folder.exists() else ():
         if not path.name.startswith(".") and path.name not in ours:
             raise exits.UsageError(
-                f"--workdir={folder}: the folder holds {path.name} and no run; "
+                f"--workdir={folder}: the folder holds {path.name} and no {what}; "
                 "expected an empty folder, or one of the same configuration"
             )
 

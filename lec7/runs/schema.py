@@ -7,6 +7,7 @@ or on the lines above it, and says the unit.
 
 import ast
 import dataclasses
+import functools
 import inspect
 import io
 import operator
@@ -52,6 +53,7 @@ class Field:
         return "(required)" if self.default is MISSING else _as_typed(self.default)
 
 
+@functools.lru_cache(maxsize=16)  # a sweep asks for each of its trials
 def fields(config_class: type) -> tuple[Field, ...]:
     """Return every field of a configuration that holds a value, in order."""
     return tuple(_leaves(config_class, MISSING, ""))
@@ -65,12 +67,15 @@ def described(config: Any) -> list[tuple[str, str, str]]:
     ]
 
 
-def nested(config_class: type) -> Iterator[tuple[dataclasses.Field, Any, bool]]:
-    """Yield each field, its type, and whether that is a dataclass itself."""
+@functools.lru_cache(maxsize=16)
+def nested(config_class: type) -> tuple[tuple[dataclasses.Field, Any, bool], ...]:
+    """Return each field, its type, and whether that is a dataclass itself."""
     hints = typing.get_type_hints(config_class)
-    for field in dataclasses.fields(config_class):
-        hint = hints[field.name]
-        yield field, hint, isinstance(hint, type) and dataclasses.is_dataclass(hint)
+    return tuple(
+        (field, hint, isinstance(hint, type) and dataclasses.is_dataclass(hint))
+        for field in dataclasses.fields(config_class)
+        for hint in [hints[field.name]]
+    )
 
 
 def default_of(field: dataclasses.Field) -> Any:

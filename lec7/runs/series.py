@@ -1,12 +1,13 @@
 """Many runs, one after another, each a process and a folder of its own."""
 
 import contextlib
+import os
 import pathlib
 import re
 import subprocess
 import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 from lec7 import program, signals
@@ -70,13 +71,21 @@ def _has_data(folder: pathlib.Path, name: str) -> bool:
 
 
 def run_process(
-    words: Sequence[str], *, show: Callable[[str], None]
+    words: Sequence[str],
+    *,
+    show: Callable[[str], None],
+    output: int | None = None,
+    environment: Mapping[str, str] = os.environ,
+    check: Callable[[], None] = signals.check,
 ) -> tuple[int, str]:
-    """Run Python with `words`; its output is ours, and a signal to us ends it too.
+    """Run Python with `words`; what ends us, even a SIGKILL, ends it too.
 
     Args:
       words: of its command line.
       show: called with each line of its standard error.
+      output: where its standard output goes, as `subprocess` takes it; None is ours.
+      environment: its environment.
+      check: called many times a second; what it raises ends the process.
 
     Returns:
       The exit code, and the last of these lines.
@@ -86,7 +95,13 @@ def run_process(
     """
     said = [""]
     with subprocess.Popen(
-        [sys.executable, *words], stderr=subprocess.PIPE, text=True, errors="replace"
+        [sys.executable, *words],
+        stdin=subprocess.PIPE,
+        stdout=output,
+        stderr=subprocess.PIPE,
+        env={**environment, signals.LEASH: "stdin"},
+        text=True,
+        errors="replace",
     ) as child:
 
         def relay():
@@ -97,7 +112,7 @@ def run_process(
         reader = threading.Thread(target=relay)
         reader.start()
         try:
-            code = _wait(child)
+            code = _wait(child, check)
         finally:
             child.terminate()
             reader.join()
@@ -106,8 +121,8 @@ def run_process(
     return code, said[0].removeprefix(f"{program.name()}: ")
 
 
-def _wait(child: subprocess.Popen) -> int:
+def _wait(child: subprocess.Popen, check: Callable[[], None]) -> int:
     while True:
-        signals.check()
+        check()
         with contextlib.suppress(subprocess.TimeoutExpired):
             return child.wait(_LOOK)
