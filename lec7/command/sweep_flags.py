@@ -5,7 +5,7 @@ from absl import flags
 from lec7 import runs
 
 FLAGS = (
-    *("trials", "sweep_seed", "members"),
+    *("trials", "sweep_seed", "search", "objective", "members"),
     *("workers", "ray", "trial_cpus", "trial_gpus"),
 )
 
@@ -16,6 +16,8 @@ def define_flags(found: flags.FlagValues) -> None:
     flags.DEFINE_string("sweep", None, "what varies", **of)
     flags.DEFINE_integer("trials", None, "how many to draw", 1, **of)
     flags.DEFINE_integer("sweep_seed", None, "of what is drawn", 0, **of)
+    flags.DEFINE_enum("search", None, ["tpe"], "what chooses them", **of)
+    flags.DEFINE_string("objective", None, "measure by which to choose", **of)
     flags.DEFINE_integer("members", 64, "networks trained together", 1, **of)
     flags.DEFINE_integer("workers", None, "processes at a time", 1, **of)
     flags.DEFINE_string("ray", None, "address of a Ray cluster", **of)

@@ -5,17 +5,27 @@ import os
 import pathlib
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from lec7 import program, runs
-from lec7.command import options, sweep_flags, sweep_line
-from lec7.sweeps import engine, grouping, planning, processes, results, sweep_folder
-from lec7.sweeps.trials import FAILED, FINISHED, Row
+from lec7.command import options, sweep_flags, sweep_line, sweep_results
+from lec7.sweeps import (
+    choice,
+    engine,
+    grouping,
+    planning,
+    processes,
+    results,
+    sweep_folder,
+)
+from lec7.sweeps import search as searching
+from lec7.sweeps.trials import FAILED, FINISHED, UNFINISHED, Row
 
 LOST = 9  # the exit code where a process was ended from outside, again and again
 _SHOWN = 10  # trials that failed
 _OFTEN = 60.0  # seconds between two tables while trials run
+_IsSettled = Callable[[pathlib.Path, grouping.Task], bool]
 
 
 class SweepError(Exception):
@@ -35,37 +45,91 @@ def run_sweep(asked: options.Asked) -> None:
       FolderInUseError: another process is at work in the sweep's folder.
       SweepError: a trial has failed otherwise than by divergence; the others are done.
     """
-    plan = _planned(asked)
+    search = _searched(asked)
+    plan = _planned(asked) if search is None else planning.Plan(search.sweep, (), ())
     root = pathlib.Path(asked.flags.workdir or plan.sweep.folder).expanduser()
     sweep_folder.examine(root, plan.sweep)
-    fields = grouping.members(asked.experiments, plan.sweep.experiment)
     with _executor(asked.flags) as executor, runs.lock(root):
         # Another driver may have extended it since.
         plan = plan._replace(sweep=sweep_folder.examine(root, plan.sweep))
         sweep_folder.begin(root, plan.sweep)
-        devices = asked.flags.devices
-        words = [] if devices is None else [f"--devices={devices}"]
-        tasks = grouping.tasks(root, plan, fields, [*program.words(), *words])
-        rows = _run(root, plan, tasks, executor)
-        _collect(root, rows)
-    _conclude(root, rows)
+        work = _Work(asked, root, executor)
+        if search is None:
+            rows = work.run(plan, (), is_settled=engine.is_settled)
+        else:
+            rows = _search(work, search._replace(sweep=plan.sweep))
+        lines = work.collect(rows)
+    print("\n".join([_done(root, rows), *lines]), flush=True)
+    then = "the same command tries them again" if search is None else "others followed"
+    _require_done(root, rows, then)
 
 
 def _planned(asked: options.Asked) -> planning.Plan:
     flags = asked.flags
-    if flags.experiment is None:
-        raise runs.UsageError("--experiment is missing; expected it beside --sweep")
-    sweep_flags.require_together(flags)
-    name = options.require_known("experiment", flags.experiment, asked.experiments)
+    if flags.sweep is not None and flags.objective is not None:
+        choice.objective([], flags.objective)
     return planning.plan(
         asked.experiments,
-        name,
+        _known(asked),
         flags.sweep,
         base=asked.settings,
         trials=flags.trials,
         seed=flags.sweep_seed,
         members=flags.members,
     )
+
+
+def _searched(asked: options.Asked) -> planning.Search | None:
+    flags = asked.flags
+    if flags.search is None:
+        return None
+    choice.objective([], flags.objective)
+    searching.require_optuna()
+    return planning.plan_search(
+        asked.experiments,
+        _known(asked),
+        flags.sweep,
+        base=asked.settings,
+        trials=flags.trials,
+        seed=flags.sweep_seed,
+        members=flags.members,
+        objective=flags.objective,
+    )
+
+
+def _known(asked: options.Asked) -> str:
+    flags = asked.flags
+    if flags.experiment is None:
+        raise runs.UsageError("--experiment is missing; expected it beside --sweep")
+    sweep_flags.require_together(flags)
+    return options.require_known("experiment", flags.experiment, asked.experiments)
+
+
+def _search(work: "_Work", search: planning.Search) -> list[Row]:
+    """Run round after round, each chosen by what came of those before.
+
+    A trial that failed is told so, and not tried again.
+
+    Returns:
+      The rows of all trials.
+    """
+    rows: list[Row] = []
+    plan = planning.Plan(search.sweep, (), ())
+    (*_, wanted), objective = search.sweep.trials, search.sweep.objective
+    while len(rows) < wanted:
+        if rows:
+            objective = choice.required(rows, search.sweep.objective)
+        found = searching.search(
+            search.space, rows, objective or choice.BY_DEFAULT, search.sweep.seed
+        )
+        plan = planning.extended(search, plan, found[: wanted - len(rows)])
+        rows = work.run(plan, rows, is_settled=_has_ended)
+    return rows
+
+
+def _has_ended(root: pathlib.Path, task: grouping.Task) -> bool:
+    known = [sweep_folder.row(root, t, lambda folder: {}) for t in task.trials]
+    return all(row.status != UNFINISHED for row in known)
 
 
 def _executor(flags: Any) -> contextlib.AbstractContextManager[processes.Executor]:
@@ -76,40 +140,73 @@ def _executor(flags: Any) -> contextlib.AbstractContextManager[processes.Executo
     return ray_cluster.joined(flags.ray, cpus=flags.trial_cpus, gpus=flags.trial_gpus)
 
 
-def _run(
-    root: pathlib.Path,
-    plan: planning.Plan,
-    tasks: Sequence[grouping.Task],
-    executor: processes.Executor,
-) -> list[Row]:
-    """Run what is left.
+class _Work:
+    """What runs the trials of one command, and tells of them."""
 
-    Returns:
-      The rows of all trials.
-    """
-    rows = [sweep_folder.row(root, trial, results.values) for trial in plan.trials]
-    pending = [task for task in tasks if not engine.is_settled(root, task)]
-    left = {trial.number for task in pending for trial in task.trials}
-    written = time.monotonic()
-    with sweep_line.shown(executor.slots) as show:
-        show(rows, len(left))
-        for row in engine.run(root, plan.sweep, pending, executor, results.values):
-            rows[row.trial.number] = row
-            left.discard(row.trial.number)
+    def __init__(
+        self, asked: options.Asked, root: pathlib.Path, executor: processes.Executor
+    ):
+        self._asked, self._root, self._executor = asked, root, executor
+        self._written = time.monotonic()
+
+    def run(
+        self, plan: planning.Plan, known: Sequence[Row], *, is_settled: _IsSettled
+    ) -> list[Row]:
+        """Run what is left of a plan.
+
+        Args:
+          plan: of the sweep.
+          known: rows of its first trials.
+          is_settled: root, task -> whether it is not to be run.
+
+        Returns:
+          The rows of all its trials.
+        """
+        root, experiments = self._root, self._asked.experiments
+        fields = grouping.members(experiments, plan.sweep.experiment)
+        devices = self._asked.flags.devices
+        words = [] if devices is None else [f"--devices={devices}"]
+        tasks = grouping.tasks(root, plan, fields, [*program.words(), *words])
+        others = plan.trials[len(known) :]
+        found = [sweep_folder.row(root, trial, results.values) for trial in others]
+        rows = [*known, *found]
+        new = {trial.number for trial in others}
+        pending = [
+            task
+            for task in tasks
+            if task.trials[0].number in new and not is_settled(root, task)
+        ]
+        left = {trial.number for task in pending for trial in task.trials}
+        ended = engine.run(root, plan.sweep, pending, self._executor, results.values)
+        with sweep_line.shown(self._executor.slots) as show:
             show(rows, len(left))
-            if time.monotonic() - written > _OFTEN:
-                _collect(root, rows)
-                written = time.monotonic()
-    return rows
+            for row in ended:
+                rows[row.trial.number] = row
+                left.discard(row.trial.number)
+                show(rows, len(left))
+                if time.monotonic() - self._written > _OFTEN:
+                    self.collect(rows)
+                    self._written = time.monotonic()
+        return rows
+
+    def collect(self, rows: Sequence[Row]) -> list[str]:
+        """Write what the trials have found so far.
+
+        Returns:
+          What to say of it.
+        """
+        asked = self._asked
+        name, objective = asked.flags.experiment, asked.flags.objective
+        return sweep_results.tell(asked.experiments, self._root, name, rows, objective)
 
 
-def _collect(root: pathlib.Path, rows: Sequence[Row]) -> None:
-    """Write what the trials have found so far."""
-    del root, rows
+def _done(root: pathlib.Path, rows: Sequence[Row]) -> str:
+    done = sum(row.status == FINISHED for row in rows)
+    return f"{root}: {done} of {len(rows)} trials are finished"
 
 
-def _conclude(root: pathlib.Path, rows: Sequence[Row]) -> None:
-    """Say what came of a sweep.
+def _require_done(root: pathlib.Path, rows: Sequence[Row], then: str) -> None:
+    """Say which trials have failed.
 
     Raises:
       SweepError: see `run_sweep`.
@@ -119,14 +216,10 @@ def _conclude(root: pathlib.Path, rows: Sequence[Row]) -> None:
         print(f"{root / row.trial.folder}: {row.said}", file=sys.stderr)
     if failed[_SHOWN:]:
         print(f"... and {len(failed) - _SHOWN} more that failed", file=sys.stderr)
-    done = sum(row.status == FINISHED for row in rows)
-    print(f"{root}: {done} of {len(rows)} trials are finished", flush=True)
     codes = [_code(root, row) for row in failed]
     again = [code for code in codes if code != sweep_folder.DIVERGED]
     if again:
-        raise SweepError(
-            f"{len(again)} trials failed; the same command tries them again", again[0]
-        )
+        raise SweepError(f"{len(again)} trials failed; {then}", again[0])
 
 
 def _code(root: pathlib.Path, row: Row) -> int:

@@ -8,8 +8,8 @@ from lec7.curvature.estimates import Estimate, diagonal, frobenius_norm
 from lec7.curvature.gauss_newton import fisher, ggn
 from lec7.curvature.gradient_moments import empirical_fisher, gradient_covariance
 from lec7.curvature.hessians import hessian
+from lec7.curvature.needs import Plan, plan
 from lec7.curvature.operators import Operator
-from lec7.curvature.planning import Plan, plan
 from lec7.curvature.preconditioning import precondition, preconditioner
 from lec7.curvature.symmetry import verify
 from lec7.curvature.traces import trace

@@ -9,7 +9,7 @@ import chex
 import jax
 import numpy as np
 
-from lec7.curvature import batch_means, hessians, placement, planning
+from lec7.curvature import batch_means, hessians, needs, placement
 from lec7.sharpness import (
     adaptive,
     ball,
@@ -114,9 +114,9 @@ def plan_card(
     fn = jax.tree_util.Partial(
         measure.loss_and_gradient, batch_means.as_partial(loss_fn)
     )
-    gradient, seconds = planning.measured(fn, batch, op.params, timed=timed)
+    gradient, seconds = needs.measured(fn, batch, op.params, timed=timed)
     where = (op.product, batch, op.params, op.params)
-    product, _ = planning.measured(*where, timed=False)
+    product, _ = needs.measured(*where, timed=False)
     one, width = batch_means.examples(batch), placement.nbytes(op.params)
     seconds *= measure.examples(op.batches) / one
     rows = CardPlan()

@@ -60,6 +60,22 @@ def objective(rows: Sequence[trials.Row], asked: str | None = None) -> str | Non
     return asked
 
 
+def required(rows: Sequence[trials.Row], asked: str | None) -> str | None:
+    """Return the measure by which a search chooses, None while no trial has finished.
+
+    Raises:
+      UsageError: see `objective`; or none is asked for, and none is there by itself.
+    """
+    found = objective(rows, asked)
+    known = measures(rows)
+    if found is None and known:
+        raise runs.UsageError(
+            "--objective is missing: no trial has a validation_loss; expected one of "
+            f"{', '.join(known[:12])}{' ...' if len(known) > 12 else ''}"
+        )
+    return found
+
+
 def measures(rows: Sequence[trials.Row]) -> list[str]:
     """Return the names of all values of the rows, spreads aside."""
     names = dict.fromkeys(name for row in rows for name in row.values)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from lec7.runs import catalogue, config, exits, schema
 from lec7.sweeps import points, spec
-from lec7.sweeps.trials import Trial, Value
+from lec7.sweeps.trials import Range, Trial, Value
 
 FORMAT = 1
 
@@ -23,6 +23,8 @@ class Sweep:
     spec: Any  # field -> the text of its values, or the trials of a file
     seed: int | None  # of what is drawn; None where nothing is
     members: int  # networks that are trained together, at most
+    search: str | None = None  # what chooses the trials; None is the spec alone
+    objective: str | None = None  # measure by which it chooses, if it is named
     trials: list[int]  # how many, each time that the sweep was begun or extended
     format: int = FORMAT
 
@@ -115,6 +117,100 @@ def plan(
     ]
     networks = [len(getattr(made, "seeds", (0,))) for made in configs]
     return Plan(sweep, found, networks)
+
+
+class Search(NamedTuple):
+    """A sweep whose trials are chosen by what came of those before."""
+
+    sweep: Sweep
+    space: Mapping[str, Range | Sequence[Value]]
+    make: Callable[[Mapping[str, Value]], Any]
+    """Settings of a trial -> its configuration."""
+
+
+def plan_search(
+    experiments: pathlib.Path,
+    name: str,
+    text: str,
+    *,
+    base: Mapping[str, Sequence[str]],
+    trials: int | None,
+    seed: int | None,
+    members: int,
+    objective: str | None,
+) -> Search:
+    """Return a search, and write nothing; see `plan`.
+
+    Args:
+      experiments: as there, as are the others.
+      name: the experiment's.
+      text: with a range to search in, or several.
+      base: field -> words of what all trials have in common.
+      trials: how many to make.
+      seed: of the search; None is 0.
+      members: networks that are trained together, at most.
+      objective: the measure by which to choose, or None.
+
+    Raises:
+      UsageError: a field, a value or an end of a range is wrong.
+    """
+    make = catalogue.configurer(experiments, name)
+    parts = spec.read(text)
+    if not spec.draws(parts):
+        raise exits.UsageError(
+            f"--search=tpe: {text} has no range; expected one, such as log(1e-4,1)"
+        )
+    _require_goes_with(True, trials, seed)
+    _require_apart(parts, base)
+    spec.require_few(trials)
+    numbers = _numbers(catalogue.config_class(experiments, name), parts, name)
+
+    def configured(settings: Mapping[str, Value]) -> Any:
+        return make({**base, **{k: _words(value) for k, value in settings.items()}})
+
+    space: dict[str, Range | Sequence[Value]] = {}
+    for field, part in parts.items():
+        rows = [{field: words} for words in points.listed(field, part, numbers[field])]
+        made = _configs(rows, base, make, may_repeat=False)
+        values = [_value(operator.attrgetter(field)(one)) for one in made]
+        space[field] = values
+        if isinstance(part, spec.Spaced) and part.count is None:
+            log, whole = part.scale == "log", numbers[field] is int
+            space[field] = Range(part.low, part.high, log=log, whole=whole)
+    sweep = Sweep(
+        experiment=name,
+        base={field: [*words] for field, words in base.items()},
+        spec=[[field, part.text] for field, part in parts.items()],
+        seed=seed or 0,
+        members=members,
+        search="tpe",
+        objective=objective,
+        trials=[trials],
+    )
+    return Search(sweep, space, configured)
+
+
+def extended(search: Search, planned: Plan, trials: Sequence[Trial]) -> Plan:
+    """Return the plan of a search with a further round of trials.
+
+    Raises:
+      UsageError: a trial has no configuration.
+    """
+    configs = [search.make(trial.settings) for trial in trials]
+    begun = len(planned.trials)
+    end = begun + len(trials)
+    # Where the search has ended before it was extended, a group ends too.
+    within = {stretch for stretch in search.sweep.trials if begun < stretch < end}
+    ends = {*(planned.sweep.trials if begun else ()), *within, end}
+    return Plan(
+        dataclasses.replace(search.sweep, trials=sorted(ends)),
+        [*planned.trials, *trials],
+        [*planned.networks, *(len(getattr(one, "seeds", (0,))) for one in configs)],
+    )
+
+
+def _words(value: Value) -> list[str]:
+    return [*map(str, value)] if isinstance(value, tuple) else [str(value)]
 
 
 def _require_goes_with(is_drawn: bool, trials: int | None, seed: int | None) -> None:

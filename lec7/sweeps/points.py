@@ -70,6 +70,17 @@ def number_type(field: schema.Field) -> type | None:
     return (float if float in kinds else int) if kinds else None
 
 
+def listed(name: str, part: spec.Part, number: Any) -> list[list[str]]:
+    """Return the words of each value of a field, of a range those of its ends.
+
+    Raises:
+      UsageError: see `grid`.
+    """
+    if isinstance(part, spec.Spaced) and part.count is None:
+        part = part._replace(count=2)
+    return _points(name, part, number)
+
+
 def _points(name: str, part: spec.Part, number: Any) -> list[list[str]]:
     if isinstance(part, spec.Listed):
         return [[*words] for words in part.values]

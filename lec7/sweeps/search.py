@@ -45,7 +45,7 @@ def search(
       UsageError: optuna is missing, a measure of the test is to choose, or a range or
         list holds nothing.
     """
-    _require_optuna()
+    require_optuna()
     choice.objective([], objective)
     _require_space(space)
     ended = {row.trial.number: row for row in rows if row.status != trials.UNFINISHED}
@@ -57,7 +57,12 @@ def search(
     return [trial for trial in asked if trial.number not in ended]
 
 
-def _require_optuna() -> None:
+def require_optuna() -> None:
+    """Check that what searches is installed.
+
+    Raises:
+      UsageError: it is not.
+    """
     if importlib.util.find_spec("optuna") is None:
         raise runs.UsageError(
             "--search=tpe: needs optuna, pip install 'lec7[search]'; or give a "

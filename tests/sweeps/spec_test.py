@@ -172,6 +172,8 @@ def test_what_is_written_of_a_sweep_is_canonical(plan):
         "experiment": "walk",
         "format": planning.FORMAT,
         "members": 1,
+        "objective": None,
+        "search": None,
         "seed": 0,
         "spec": [["rate", "log(1e-4,1)"], ["steps", "5"]],
         "trials": [2],
