@@ -90,10 +90,7 @@ def top_eigenpairs(
     arguments.require_one_of(_PREFERENCES, which=which)
     arguments.require(1 <= k <= op.size, "k", k, f"1 to P = {op.size}")
     settings = {"k": k, "key": key, "which": which, "tol": tol}
-    settings |= {
-        "max_matvecs": max_matvecs,
-        "digest of start": resumption.digest(start),
-    }
+    settings |= {"max_matvecs": max_matvecs, "digest of start": (start,)}
     keeper = resumption.Keeper(folder, op, settings)
     prefer, op = _PREFERENCES[which], operators.linearise(op)
     # Half of the tolerance is left for what the pairs of one search add to another's.

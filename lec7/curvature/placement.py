@@ -189,7 +189,12 @@ def deal_all(
 def are_placed(batches: Sequence[chex.ArrayTree]) -> bool:
     """Return whether all arrays of batches are committed to devices."""
     leaves = jax.tree.leaves(list(batches))
-    return all(isinstance(leaf, jax.Array) and leaf.committed for leaf in leaves)
+    return all(
+        isinstance(leaf, jax.Array)
+        and not isinstance(leaf, jax.core.Tracer)
+        and leaf.committed
+        for leaf in leaves
+    )
 
 
 def deal(batch: chex.ArrayTree, index: int, devices: Devices) -> chex.ArrayTree:

@@ -141,19 +141,22 @@ def _problem(op: operators.Operator, settings: Mapping[str, Any]) -> dict[str, A
     problem = {
         "shapes of the parameters": str([list(leaf.shape) for leaf in leaves]),
         "dtype": str(operators.flat_dtype(op.params)),
-        "digest of the parameters": digest(op.params),
+        "digest of the parameters": _digest(op.params),
         "code of the loss": _code(op.product),
-        "digest of what is bound to the loss": digest(op.product),
+        "digest of what is bound to the loss": _digest(op.product),
     }
     if isinstance(op.batches, tuple):
         problem["number of batches"] = len(op.batches)
         if not placement.is_shared(op.batches):
-            problem["digest of the examples"] = digest(op.batches)
+            problem["digest of the examples"] = _digest(op.batches)
     told = {name: _told(value) for name, value in settings.items()}
     return json.loads(json.dumps(problem | told))
 
 
 def _told(value: Any) -> Any:
+    """Return a setting for JSON: a key as its numbers, trees as their digest."""
+    if isinstance(value, tuple):
+        return _digest(value)
     if isinstance(value, jax.Array):
         is_key = jnp.issubdtype(value.dtype, jax.dtypes.prng_key)
         return jax.random.key_data(value).tolist() if is_key else value.tolist()
@@ -165,7 +168,7 @@ def _code(product: Any) -> str:
     return re.sub(r" at 0x[0-9a-f]+", "", str(jax.tree.structure(product)))
 
 
-def digest(tree: Any) -> str:
+def _digest(tree: Any) -> str:
     """Return the SHA-256 of the values of a tree, shortened."""
     total = hashlib.sha256()
     for leaf in jax.tree.leaves(tree):
@@ -173,7 +176,7 @@ def digest(tree: Any) -> str:
         values = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
         total.update(f"{values.dtype} {values.shape} ".encode())
         total.update(np.ascontiguousarray(values).tobytes())
-    return total.hexdigest()[:16]
+    return total.hex_digest()[:16]
 
 
 def _counts(op: operators.Operator) -> np.ndarray:

@@ -1,5 +1,6 @@
 """The directions along which the loss bends most."""
 
+import pathlib
 from typing import NamedTuple
 
 import chex
@@ -24,6 +25,7 @@ def hessian_directions(
     key: jax.Array,
     which: str = "LA",
     tol: float = 1e-3,
+    folder: pathlib.Path | None = None,
 ) -> HessianDirections:
     """Return the top eigenvectors of a curvature operator as directions of slices.
 
@@ -37,6 +39,7 @@ def hessian_directions(
       key: typed PRNG key of the search.
       which: "LA", "SA" or "LM", see `curvature.top_eigenpairs`.
       tol: largest relative residual.
+      folder: where the search is kept, and goes on; see `curvature.top_eigenpairs`.
 
     Returns:
       The directions, each of length 1; `normalise` scales one like a random direction.
@@ -54,7 +57,9 @@ def hessian_directions(
     References:
       Li et al. 2018, arXiv:1712.09913, section 6, for curvature beside slices.
     """
-    pairs = curvature.top_eigenpairs(op, k, key=key, which=which, tol=tol)
+    pairs = curvature.top_eigenpairs(
+        op, k, key=key, which=which, tol=tol, folder=folder
+    )
     directions = tuple(
         _oriented(jax.tree.map(lambda leaf, index=i: leaf[index], pairs.vectors))
         for i in range(k)

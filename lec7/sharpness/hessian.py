@@ -4,6 +4,7 @@ The loss at the parameters is taken too, and not counted: of one that is not fin
 derivatives may be.
 """
 
+import pathlib
 from collections.abc import Callable, Iterable
 from typing import Any
 
@@ -22,6 +23,7 @@ def hessian_max(
     key: jax.Array,
     tol: float = 1e-3,
     max_matvecs: int = 1000,
+    folder: pathlib.Path | None = None,
 ) -> measure.Measure:
     """Measure the largest eigenvalue of the Hessian, by Lanczos.
 
@@ -34,6 +36,7 @@ def hessian_max(
         within `tol`.
       tol: largest relative residual; see `curvature.top_eigenpairs`.
       max_matvecs: products at which the search stops in any case.
+      folder: where the search is kept, and goes on; see `curvature.top_eigenpairs`.
 
     Returns:
       The measure. Its standard error is 0, and NaN where the residual is above `tol`.
@@ -51,7 +54,9 @@ def hessian_max(
       3.0
     """
     op = _hessian(loss_fn, params, batches)
-    pairs = curvature.top_eigenpairs(op, 1, key=key, tol=tol, max_matvecs=max_matvecs)
+    pairs = curvature.top_eigenpairs(
+        op, 1, key=key, tol=tol, max_matvecs=max_matvecs, folder=folder
+    )
     return measure.Measure(
         value=float(pairs.values[0]),
         standard_error=0.0 if pairs.residuals[0] <= tol else float("nan"),
