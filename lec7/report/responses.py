@@ -10,6 +10,7 @@ from lec7.report import markup, sweep_axes
 _WIDE, _HIGH, _LEFT, _RIGHT, _TOP, _BOTTOM = 280, 150, 56, 34, 26, 44
 _LETTER = 6.5  # width of one
 _MANY, _PARTS = 12, 8  # settings that have a line each, and otherwise parts
+_POINTS = 3  # of a part, on average
 
 
 class Point(NamedTuple):
@@ -25,19 +26,25 @@ class Point(NamedTuple):
 
 
 def draw(
-    setting: str, axis: sweep_axes.Axis, measure: str, points: Sequence[Point]
+    setting: str,
+    axis: sweep_axes.Axis,
+    measure: str,
+    points: Sequence[Point],
+    *,
+    alone: bool = False,
 ) -> Element:
     """Return a picture of the points with two lines.
 
     One leads through the medians at each setting, the other through the trials that
     are best by the objective there; only the objective chooses, whatever is shown. Of
-    many settings those beside each other are taken together.
+    many settings, and of those that seldom repeat, neighbours are taken together.
 
     Args:
       setting: name of the field.
       axis: of it.
       measure: name of what was measured.
       points: one at least, values finite.
+      alone: whether no other field varies.
     """
     across = sweep_axes.of_measure([point.value for point in points])
 
@@ -47,7 +54,7 @@ def draw(
             _TOP + _HIGH * (1 - across.place(value)),
         )
 
-    groups = _groups(axis, points)
+    groups = _groups(axis, points, alone)
     few = len(groups) < len(points)  # otherwise both lines go through the same points
     lines = [_through(groups, at, _median, "median")] if few else []
     if any(point.share is not None for point in points):
@@ -65,16 +72,20 @@ def draw(
     )
 
 
-def _groups(axis: sweep_axes.Axis, points: Sequence[Point]) -> list[list[Point]]:
+def _groups(
+    axis: sweep_axes.Axis, points: Sequence[Point], alone: bool
+) -> list[list[Point]]:
     """Return the points of each setting, or of each part of an axis if these are many.
 
     They are in the order of the axis.
     """
-    many = len({point.setting for point in points}) > _MANY
+    distinct = len({point.setting for point in points})
+    many = distinct > _MANY or (not alone and 2 * distinct > len(points))
+    parts = max(1, min(_PARTS, len(points) // _POINTS))
     groups: dict[float, list[Point]] = {}
     for point in sorted(points, key=lambda point: axis.place(point.setting)):
         place = axis.place(point.setting)
-        groups.setdefault(round(_PARTS * place) if many else place, []).append(point)
+        groups.setdefault(round(parts * place) if many else place, []).append(point)
     return [*groups.values()]
 
 

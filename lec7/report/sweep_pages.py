@@ -142,9 +142,12 @@ def _key(objective: str) -> Element:
 def _responses(
     sweep: tried.Sweep, trials: Sequence[tried.Trial], shares
 ) -> list[Element]:
+    alone = len(sweep.fields) == 1
     rows = [
         [
-            responses.draw(name, sweep_axes.of_setting(values), measure, points)
+            responses.draw(
+                name, sweep_axes.of_setting(values), measure, points, alone=alone
+            )
             for name, values in sweep.fields.items()
             if (points := _points(sweep, trials, shares, name, measure))
         ]
