@@ -21,6 +21,15 @@ Run:
                    [--latency=MICROSECONDS]]
       what it would take: parameters, FLOPs, bytes and time of every training, each
       compiled and timed for a second; also on N hosts. Nothing is written
+  python launch.py --experiment=NAME --sweep='FIELD=VALUES;FIELD=VALUES' [--trials=N]
+                   [--sweep_seed=0] [--search=tpe] [--objective=MEASURE] [--members=64]
+                   [--config.FIELD=VALUE ...]
+                   [--workers=K | --ray=HOST:PORT [--trial_cpus=1] [--trial_gpus=0]]
+      a run for every combination of VALUES: a,b,c or log(FROM,TO,N) or lin(FROM,TO,N);
+      log(FROM,TO) and lin(FROM,TO) are drawn from, N times, or searched by optuna's
+      TPE for the lowest MEASURE. --sweep=FILE.json lists the trials. K runs at a time, by default half as many as cores, or as many as a
+      Ray cluster has room for, in DIR, by default runs/NAME-sweep-HASH. The same
+      command resumes; what failed is tried again
   python launch.py --all [--datasets=NAME,NAME ...] [--workdir=DIR] [--devices=N]
       run every experiment that needs no GPU, or those that have data on each of these
       data sets, in folders of DIR, by default runs/all; then DIR/index.html has all
@@ -44,8 +53,8 @@ Read a run, a folder in which an experiment has run:
   python launch.py --help | --version
 
 Exit codes: 0 done, 1 bug, 2 usage, 3 data, 4 checkpoint, 5 diverged, 6 disk or
-permission, 7 folder in use, 8 verdicts differ, 9 a host is lost, 130 interrupted,
-143 terminated.
+permission, 7 folder in use, 8 verdicts differ, 9 a host or a trial is lost, 130
+interrupted, 143 terminated.
 """
 
 import importlib

@@ -71,7 +71,7 @@ def kill(number):
         os.kill(number, signal.SIGKILL)
 
 
-def wait_for(condition, seconds=120.0):
+def wait_for(condition, seconds=300.0):
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline

@@ -3,6 +3,7 @@
 import json
 import math
 import pathlib
+import re
 import shutil
 
 import pytest
@@ -11,6 +12,7 @@ from lec7 import runs
 from lec7.sweeps import planning, spec
 
 HERE = pathlib.Path(__file__).parent
+ROOT = HERE.parent.parent
 
 
 @pytest.fixture(scope="module")
@@ -179,3 +181,14 @@ def test_what_is_written_of_a_sweep_is_canonical(plan):
         "trials": [2],
     }
     assert spec.read(" rate = 0.1 , 0.2 ; ")["rate"].values == (("0.1",), ("0.2",))
+
+
+def test_every_sweep_of_the_documentation_can_be_planned():
+    text = "".join(file.read_text() for file in (ROOT / "docs").glob("*.md"))
+    form = r"--experiment=(\w+) --sweep='([^']+=[^']+)'(?: --trials=(\d+))?"
+    found = re.findall(form, text)
+    assert len(found) >= 3
+    for name, sweep, count in found:
+        if name != "NAME":
+            trials = int(count) if count else None
+            planning.plan(ROOT / "experiments", name, sweep, base={}, trials=trials)
