@@ -172,10 +172,11 @@ def spread(
       ValueError: as for `mean_loss`.
     """
     batches = repeatable.sequence(batches)
-    if devices is None and _are_dealt(batches):
+    is_stream = isinstance(batches, placement.Stream)
+    if is_stream and devices is None or _is_shared(batches):
         return batches
     if not isinstance(batches, Sequence):
-        source = getattr(batches, "source", batches)  # of a stream
+        source = batches.source if is_stream else batches
         return placement.Stream(source, placement.choose(devices))
     if devices is None and placement.are_placed(batches):
         return _deal_all(batches, (None,))
@@ -200,11 +201,9 @@ def to_device(tree: chex.ArrayTree) -> chex.ArrayTree:
     return placement.put(tree, None)
 
 
-def _are_dealt(batches: Iterable[chex.ArrayTree]) -> bool:
-    """Return whether `spread` has dealt them; it checks arrays that others have put."""
-    if not isinstance(batches, tuple):
-        return isinstance(batches, placement.Stream)
-    return placement.is_shared(batches)
+def _is_shared(batches: Iterable[chex.ArrayTree]) -> bool:
+    """Return whether a sequence has been dealt to several hosts, which happens once."""
+    return isinstance(batches, tuple) and placement.is_shared(batches)
 
 
 def _deal_all(
