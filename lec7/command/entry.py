@@ -27,9 +27,10 @@ Run:
                    [--workers=K | --ray=HOST:PORT [--trial_cpus=1] [--trial_gpus=0]]
       a run for every combination of VALUES: a,b,c or log(FROM,TO,N) or lin(FROM,TO,N);
       log(FROM,TO) and lin(FROM,TO) are drawn from, N times, or searched by optuna's
-      TPE for the lowest MEASURE. --sweep=FILE.json lists the trials. K runs at a time, by default half as many as cores, or as many as a
-      Ray cluster has room for, in DIR, by default runs/NAME-sweep-HASH. The same
-      command resumes; what failed is tried again
+      TPE for the best MEASURE of the validation. --sweep=FILE.json lists the trials.
+      K runs at a time, by default half as many as cores, or as many as a Ray cluster
+      has room for, in DIR, by default runs/NAME-sweep-HASH. DIR/index.html compares
+      them. The same command resumes; what failed is tried again
   python launch.py --all [--datasets=NAME,NAME ...] [--workdir=DIR] [--devices=N]
       run every experiment that needs no GPU, or those that have data on each of these
       data sets, in folders of DIR, by default runs/all; then DIR/index.html has all
