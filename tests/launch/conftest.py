@@ -7,6 +7,8 @@ import sys
 
 import pytest
 
+from tests.sweeps import bench
+
 HERE = pathlib.Path(__file__).parent
 
 
@@ -43,3 +45,10 @@ def files(place):
         for path in place.rglob("*")
         if "__pycache__" not in path.parts
     }
+
+
+@pytest.fixture
+def walk(place, launch):
+    """The `main` of a copy of `launch.py` that has the experiment `walk`."""
+    shutil.copy(bench.HERE / "walk.py", place / "experiments")
+    return launch

@@ -3,7 +3,6 @@
 import json
 import os
 import pathlib
-import shutil
 import sys
 
 import pytest
@@ -12,13 +11,6 @@ from lec7 import runs
 from tests.sweeps import bench
 
 WORDS = ("--experiment=walk", "--sweep=rate=0.1,3.5;steps=40", "--members=1")
-
-
-@pytest.fixture
-def walk(place, launch):
-    """The `main` of a copy of `launch.py` that has the experiment `walk`."""
-    shutil.copy(bench.HERE / "walk.py", place / "experiments")
-    return launch
 
 
 def statuses(root):
