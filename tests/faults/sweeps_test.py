@@ -3,7 +3,6 @@
 import contextlib
 import json
 import os
-import pathlib
 import random
 import signal
 import time
@@ -196,7 +195,7 @@ def test_a_ray_cluster_that_loses_a_machine_finds_the_same(tmp_path):
     pytest.importorskip("ray")
     expected = left_alone(tmp_path, BASE)
     place, words = bench.make(tmp_path / "ray"), ("--config.wait=0.2",)
-    with measure_sweeps.cluster(2, pathlib.Path(tmp_path, "r")) as (head, address):
+    with measure_sweeps.cluster(2) as (head, address):
         process = bench.start(place, *words, f"--ray={address}")
         wait_for(lambda: is_under_way(place))
         print(0, file=head.stdin, flush=True)
@@ -210,7 +209,7 @@ def test_a_driver_of_a_ray_cluster_that_is_killed_resumes(tmp_path):
     pytest.importorskip("ray")
     expected = left_alone(tmp_path, BASE)
     place, words = bench.make(tmp_path / "ray"), ("--config.wait=0.2",)
-    with measure_sweeps.cluster(2, pathlib.Path(tmp_path, "r")) as (_, address):
+    with measure_sweeps.cluster(2) as (_, address):
         for number in (signal.SIGKILL, signal.SIGTERM):
             process = bench.start(place, *words, f"--ray={address}")
             wait_for(lambda: is_under_way(place))
