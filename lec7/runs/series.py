@@ -74,16 +74,17 @@ def run_process(
     words: Sequence[str],
     *,
     show: Callable[[str], None],
-    output: int | None = None,
+    silent: bool = False,
     environment: Mapping[str, str] = os.environ,
     check: Callable[[], None] = signals.check,
 ) -> tuple[int, str]:
-    """Run Python with `words`; what ends us, even a SIGKILL, ends it too.
+    """Run Python with `words`; what ends us, even a SIGKILL, ends this program too.
 
     Args:
       words: of its command line.
       show: called with each line of its standard error.
-      output: where its standard output goes, as `subprocess` takes it; None is ours.
+      silent: whether nobody is to see its standard output, and a Ctrl-C at the
+        terminal is for us alone, who then tell it to end.
       environment: its environment.
       check: called many times a second; what it raises ends the process.
 
@@ -97,8 +98,9 @@ def run_process(
     with subprocess.Popen(
         [sys.executable, *words],
         stdin=subprocess.PIPE,
-        stdout=output,
+        stdout=subprocess.DEVNULL if silent else None,
         stderr=subprocess.PIPE,
+        process_group=0 if silent else None,
         env={**environment, signals.LEASH: "stdin"},
         text=True,
         errors="replace",

@@ -4,7 +4,6 @@ import contextlib
 import itertools
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Generator, Iterable, Iterator, Mapping
 from concurrent import futures
@@ -68,7 +67,7 @@ def attempt(
         code, said = series.run_process(
             [*words],
             show=lambda line: None,
-            output=subprocess.DEVNULL,
+            silent=True,
             environment=environment,
             check=check,
         )

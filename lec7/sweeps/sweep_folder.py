@@ -44,7 +44,8 @@ def examine(root: pathlib.Path, sweep: Sweep) -> Sweep:
         folder.require_empty(root, ours=())
         return sweep
     wanted = json.loads(sweep.json)
-    if not isinstance(held, dict) or held.get("format") != FORMAT:
+    is_ours = isinstance(held, dict) and held.get("format") == FORMAT
+    if not is_ours or not isinstance(held.get("trials"), list) or not held["trials"]:
         raise exits.UsageError(
             f"--workdir={root}: {FILE} is not of format {FORMAT}; expected an empty "
             "folder, or one of the same sweep"

@@ -15,22 +15,27 @@ from tests.sweeps import bench
 
 
 @contextlib.contextmanager
-def cluster(workers, folder):
+def cluster(workers):
     """Yield the process of a Ray cluster, and its address."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.faults.clusters", str(workers)],
-        cwd=bench.ROOT,
-        env=os.environ | {"PYTHONPATH": str(bench.ROOT), "RAY_TMPDIR": str(folder)},
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.DEVNULL,
-        text=True,
-    )
-    try:
-        yield process, process.stdout.readline().strip()
-    finally:
-        process.stdin.close()
-        process.wait()
+    # Sockets of Ray have no room for a long path.
+    with tempfile.TemporaryDirectory(dir="/tmp", prefix="r") as folder:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "tests.faults.clusters", str(workers)],
+            cwd=bench.ROOT,
+            env=os.environ | {"PYTHONPATH": str(bench.ROOT), "RAY_TMPDIR": folder},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        try:
+            address = process.stdout.readline().strip()
+            if not address:
+                raise RuntimeError("the Ray cluster has not started")
+            yield process, address
+        finally:
+            process.stdin.close()
+            process.wait()
 
 
 def wait_for_trials(root, count, process):
@@ -69,7 +74,7 @@ def main(trials):
 
 def on_ray(place, words, trials, victims):
     """Return exit code and messages of a sweep on two machines."""
-    with cluster(2, place.parent / "r") as (head, address):
+    with cluster(2) as (head, address):
         process = bench.start(place, words, f"--ray={address}")
         for victim in victims:
             wait_for_trials(place / "sweep", trials // 4, process)

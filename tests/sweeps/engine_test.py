@@ -153,7 +153,7 @@ def test_a_folder_with_other_files_is_refused(tmp_path, name):
         sweep_folder.examine(tmp_path, SWEEP)
 
 
-@pytest.mark.parametrize("content", ["{", "[]", '{"format": 0}'])
+@pytest.mark.parametrize("content", ["{", "[]", '{"format": 0}', '{"format": 1}'])
 def test_a_damaged_record_is_refused(tmp_path, content):
     (tmp_path / "sweep.json").write_text(content)
     with pytest.raises(runs.UsageError, match="sweep.json"):
