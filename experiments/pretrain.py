@@ -23,7 +23,7 @@ import jax
 import numpy as np
 
 from experiments import domains, pretraining, tested
-from lec7 import data, files, models, report, runs, train, transfer
+from lec7 import data, files, hosts, models, report, runs, train, transfer
 
 SMALL = {
     "dataset": "digits",
@@ -75,7 +75,7 @@ class Findings(NamedTuple):
 
 def run(config: Config, context: runs.Context) -> Findings:
     """Train networks and linear classifiers, and put the networks into the zoo."""
-    _require_free(config)
+    hosts.from_first(lambda: _require_free(config))
     with context.phase("data"):
         dataset = domains.load(config.dataset)
     with context.phase("training"):
@@ -95,7 +95,9 @@ def run(config: Config, context: runs.Context) -> Findings:
             name="linear",
         )
     with context.phase("zoo"):
-        folder = transfer.save_network(config.network, network)
+        folder = hosts.from_first(
+            lambda: transfer.save_network(config.network, network)
+        )
     params = jax.tree.map(lambda leaf: leaf[0], network.variables["params"])
     return Findings(
         card=card,
