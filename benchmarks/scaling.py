@@ -9,7 +9,8 @@ Run: python -m benchmarks.scaling training 1e6 1e7 1e8       parameters, with Ad
      python -m benchmarks.scaling metrics 16 100 1000        networks, 1,000 updates
      python -m benchmarks.scaling findings 1e6 1e7           numbers in arrays
 
-Times of a file are by the clock / of the processor, which other processes disturb less.
+Times are those of the processor, which other processes disturb least; of files by the
+clock / of the processor, of hosts by the clock.
 `--memory=GB` limits the address space of each process; a size that does not fit is
 told, and the next one is measured all the same. docs/scaling.md has what was found.
 """
@@ -75,7 +76,13 @@ def training(parameters: int) -> Row:
     network = models.MLP(10, widths=(width, width))
     before = _peak()
     found = train.cost(
-        network, update_rules.adam(0.001), (x, y), steps=100, batch_size=32, watch=()
+        network,
+        update_rules.adam(0.001),
+        (x, y),
+        steps=100,
+        batch_size=32,
+        watch=(),
+        clock=time.process_time,
     )
     state = found.bytes.parameters + found.bytes.optimiser
     return {
@@ -127,6 +134,7 @@ def _cost(members: int, **given: Any) -> Any:
         data.standardise(data.load("digits")),
         **{"steps": 1000, "batch_size": 32, "evaluate_every": 50} | given,
         seeds=range(members),
+        clock=time.process_time,
     )
 
 

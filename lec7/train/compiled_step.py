@@ -1,8 +1,7 @@
 """One update as it is compiled: its FLOPs, its bytes, and how fast it is."""
 
 import math
-import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
 import jax
@@ -27,6 +26,7 @@ class CompiledStep(NamedTuple):
     """What it tells of a `costs.Cost`."""
     seconds: float
     """Its compilation took."""
+    clock: Callable[[], float]
 
     def pace(self, state: states.TrainState, count: int = 1, parts: int = 1) -> float:
         """Return the seconds of so many updates, with a part of every batch."""
@@ -34,10 +34,10 @@ class CompiledStep(NamedTuple):
         state, data, slots, active = _given(state, batches, self.devices, count)
         took = []
         for _ in range(1 + _FEW):
-            began = time.perf_counter()
+            began = self.clock()
             state, made = self.advance(state, data, slots, active)
             jax.block_until_ready((state, made))
-            took.append(time.perf_counter() - began)
+            took.append(self.clock() - began)
             if sum(took[1:]) > _ENOUGH:
                 break
         return min(took[1:])
@@ -60,14 +60,15 @@ def compiled(
     step: steps.Step,
     batches: feed.Feed,
     devices: Sequence[jax.Device],
+    clock: Callable[[], float],
 ) -> CompiledStep:
     """Return the compiled update of a population; see `loop.fit`."""
     advance = steps.make_advance(step, batches.fetch, devices)
     given = _given(state, batches, devices, 1)
-    began = time.perf_counter()
+    began = clock()
     traced = advance.trace(*given)
     program = traced.lower().compile()
-    seconds = time.perf_counter() - began
+    seconds = clock() - began
     flops = _analysis(program.cost_analysis()).get("flops", math.nan)
     slots = jax.tree.map(lambda leaf: leaf[0, 0], given[2])
     batch = jax.eval_shape(batches.fetch, given[1], slots)
@@ -80,7 +81,7 @@ def compiled(
         "bytes": _sizes(state, given, batch, program.memory_analysis()),
         "available": memory.available(devices[0]),
     }
-    return CompiledStep(advance, batches, devices, counts, seconds)
+    return CompiledStep(advance, batches, devices, counts, seconds, clock)
 
 
 def _given(state, batches, devices, count) -> tuple[Any, Any, Any, Any]:

@@ -1,6 +1,7 @@
 """What a training would take, as a call."""
 
 import time
+from collections.abc import Callable
 from typing import Any
 
 import optax
@@ -17,6 +18,7 @@ def cost(
     steps: int,
     batch_size: int,
     hosts: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
     **given: Any,
 ) -> costs.Cost:
     """Return what a training takes, which is compiled, timed for a second and not made.
@@ -33,6 +35,7 @@ def cost(
       batch_size: see `train.train`.
       hosts: N, where `Cost.on(N)` is to be asked for: an update is timed with an Nth of
         the batch too, so that it is known what more hosts do not shorten.
+      clock: see `rehearsed`.
       **given: what else `train.train` takes; a folder is not used.
 
     Returns:
@@ -55,12 +58,12 @@ def cost(
       Kaplan et al. 2020, arXiv:2001.08361, table 1, for FLOPs = 6 P B.
     """
     given["folder"] = None
-    began = time.perf_counter()
-    with rehearsal.rehearsed(hosts) as rehearsed:
+    began = clock()
+    with rehearsal.rehearsed(hosts, clock) as rehearsed:
         population.train(
             model, rule, dataset, steps=steps, batch_size=batch_size, **given
         )
     (found,) = rehearsed.found
-    once = time.perf_counter() - began - rehearsed.seconds
+    once = clock() - began - rehearsed.seconds
     seconds = found.seconds._replace(compile=found.seconds.compile + once)
     return found._replace(seconds=seconds)

@@ -45,23 +45,28 @@ class Rehearsal:
     """What has been costed so far."""
 
     hosts: int = 1  # that are to share a batch
+    clock: Callable[[], float] = time.perf_counter  # seconds, from any origin
     found: list[costs.Cost] = dataclasses.field(default_factory=list)
     seconds: float = 0.0  # spent on trainings
     is_training: bool = False
 
 
 @contextlib.contextmanager
-def rehearsed(hosts: int = 1) -> Generator[Rehearsal, None, None]:
+def rehearsed(
+    hosts: int = 1, clock: Callable[[], float] = time.perf_counter
+) -> Generator[Rehearsal, None, None]:
     """Cost the trainings that are begun inside, and make none.
 
     Args:
       hosts: on how many the costs are to be told by `Cost.on`; an update is then timed
         with the share of a host too.
+      clock: seconds, from any origin; `time.process_time` for those of the processor,
+        on a machine that others use.
 
     Yields:
       What has been costed so far.
     """
-    rehearsal = Rehearsal(hosts)
+    rehearsal = Rehearsal(hosts, clock)
     token = _present.set(rehearsal)
     try:
         yield rehearsal
@@ -83,31 +88,32 @@ def _fit(
     **given: Any,
 ) -> tuple[states.TrainState, dict[str, np.ndarray]]:
     """Return what `loop.fit` does, of a training that is costed."""
-    began, rehearsal.is_training = time.perf_counter(), True
+    began, rehearsal.is_training = rehearsal.clock(), True
     with tempfile.TemporaryDirectory() as place:
-        cost, done, history = _costed(
-            state, given, rehearsal.hosts, pathlib.Path(place)
-        )
+        cost, done, history = _costed(state, given, rehearsal, pathlib.Path(place))
     rehearsal.found.append(cost)
     plan = given["plan"]
     done = done.replace(step=np.full(len(state.step), plan.max_steps))
     _keep_snapshots(folder, done, given)
     rehearsal.is_training = False
-    rehearsal.seconds += time.perf_counter() - began
+    rehearsal.seconds += rehearsal.clock() - began
     return done, _stretched(history, plan)
 
 
 def _costed(
-    state: states.TrainState, given: dict[str, Any], hosts: int, place: pathlib.Path
+    state: states.TrainState,
+    given: dict[str, Any],
+    rehearsal: Rehearsal,
+    place: pathlib.Path,
 ) -> tuple[costs.Cost, states.TrainState, dict[str, np.ndarray]]:
     """Return what a training takes, and its state and history after some updates."""
     plan, name = given["plan"], given["name"]
     step = compiled_step.compiled(
-        state, given["step"], given["batches"], given["devices"]
+        state, given["step"], given["batches"], given["devices"], rehearsal.clock
     )
     most = min(plan.evaluate_every, plan.max_steps)
     count = max(1, min(most, int(BUDGET / step.pace(state))))
-    clock = _Clock(given["evaluate"])
+    clock = _Clock(given["evaluate"], rehearsal.clock)
     timed = dataclasses.replace(
         plan,
         max_steps=max(plan.max_steps, 3 * count),
@@ -128,8 +134,8 @@ def _costed(
         compile=step.seconds + clock.compilation,
         update=update,
         evaluation=clock.evaluation,
-        checkpoint=_saving(clock.state, place / "checkpoint"),
-        fixed=update * step.fixed_share(state, hosts, min(most, count)),
+        checkpoint=_saving(clock.state, place / "checkpoint", rehearsal.clock),
+        fixed=update * step.fixed_share(state, rehearsal.hosts, min(most, count)),
     )
     evaluations = -(-plan.max_steps // plan.evaluate_every)
     cost = costs.Cost(
@@ -154,18 +160,22 @@ class _Enough(Exception):
 class _Clock:
     """Times the dispatches of a loop, and ends it."""
 
-    def __init__(self, evaluate: Callable[[states.TrainState], Any]):
+    def __init__(
+        self,
+        evaluate: Callable[[states.TrainState], Any],
+        clock: Callable[[], float],
+    ):
         """Take what evaluates the population after each dispatch."""
-        self._evaluate = evaluate
+        self._evaluate, self._now = evaluate, clock
         self._looks: list[float] = []  # seconds
         self._ticks: list[float] = []  # when dispatches have ended
         self.state: Any = None
 
     def evaluate(self, state: states.TrainState) -> dict[str, np.ndarray]:
         """Return the evaluation, of which time and state are kept."""
-        began = time.perf_counter()
+        began = self._now()
         found = self._evaluate(state)
-        self._looks.append(time.perf_counter() - began)
+        self._looks.append(self._now() - began)
         self.state = state
         return found
 
@@ -176,7 +186,7 @@ class _Clock:
           _Enough: so many have been timed.
         """
         del done, means
-        self._ticks.append(time.perf_counter())
+        self._ticks.append(self._now())
         count, spent = len(self._ticks), self._ticks[-1] - self._ticks[0]
         if count > _MANY or (count > 1 and spent > BUDGET):
             raise _Enough
@@ -197,13 +207,13 @@ class _Clock:
         return float(np.mean(np.diff(self._ticks) - self._looks[1:]))
 
 
-def _saving(state: Any, place: pathlib.Path) -> float:
+def _saving(state: Any, place: pathlib.Path, clock: Callable[[], float]) -> float:
     """Return the seconds of a checkpoint; of a large one, by the first of its bytes."""
     size = sum(leaf.nbytes for leaf in jax.tree.leaves(state))
     sample = state if size <= _SAMPLE else np.zeros(_SAMPLE, np.uint8)
-    began = time.perf_counter()
+    began = clock()
     checkpoint.save(place, sample, step=0)
-    return (time.perf_counter() - began) * max(1.0, size / _SAMPLE)
+    return (clock() - began) * max(1.0, size / _SAMPLE)
 
 
 def _keep_snapshots(
