@@ -1,7 +1,8 @@
-"""The report card of a ResNet-50, planned, and taken with what memory there is.
+"""The report card of a residual network, planned, and taken with what memory there is.
 
 Run: python -m benchmarks.card --size=224 --batch=8 --examples=1024       the plan
-     python -m benchmarks.card --size=32 --batch=8 --examples=16 --take   and the card
+     python -m benchmarks.card --network=resnet18 --size=32 --batch=16 --examples=16 \
+       --take                                                              and the card
 
 The images are noise, made anew on every pass, as none of a plan's numbers depends on
 them; the network is at its initial weights. The plan compiles a gradient and a product
@@ -36,9 +37,9 @@ class Images:
             yield images, rng.integers(1000, size=len(images)).astype(np.int32)
 
 
-def network(size: int) -> tuple[jax.tree_util.Partial, dict]:
-    """Return the loss of a ResNet-50, with its statistics bound, and parameters."""
-    model = models.make("resnet50", num_classes=1000)
+def network(name: str, size: int) -> tuple[jax.tree_util.Partial, dict]:
+    """Return the loss of a network, with its statistics bound, and parameters."""
+    model = models.make(name, num_classes=1000)
     image = np.zeros((1, size, size, 3), np.float32)
     start = jax.jit(functools.partial(model.init, train=False))
     variables = start(jax.random.key(0), image)
@@ -77,9 +78,10 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.partition("\n")[0])
     for name, default in (("size", 224), ("batch", 8), ("examples", 1024)):
         parser.add_argument(f"--{name}", type=int, default=default)
+    parser.add_argument("--network", default="resnet50")
     parser.add_argument("--take", action="store_true")
     given = parser.parse_args()
-    loss, params = network(given.size)
+    loss, params = network(given.network, given.size)
     where = (loss, params, Images(given.size, given.batch, given.examples))
     measures = few() if given.take else None
     start = time.monotonic()
