@@ -19,6 +19,7 @@ def rows(place):
         return [*csv.DictReader(file)]
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("walk")
 def test_a_search_that_is_extended_is_the_search_that_was_longer(place):
     code, out, told = bench.finish(place, *WORDS, "--trials=2")
