@@ -21,7 +21,8 @@ from lec7.sweeps.grouping import Task
 from lec7.sweeps.processes import LOOK, Ended, Executor
 
 _AHEAD = 2  # tasks that Ray is given for each that runs, so that none waits for us
-_PATIENCE = 5.0  # seconds for a cluster to answer, and for what we end to have ended
+_PATIENCE = 5.0  # seconds for a cluster to answer
+_GRACE = 15.0  # seconds for trials to save their state
 _OURS = re.compile(
     "JAX_.*|XLA_.*|LEC7_.*|PYTHONPATH|XDG_CACHE_HOME|O(MP|PENBLAS)_NUM_THREADS"
 )
@@ -84,7 +85,7 @@ def _run(
         for reference in running:
             ray.cancel(reference)
         if running:
-            ray.wait([*running], num_returns=len(running), timeout=_PATIENCE)
+            ray.wait([*running], num_returns=len(running), timeout=_GRACE)
 
 
 def _result(ray: Any, reference: Any) -> Ended:

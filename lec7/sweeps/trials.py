@@ -7,7 +7,9 @@ from typing import NamedTuple
 Value = float | int | str | tuple[float | int | str, ...]
 """Of a field of a configuration; a tuple is a list on the command line."""
 
-FINISHED, FAILED, UNFINISHED = "finished", "failed", "unfinished"
+FINISHED = "finished"
+FAILED = "failed"
+UNFINISHED = "unfinished"
 
 
 class Trial(NamedTuple):

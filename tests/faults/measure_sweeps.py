@@ -34,8 +34,7 @@ def cluster(workers):
                 raise RuntimeError("the Ray cluster has not started")
             yield process, address
         finally:
-            process.stdin.close()
-            process.wait()
+            process.communicate()
 
 
 def wait_for_trials(root, count, process):
