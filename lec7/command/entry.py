@@ -54,11 +54,7 @@ Read a run, a folder in which an experiment has run:
   python launch.py --help | --version
 
 Exit codes: 0 done, 1 bug, 2 usage, 3 data, 4 checkpoint, 5 diverged, 6 disk or
-<<<<<<< HEAD
 permission, 7 folder in use, 8 verdicts differ, 9 a host or a trial is lost,
-=======
-permission, 7 folder in use, 8 verdicts differ, 9 a host or trial is lost,
->>>>>>> sweeps
 130 interrupted, 143 terminated.
 """
 
