@@ -35,7 +35,7 @@ EQUAL, REFUSED, WRONG = "equal", "refused", "WRONG"
 REFUSALS = {2, 3, 4, 6}
 STATES: dict[str, Callable[[pathlib.Path], bool]] = {
     "training": lambda folder: (
-        any(folder.glob("checkpoints/*/*/state.msgpack"))
+        any(folder.glob("checkpoints/*/0*/state.msgpack"))
         and not (folder / "findings.npz").exists()
     ),
     "telling": lambda folder: (
