@@ -1,11 +1,7 @@
 """Resumes that are wrong on purpose, which the tests of faults must notice.
 
-python -m tests.faults.breakages BREAKAGE [WORD ...]       launch.py, broken
-
 Each changes trainings that go on from a checkpoint, and no other.
 """
-
-import sys
 
 import jax
 
@@ -83,7 +79,7 @@ BREAKAGES = {
         shares, "of", lambda right: lambda given: _as_first(right(given))
     ),
 }
-OF_ONE_PROCESS = tuple(BREAKAGES)[:3]  # of a network without noise and BatchNorm
+OF_ONE_PROCESS = tuple(BREAKAGES)[:-1]
 
 
 def _as_first(share):
@@ -94,11 +90,3 @@ class FirstShare(shares.Share):
     """A share with the rows of the first host."""
 
     part = 0
-
-
-if __name__ == "__main__":
-    import launch
-    from lec7 import command
-
-    BREAKAGES[sys.argv[1]]()
-    command.start([launch.__file__, *sys.argv[2:]], launch.EXPERIMENTS)

@@ -172,7 +172,7 @@ class Bench:
     def _new(self) -> pathlib.Path:
         return self._folder / f"run_{next(self._made)}"
 
-    def _start(self, folder: pathlib.Path, broken: str = "") -> subprocess.Popen:
+    def _start(self, folder: pathlib.Path) -> subprocess.Popen:
         environment = os.environ | {
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode"),
@@ -180,9 +180,8 @@ class Bench:
             "LEC7_ZOO_DIR": str(self._folder / "zoo"),
             "XDG_CACHE_HOME": str(self._folder / "cache"),
         }
-        program = ("-m", "tests.faults.breakages", broken) if broken else ("launch.py",)
         return subprocess.Popen(
-            [sys.executable, *program, *COMMAND, f"--workdir={folder}"],
+            [sys.executable, "launch.py", *COMMAND, f"--workdir={folder}"],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.DEVNULL,
@@ -195,15 +194,14 @@ class Bench:
         if process.returncode:
             raise AssertionError(told.decode())
 
-    def end(self, folder: pathlib.Path, *, may_refuse: bool = False, broken: str = ""):
+    def end(self, folder: pathlib.Path, *, may_refuse: bool = False):
         """Run the command once more, and judge; what is equal is removed.
 
         Args:
           folder: of a run that has not ended well.
           may_refuse: whether an exit code of its own is right too.
-          broken: one of `breakages.BREAKAGES`.
         """
-        process = self._start(folder, broken)
+        process = self._start(folder)
         return self._judge(folder, process, may_refuse=may_refuse)
 
     def _judge(self, folder, process, *, may_refuse=False):
