@@ -176,7 +176,7 @@ def _digest(tree: Any) -> str:
         values = np.asarray(jax.random.key_data(leaf) if is_key else leaf)
         total.update(f"{values.dtype} {values.shape} ".encode())
         total.update(np.ascontiguousarray(values).tobytes())
-    return total.hex_digest()[:16]
+    return total.hexdigest()[:16]
 
 
 def _counts(op: operators.Operator) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Curvature that several processes find together, and one process alone.
 
-python -m tests.curvature.many INDEX PORT PROCESSES FOLDER
+python -m tests.curvature.many INDEX PLACE PROCESSES FOLDER
 """
 
 import pathlib
@@ -70,12 +70,10 @@ def measured(case, devices, path=None):
     return {f"{case} {name}": np.asarray(value) for name, value in found.items()}
 
 
-def main(index, port, count, folder):
+def main(index, place, count, folder):
     jax.config.update("jax_num_cpu_devices", 1)
     here, folder = int(index), pathlib.Path(folder)
-    with hosts.joined(
-        coordinator=f"localhost:{port}", processes=int(count), index=here
-    ):
+    with hosts.joined(coordinator=place, processes=int(count), index=here):
         found = {}
         for case in OVER_HOSTS:
             path = folder / f"host {here}" / f"{case}.slice"

@@ -185,10 +185,16 @@ def test_what_is_written_of_a_sweep_is_canonical(plan):
 
 def test_every_sweep_of_the_documentation_can_be_planned():
     text = "".join(file.read_text() for file in (ROOT / "docs").glob("*.md"))
-    form = r"--experiment=(\w+) --sweep='([^']+=[^']+)'(?: --trials=(\d+))?"
-    found = re.findall(form, text)
+    text = text.replace("\\\n", "")
+    form = r"--experiment=(\w+) --sweep='([^']+=[^']+)'(.*)"
+    found = [each for each in re.findall(form, text) if each[0] != "NAME"]
     assert len(found) >= 3
-    for name, sweep, count in found:
-        if name != "NAME":
-            trials = int(count) if count else None
-            planning.plan(ROOT / "experiments", name, sweep, base={}, trials=trials)
+    for name, sweep, rest in found:
+        count = re.search(r"--trials=(\d+)", rest)
+        trials = int(count[1]) if count else None
+        given = (ROOT / "experiments", name, sweep)
+        if "--search" in rest:
+            more = {"seed": None, "members": 1, "objective": None}
+            planning.plan_search(*given, base={}, trials=trials, **more)
+        else:
+            planning.plan(*given, base={}, trials=trials)
