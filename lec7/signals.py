@@ -31,6 +31,7 @@ _ECHO = 0.2  # seconds in which a signal sent to process and group is one
 _WORDS = {signal.SIGINT: "interrupted", signal.SIGTERM: "terminated"}
 _noted: list[int] = []
 _others: list[Callable[[], None]] = []  # which `check` calls too
+_endings = ["; the same command resumes the run"]  # of messages; the last holds
 _read = threading.Event()  # somebody has called `check` since
 _raising = threading.Event()  # the handler is to raise
 
@@ -40,7 +41,7 @@ class Signalled(KeyboardInterrupt):
 
     def __init__(self, number: int):
         """Take the number of the signal, which decides the exit code."""
-        super().__init__(f"{_WORDS[number]}; the same command resumes the run")
+        super().__init__(f"{_WORDS[number]}{_endings[-1]}")
         self.exit_code = 128 + number
 
 
@@ -100,6 +101,20 @@ def checking(call: Callable[[], None]) -> Generator[None, None, None]:
         _others.remove(call)
 
 
+@contextlib.contextmanager
+def nothing_to_resume() -> Generator[None, None, None]:
+    """Promise no resumption when a signal arrives, since nothing is kept.
+
+    Yields:
+      Nothing.
+    """
+    _endings.append("")
+    try:
+        yield
+    finally:
+        _endings.pop()
+
+
 def leave(code: int) -> NoReturn:
     """End the process; after a signal without the end of backends that are at work.
 
@@ -151,7 +166,7 @@ def _watch(pipe: int, name: str) -> None:
             signal.pthread_kill(threading.main_thread().ident, number)
         else:
             patience = GRACE
-    os.write(2, f"{name}: ended at once; the same command resumes the run\n".encode())
+    os.write(2, f"{name}: ended at once{_endings[-1]}\n".encode())
     os._exit(128 + number)
 
 

@@ -19,6 +19,7 @@ def open_run(asked: options.Asked) -> None:
     for name in PAGES:
         if (folder / name).is_file():
             return show(folder / name)
+    runs.require_no_sweep(folder, "open")
     raise runs.UsageError(
         f"--open={folder}: no {' or '.join(PAGES)} in it; expected the folder of a "
         "finished run, or that of --all"

@@ -146,7 +146,7 @@ def _sums(told: Told, minutes: str) -> list[str]:
     trainings = sum(cost.total for cost in told.costs)
     whole = duration(trainings + told.beside)
     lines = [
-        f"{len(told.costs)} trainings: {duration(trainings)}",
+        f"{_counted(len(told.costs), 'training')}: {duration(trainings)}",
         f"beside them, made: {duration(told.beside)}",
     ]
     if told.stopped is None:
@@ -157,8 +157,14 @@ def _sums(told: Told, minutes: str) -> list[str]:
             f"{told.stopped}; what follows is not costed, nor are trainings in it",
         ]
     if minutes:
-        lines.append(f"its own figure, as it is by default: {minutes} minutes")
+        lines.append(
+            f"its own figure, as it is by default: {_counted(minutes, 'minute')}"
+        )
     return lines
+
+
+def _counted(count: int | str, thing: str) -> str:
+    return f"{count} {thing}{'' if str(count) == '1' else 's'}"
 
 
 def _table(rows: Sequence[Sequence[str]]) -> str:

@@ -1,4 +1,4 @@
-"""What an experiment would take: its trainings are costed, and nothing is written.
+"""What an experiment would take: its trainings are costed, and no run is written.
 
 The experiment runs with every training replaced by a few updates, in a folder that is
 removed. What it does beside them it does, for `BEFORE` seconds until the first training
@@ -20,6 +20,7 @@ from lec7.runs import distributed
 
 BEFORE, AFTER = 120.0, 20.0
 """Seconds that an experiment may work without beginning a training."""
+_MEANINGLESS = (*distributed.FLAGS, "open", "profile", "workdir", "together")
 
 
 class OverrunError(Exception):
@@ -40,17 +41,14 @@ def run(asked: options.Asked) -> None:
     Raises:
       UsageError: it cannot be done.
     """
-    if asked.flags.distributed:
-        raise runs.UsageError(
-            "--dry_run and --distributed do not go together; expected --hosts=N on one "
-            "host, which tells what N would do"
-        )
+    _require_meaning(asked)
     name = options.known(asked)
     runs.simulate_devices(asked.flags.devices)  # before a backend starts
     experiment = runs.load(asked.experiments, name)
     config = runs.configure(experiment.Config, asked.settings, experiment=name)
     devices = runs.select_devices(asked.flags.devices)
-    print(f"{name} · dry run · {_on(devices)} · nothing is kept", flush=True)
+    kept = "nothing is kept but prepared data"
+    print(f"{name} · dry run · {_on(devices)} · {kept}", flush=True)
     hosts = asked.flags.hosts or 1
     told = _rehearse(experiment, config, devices, hosts)
     minutes = runs.headline(asked.experiments, name).minutes
@@ -67,6 +65,27 @@ def require_alone(asked: options.Asked) -> None:
         if asked.flags[name].present and not asked.flags.dry_run:
             raise runs.UsageError(
                 f"--{name} is given without --dry_run; expected both, or none"
+            )
+
+
+def _require_meaning(asked: options.Asked) -> None:
+    """Check that every flag means something in a dry run.
+
+    Raises:
+      UsageError: one does not.
+    """
+    for name in _MEANINGLESS:
+        if asked.flags[name].present:
+            expected = "one of them: a dry run keeps nothing"
+            if name in distributed.FLAGS:
+                expected = "--hosts=N on one host, which tells what N would do"
+            raise runs.UsageError(
+                f"--dry_run and --{name} do not go together; expected {expected}"
+            )
+    for name in ("bandwidth", "latency"):
+        if asked.flags[name].present and asked.flags.hosts is None:
+            raise runs.UsageError(
+                f"--{name} is given without --hosts; expected both, or none"
             )
 
 
@@ -95,9 +114,12 @@ def _rehearse(
     from lec7 import train
 
     phases: list[str] = []
-    with tempfile.TemporaryDirectory() as place, train.rehearsed(hosts) as rehearsal:
+    with (
+        tempfile.TemporaryDirectory() as place,
+        train.rehearsed(hosts, begin=_tell) as rehearsal,
+    ):
         context = runs.Context(
-            pathlib.Path(place), devices, _Console(rehearsal), begin=phases.append
+            pathlib.Path(place), devices, distributed.Quiet(), begin=phases.append
         )
         began, stopped, lost = time.monotonic(), None, 0.0
         try:
@@ -114,15 +136,8 @@ def _rehearse(
     return cost_tables.Told(rehearsal.found, beside, stopped, phase)
 
 
-class _Console(distributed.Quiet):
-    """Says when a training has been costed."""
-
-    def __init__(self, rehearsal: Any):
-        self._rehearsal, self._begun = rehearsal, 0
-
-    def task(self, name: str, total: int, *, start: int = 0, unit: str = "step") -> Any:
-        print(f"  {name}", file=sys.stderr, flush=True)
-        return super().task(name, total, start=start, unit=unit)
+def _tell(training: str) -> None:
+    print(f"  {training}", file=sys.stderr, flush=True)
 
 
 def _watch(rehearsal: Any) -> Callable[[], None]:

@@ -20,7 +20,8 @@ Run:
   python launch.py --experiment=NAME ... --dry_run [--hosts=N [--bandwidth=GBITS]
                    [--latency=MICROSECONDS]]
       what it would take: parameters, FLOPs, bytes and time of every training, each
-      compiled and timed for a second; also on N hosts. Nothing is written
+      compiled and timed for a second; also on N hosts. Nothing is written but
+      prepared data
   python launch.py --experiment=NAME --sweep='FIELD=VALUES;FIELD=VALUES' [--trials=N]
                    [--sweep_seed=0] [--search=tpe] [--objective=MEASURE] [--members=64]
                    [--config.FIELD=VALUE ...]
@@ -58,6 +59,7 @@ permission, 7 folder in use, 8 verdicts differ, 9 a host or a trial is lost,
 130 interrupted, 143 terminated.
 """
 
+import contextlib
 import importlib
 import os
 import pathlib
@@ -86,6 +88,7 @@ _WORK = {
     "version": ("showing", "show_version"),
 }
 """Mode -> module, imported when it is asked for, and what it does there."""
+_RESUMED = ("all", "experiment", "sweep")
 
 
 def start(argv: Sequence[str], experiments: pathlib.Path | None = None) -> NoReturn:
@@ -138,7 +141,9 @@ def _dispatch(arguments: Sequence[str], experiments: pathlib.Path) -> None:
         print(__doc__.strip().replace("python launch.py", program.command()))
         return
     module, function = _WORK[asked.mode]
-    getattr(importlib.import_module(f"lec7.command.{module}"), function)(asked)
+    resumes = asked.mode in _RESUMED and not asked.flags.dry_run
+    with contextlib.nullcontext() if resumes else signals.nothing_to_resume():
+        getattr(importlib.import_module(f"lec7.command.{module}"), function)(asked)
 
 
 def _message(error: BaseException) -> str:

@@ -1,5 +1,6 @@
 """What a command line asks for."""
 
+import math
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -86,6 +87,7 @@ def read(arguments: Sequence[str], experiments: pathlib.Path) -> Asked:
         [name for name in found if len(name) > 1],
         runs.names(experiments),
     )
+    _require_finite(found)
     mode = _require_one_mode(found, settings)
     paths = [pathlib.Path(folder).expanduser() for folder in folders]
     return Asked(mode, found, settings, paths, arguments, experiments)
@@ -133,13 +135,20 @@ def _defined() -> flags.FlagValues:
     flags.DEFINE_integer("devices", None, "on how many", 1, **of)
     flags.DEFINE_integer("port", None, "where to serve", 1, 65535, **of)
     flags.DEFINE_enum("format", None, ["csv", "parquet"], "of the tables", **of)
-    flags.DEFINE_integer("hosts", None, "that share a batch", 1, **of)
+    flags.DEFINE_integer("hosts", None, "that share a batch", 1, 2**31 - 1, **of)
     flags.DEFINE_float("bandwidth", None, "between them, Gb/s", 1e-3, **of)
     flags.DEFINE_float("latency", 50.0, "of a message, microseconds", 0.0, **of)
     distributed.define_flags(found)
     sweep_flags.define_flags(found)
     found.set_gnu_getopt()
     return found
+
+
+def _require_finite(found: flags.FlagValues) -> None:
+    for name in found:
+        value = found[name].value
+        if isinstance(value, float) and not math.isfinite(value):
+            raise runs.UsageError(f"--{name}={value}: expected a finite number")
 
 
 def _compared(found: flags.FlagValues, words: Sequence[str]) -> list[str]:

@@ -49,7 +49,14 @@ from lec7.runs.field_types import (
     at_least,
     side,
 )
-from lec7.runs.folder import default_folder, examine, flat, lock, read_run
+from lec7.runs.folder import (
+    default_folder,
+    examine,
+    flat,
+    lock,
+    read_run,
+    require_no_sweep,
+)
 from lec7.runs.listing import description, overview
 from lec7.runs.phases import Phases, count_phases, earlier_seconds, most_seconds
 from lec7.runs.provenance import (
@@ -116,6 +123,7 @@ __all__ = [
     "overview",
     "plan",
     "read_run",
+    "require_no_sweep",
     "restore",
     "run_process",
     "seal",

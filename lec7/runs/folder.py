@@ -16,6 +16,7 @@ from lec7.runs import exits, json_file
 CONFIG_FILE = "config.json"
 RECORD_FILE = "run.json"
 LOCK_FILE = ".lock"
+SWEEP_FILE = "sweep.json"
 
 
 def default_folder(experiment: str, config: str) -> pathlib.Path:
@@ -80,6 +81,7 @@ def read_run(folder: pathlib.Path, flag: str) -> tuple[str, dict[str, Any]]:
         raise exits.UsageError(
             f"--{flag}={folder}: no such folder; expected the folder of a run"
         )
+    require_no_sweep(folder, flag)
     try:
         values = json_file.read(folder / CONFIG_FILE)
         record = json_file.read(folder / RECORD_FILE)
@@ -91,6 +93,22 @@ def read_run(folder: pathlib.Path, flag: str) -> tuple[str, dict[str, Any]]:
             "folder of a run"
         )
     return record["experiment"], values
+
+
+def require_no_sweep(folder: pathlib.Path, flag: str) -> None:
+    """Check that a folder is not a sweep's own, whose trials are runs.
+
+    Raises:
+      UsageError: it is.
+    """
+    if not (folder / SWEEP_FILE).is_file():
+        return
+    trials = folder / "trials"
+    trial = min(trials.glob("[0-9]*"), default=trials / "00000")
+    raise exits.UsageError(
+        f"--{flag}={folder}: it holds a sweep; expected one of its runs, such as "
+        f"--{flag}={trial}"
+    )
 
 
 def withdraw(folder: pathlib.Path) -> None:

@@ -19,7 +19,7 @@ from lec7.sweeps.planning import FORMAT, Sweep
 from lec7.sweeps.processes import Ended
 from lec7.sweeps.trials import FAILED, FINISHED, UNFINISHED, Row, Trial
 
-FILE = "sweep.json"
+FILE = folder.SWEEP_FILE
 DIVERGED = 5
 Values = Callable[[pathlib.Path], Mapping[str, float]]
 """Folder of a finished run -> what it has measured."""

@@ -19,6 +19,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from lec7 import arguments
 from lec7.train import (
     checkpoint,
     compiled_step,
@@ -40,12 +41,17 @@ _present: contextvars.ContextVar["Rehearsal | None"] = contextvars.ContextVar(
 )
 
 
+def _say_nothing(name: str) -> None:
+    del name
+
+
 @dataclasses.dataclass
 class Rehearsal:
     """What has been costed so far."""
 
     hosts: int = 1  # that are to share a batch
     clock: Callable[[], float] = time.perf_counter  # seconds, from any origin
+    begin: Callable[[str], Any] = _say_nothing  # the name of a training
     found: list[costs.Cost] = dataclasses.field(default_factory=list)
     seconds: float = 0.0  # spent on trainings
     is_training: bool = False
@@ -53,7 +59,9 @@ class Rehearsal:
 
 @contextlib.contextmanager
 def rehearsed(
-    hosts: int = 1, clock: Callable[[], float] = time.perf_counter
+    hosts: int = 1,
+    clock: Callable[[], float] = time.perf_counter,
+    begin: Callable[[str], Any] = _say_nothing,
 ) -> Generator[Rehearsal, None, None]:
     """Cost the trainings that are begun inside, and make none.
 
@@ -62,11 +70,16 @@ def rehearsed(
         with the share of a host too.
       clock: seconds, from any origin; `time.process_time` for those of the processor,
         on a machine that others use.
+      begin: is told the name of each training that is to be costed.
 
     Yields:
       What has been costed so far.
+
+    Raises:
+      ValueError: `hosts` is no integer >= 1.
     """
-    rehearsal = Rehearsal(hosts, clock)
+    arguments.require_counts(hosts=hosts)
+    rehearsal = Rehearsal(hosts, clock, begin)
     token = _present.set(rehearsal)
     try:
         yield rehearsal
@@ -88,6 +101,7 @@ def _fit(
     **given: Any,
 ) -> tuple[states.TrainState, dict[str, np.ndarray]]:
     """Return what `loop.fit` does, of a training that is costed."""
+    rehearsal.begin(given["name"])
     began, rehearsal.is_training = rehearsal.clock(), True
     with tempfile.TemporaryDirectory() as place:
         cost, done, history = _costed(state, given, rehearsal, pathlib.Path(place))

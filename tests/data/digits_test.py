@@ -1,3 +1,5 @@
+import tempfile
+
 import numpy as np
 import pytest
 from sklearn import datasets
@@ -53,3 +55,10 @@ def test_load_returns_the_records_in_their_order(folder, examples):
 def test_the_order_of_the_records_is_mixed(examples):
     labels = np.array([example["label"] for example in examples["train"]])
     assert np.mean(labels[1:] == labels[:-1]) < 0.2
+
+
+def test_nothing_is_left_in_the_folder_of_temporary_files(tmp_path, monkeypatch):
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "temporary"))
+    (tmp_path / "temporary").mkdir()
+    preparation.prepared("digits", data_dir=tmp_path / "data")
+    assert not list((tmp_path / "temporary").iterdir())

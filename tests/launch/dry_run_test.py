@@ -1,7 +1,9 @@
 import re
+import signal
 
 import pytest
 
+from lec7 import signals
 from lec7.command import cost_tables, dry_run
 from lec7.train import costs, rehearsal
 
@@ -56,6 +58,8 @@ def run(config, context):
         with context.phase("measuring"):
             if config.end == "badly":
                 raise ValueError("this network knows nothing")
+            with context.progress.task("top eigenvalue", 1) as task:
+                task.update(1)
             while config.end == "never":
                 signals.check()
     return Findings(np.stack(losses))
@@ -78,8 +82,9 @@ def dry(place, launch, files, capfd, monkeypatch):
 
 
 def test_a_dry_run_costs_every_training_and_writes_nothing(dry):
-    code, out, _ = dry("--hosts=4", "--bandwidth=25")
+    code, out, err = dry("--hosts=4", "--bandwidth=25")
     assert code == 0
+    assert err == "  width_4\n  width_8\n"
     rows = re.findall(r"^(width_\d) +2 +(\d+) .* 1,000 ", out, re.MULTILINE)
     assert rows == [("width_4", f"{3 * 4 + 4 + 4 * 2 + 2}"), ("width_8", "50")]
     assert re.findall(r"^width_\d +4 +25 ", out, re.MULTILINE)
@@ -91,7 +96,7 @@ def test_a_dry_run_costs_every_training_and_writes_nothing(dry):
 def test_what_fails_on_untrained_networks_ends_the_dry_run_in_order(dry):
     code, out, _ = dry("--config.end=badly")
     assert code == 0
-    assert "1 trainings: " in out
+    assert "1 training: " in out
     assert "up to the phase measuring, in which the dry run ends:\nValueError" in out
     assert "not costed" in out
 
@@ -122,14 +127,37 @@ def test_an_experiment_without_trainings_takes_one_line(launch, files, capfd):
     [
         ("--hosts=2", "--hosts is given without --dry_run; expected both"),
         ("--dry_run --distributed", "--dry_run and --distributed do not go together"),
-        ("--dry_run --hosts=0", "--hosts=0: expected a positive integer"),
+        ("--dry_run --open", "--dry_run and --open do not go together"),
+        ("--dry_run --profile", "--dry_run and --profile do not go together"),
+        ("--dry_run --workdir=x", "--dry_run and --workdir do not go together"),
+        ("--dry_run --together=x", "--dry_run and --together do not go together"),
+        ("--dry_run --lost_after=9", "--dry_run and --lost_after do not go together"),
+        ("--dry_run --process_id=0", "--dry_run and --process_id do not go together"),
+        ("--dry_run --latency=9", "--latency is given without --hosts; expected both"),
+        ("--dry_run --hosts=0", "--hosts=0: expected an integer in the range [1, "),
+        (f"--dry_run --hosts={10**20}", f"--hosts={10**20}: expected an integer in"),
         ("--dry_run --bandwidth=-1", "--bandwidth=-1: expected"),
+        ("--dry_run --hosts=2 --bandwidth=nan", "--bandwidth=nan: expected a finite"),
+        ("--dry_run --hosts=2 --latency=inf", "--latency=inf: expected a finite"),
+        ("--dry_run --hosts=2 --latency=-1", "--latency=-1: expected a non-negative"),
         ("--dry_run=maybe", "--dry_run=maybe: expected no value"),
     ],
 )
 def test_wrong_flags_are_told(launch, capfd, words, message):
     assert launch("--experiment=fake", *words.split()) == 2
-    assert message in capfd.readouterr().err
+    told = capfd.readouterr()
+    assert message in told.err
+    assert not told.out
+
+
+def test_a_signal_promises_no_resumption_of_a_dry_run(dry, monkeypatch):
+    def interrupt(*_):
+        raise signals.Signalled(signal.SIGINT)
+
+    monkeypatch.setattr(dry_run, "_rehearse", interrupt)
+    code, _, err = dry()
+    assert (code, err) == (130, "launch.py: interrupted\n")
+    assert "resumes" in str(signals.Signalled(signal.SIGINT))
 
 
 def test_what_is_wrong_with_a_training_is_told():

@@ -84,3 +84,14 @@ def test_a_report_is_opened_after_a_run_and_later(launch, monkeypatch, capsys, o
     assert opened[0].startswith("file:///") and opened[0].endswith("/run/report.html")
     hint = "python launch.py --serve=run serves it"
     assert (hint in capsys.readouterr().out) != opens
+
+
+@pytest.mark.parametrize("mode", ["open", "verify", "render", "compare", "export"])
+def test_of_a_sweep_its_trials_are_named(launch, place, capfd, mode):
+    (place / "many" / "trials" / "00003").mkdir(parents=True)
+    (place / "many" / "sweep.json").write_text("{}")
+    assert launch(f"--{mode}=many", *["many"] * (mode == "compare")) == 2
+    err = capfd.readouterr().err
+    assert err.count("\n") == 1
+    assert f"--{mode}=many: it holds a sweep; expected one of its runs" in err
+    assert f"--{mode}=many/trials/00003" in err

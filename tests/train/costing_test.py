@@ -96,3 +96,10 @@ def test_costing_leaves_no_file(tmp_path):
 def test_what_training_refuses_costing_refuses():
     with pytest.raises(ValueError, match="batch_size is 0; expected a multiple of 1"):
         train.cost(network(), optax.sgd(0.1), DATA, steps=1, batch_size=0)
+
+
+@pytest.mark.parametrize("hosts", [0, -1, 1.5])
+def test_hosts_that_cannot_be_are_told(hosts):
+    given = GIVEN | {"hosts": hosts}
+    with pytest.raises(ValueError, match=f"hosts is {hosts}; expected an integer >= 1"):
+        train.cost(network(), update_rules.adam(0.01), DATA, **given)
