@@ -44,6 +44,7 @@ def run_sweep(asked: options.Asked) -> None:
       UsageError: it cannot be done; nothing has been written.
       FolderInUseError: another process is at work in the sweep's folder.
       SweepError: a trial has failed otherwise than by divergence; the others are done.
+      UsageError: at the end, where no trial has the objective; all are done.
     """
     search = _searched(asked)
     plan = _planned(asked) if search is None else planning.Plan(search.sweep, (), ())
@@ -62,6 +63,7 @@ def run_sweep(asked: options.Asked) -> None:
     print("\n".join([_done(root, rows), *lines]), flush=True)
     then = "the same command tries them again" if search is None else "others followed"
     _require_done(root, rows, then)
+    choice.objective(rows, asked.flags.objective)
 
 
 def _planned(asked: options.Asked) -> planning.Plan:
@@ -118,13 +120,29 @@ def _search(work: "_Work", search: planning.Search) -> list[Row]:
     (*_, wanted), objective = search.sweep.trials, search.sweep.objective
     while len(rows) < wanted:
         if rows:
-            objective = choice.required(rows, search.sweep.objective)
+            objective = _required(work, rows, search.sweep.objective)
         found = searching.search(
             search.space, rows, objective or choice.BY_DEFAULT, search.sweep.seed
         )
         plan = planning.extended(search, plan, found[: wanted - len(rows)])
         rows = work.run(plan, rows, is_settled=_has_ended)
     return rows
+
+
+def _required(work: "_Work", rows: Sequence[Row], asked: str | None) -> str | None:
+    """Return what chooses the next round; see `choice.required`.
+
+    Raises:
+      UsageError: there is no such measure; what was found so far has been written.
+    """
+    try:
+        return choice.required(rows, asked)
+    except runs.UsageError as error:
+        print("\n".join(work.collect(rows)), flush=True)
+        raise runs.UsageError(
+            f"{error}; a search by another objective is another sweep, which wants "
+            "another --workdir if one is given and runs these trials again"
+        ) from error
 
 
 def _has_ended(root: pathlib.Path, task: grouping.Task) -> bool:
@@ -202,7 +220,8 @@ class _Work:
 
 def _done(root: pathlib.Path, rows: Sequence[Row]) -> str:
     done = sum(row.status == FINISHED for row in rows)
-    return f"{root}: {done} of {len(rows)} trials are finished"
+    are = "trial is" if len(rows) == 1 else "trials are"
+    return f"{root}: {done} of {len(rows)} {are} finished"
 
 
 def _require_done(root: pathlib.Path, rows: Sequence[Row], then: str) -> None:
@@ -219,7 +238,8 @@ def _require_done(root: pathlib.Path, rows: Sequence[Row], then: str) -> None:
     codes = [_code(root, row) for row in failed]
     again = [code for code in codes if code != sweep_folder.DIVERGED]
     if again:
-        raise SweepError(f"{len(again)} trials failed; {then}", again[0])
+        trials = "trial" if len(again) == 1 else "trials"
+        raise SweepError(f"{len(again)} {trials} failed; {then}", again[0])
 
 
 def _code(root: pathlib.Path, row: Row) -> int:
