@@ -25,6 +25,7 @@ from lec7.sweeps.trials import FAILED, FINISHED, UNFINISHED, Row
 LOST = 9  # the exit code where a process was ended from outside, again and again
 _SHOWN = 10  # trials that failed
 _OFTEN = 60.0  # seconds between two tables while trials run
+_RARELY = 20  # times what a table took, until the next one
 _IsSettled = Callable[[pathlib.Path, grouping.Task], bool]
 
 
@@ -165,7 +166,7 @@ class _Work:
         self, asked: options.Asked, root: pathlib.Path, executor: processes.Executor
     ):
         self._asked, self._root, self._executor = asked, root, executor
-        self._written = time.monotonic()
+        self._written, self._pause = time.monotonic(), _OFTEN
 
     def run(
         self, plan: planning.Plan, known: Sequence[Row], *, is_settled: _IsSettled
@@ -202,9 +203,10 @@ class _Work:
                 rows[row.trial.number] = row
                 left.discard(row.trial.number)
                 show(rows, len(left))
-                if time.monotonic() - self._written > _OFTEN:
+                if (begin := time.monotonic()) - self._written > self._pause:
                     self.collect(rows)
                     self._written = time.monotonic()
+                    self._pause = max(_OFTEN, _RARELY * (self._written - begin))
         return rows
 
     def collect(self, rows: Sequence[Row]) -> list[str]:

@@ -9,6 +9,7 @@ from lec7.report import markup, sweep_axes
 
 _GAP, _HIGH, _TOP, _LEFT, _RIGHT = 200, 300, 40, 84, 72
 _NOWHERE = _HIGH + 28  # where trials end that have no value
+_LETTER = 8  # width of one of a name
 LABEL = 7  # from an axis to its labels
 
 
@@ -47,7 +48,9 @@ def draw(
         measure = sweep_axes.of_measure(finite)
         axes[objective] = measure if higher else _upside_down(measure)
     lost, fade = len(finite) < len(lines), min(0.75, 8 / math.sqrt(len(lines) or 1))
-    wide = _LEFT + _GAP * max(len(axes) - 1, 1) + _RIGHT
+    halves = [_LETTER * len(name) / 2 for name in axes]
+    left, right = max(_LEFT, halves[0]), max(_RIGHT, halves[-1])
+    wide = left + _GAP * max(len(axes) - 1, 1) + right
     high = _TOP + (_NOWHERE if lost else _HIGH) + 12
     parts = [_line(line, axes, objective) for line in lines]
     parts += [_axis(place, *pair) for place, pair in enumerate(axes.items())]
@@ -60,7 +63,7 @@ def draw(
         class_="parallels",
         role="img",
         aria_label="a line for each trial, through its settings to its value",
-        viewBox=f"0 0 {wide} {high}",
+        viewBox=f"{_LEFT - left:g} 0 {wide:g} {high}",
         style=f"min-width: {0.72 * wide:.0f}px; max-width: {1.2 * wide:.0f}px; "
         f"--fade: {fade:.2f}",
     )

@@ -22,7 +22,8 @@ class Point(NamedTuple):
     """Of the measure."""
     share: float | None
     """How good it is by the objective, from 0 to 1; None without a value of it."""
-    about: str
+    about: str | None
+    """What is said of it; None where it counts for the lines and is not drawn."""
 
 
 def draw(
@@ -37,7 +38,7 @@ def draw(
 
     One leads through the medians at each setting, the other through the trials that
     are best by the objective there; only the objective chooses, whatever is shown. Of
-    many settings, and of those that seldom repeat, neighbours are taken together.
+    many numbers, and of those that seldom repeat, neighbours are taken together.
 
     Args:
       setting: name of the field.
@@ -59,7 +60,11 @@ def draw(
     lines = [_through(groups, at, _median, "median")] if few else []
     if any(point.share is not None for point in points):
         lines.append(_through(groups, at, _best, "through"))
-    dots = [_dot(point, *at(point.setting, point.value)) for point in points]
+    dots = [
+        _dot(point, *at(point.setting, point.value))
+        for point in points
+        if point.about is not None
+    ]
     return markup.tag(
         "svg",
         *_frame(setting, axis, measure, across),
@@ -75,12 +80,13 @@ def draw(
 def _groups(
     axis: sweep_axes.Axis, points: Sequence[Point], alone: bool
 ) -> list[list[Point]]:
-    """Return the points of each setting, or of each part of an axis if these are many.
+    """Return the points of each setting, or of each part of an axis of many numbers.
 
     They are in the order of the axis.
     """
-    distinct = len({point.setting for point in points})
-    many = distinct > _MANY or (not alone and 2 * distinct > len(points))
+    settings = {point.setting for point in points}
+    many = len(settings) > _MANY or (not alone and 2 * len(settings) > len(points))
+    many &= all(isinstance(setting, int | float) for setting in settings)
     parts = max(1, min(_PARTS, len(points) // _POINTS))
     groups: dict[float, list[Point]] = {}
     for point in sorted(points, key=lambda point: axis.place(point.setting)):
