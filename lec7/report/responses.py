@@ -9,6 +9,7 @@ from lec7.report import markup, sweep_axes
 
 _WIDE, _HIGH, _LEFT, _RIGHT, _TOP, _BOTTOM = 280, 150, 56, 34, 26, 44
 _LETTER = 6.5  # width of one
+_EM, _SIZE = 0.62, 13  # width over size of a letter of a name, and its size
 _MANY, _PARTS = 12, 8  # settings that have a line each, and otherwise parts
 _POINTS = 3  # of a part, on average
 
@@ -131,6 +132,9 @@ def _frame(
 ) -> list[Element]:
     floor = _TOP + _HIGH
     parts = [sweep_axes.text(measure, 0, 13, "start", class_="name")]
+    size = (_LEFT + _WIDE + _RIGHT) / (_EM * len(measure))
+    if size < _SIZE:
+        parts[0].set("style", f"font-size: {size:.1f}px")
     for share, label in across.ticks:
         y = _TOP + _HIGH * (1 - share)
         ends = {"x1": f"{_LEFT - 6}", "x2": f"{_LEFT + _WIDE + 6}"}
