@@ -50,7 +50,7 @@ def objective(rows: Sequence[trials.Row], asked: str | None = None) -> str | Non
     known = choosing(rows)
     if asked is None:
         return min((x for x in known if x.endswith(BY_DEFAULT)), default=None)
-    if not _is_chooser(asked) and re.search(r"(?<![a-z])test", asked.lower()):
+    if _is_of_the_test(asked):
         raise runs.UsageError(
             f"--objective={asked}: what is chosen by the test is not tested any more; "
             f"expected a measure of the validation, such as {BY_DEFAULT}"
@@ -64,10 +64,9 @@ def objective(rows: Sequence[trials.Row], asked: str | None = None) -> str | Non
             f"--objective={asked}: it is a standard deviation; expected a measure, "
             f"such as {asked.removesuffix(results.SPREAD)}"
         )
-    if known and asked not in known:
-        why = (
-            "it may rest on the test" if asked in measures(rows) else "no trial has it"
-        )
+    found = measures(rows)
+    if found and asked not in known:
+        why = "it may rest on the test" if asked in found else "no trial has it"
         nearest = runs.did_you_mean(asked, {name: name for name in known})
         raise runs.UsageError(
             f"--objective={asked}: {why}; expected one of {_first(known)}{nearest}"
@@ -98,7 +97,8 @@ def choosing(rows: Sequence[trials.Row]) -> list[str]:
     the claims choose, some of which are about the test.
     """
     known = measures(rows)
-    return [*filter(_is_chooser, known)] or known
+    choosers = [*filter(_is_chooser, known)]
+    return choosers or [name for name in known if not _is_of_the_test(name)]
 
 
 def measures(rows: Sequence[trials.Row]) -> list[str]:
@@ -226,6 +226,11 @@ def _first(names: Sequence[str]) -> str:
 
 def _is_chooser(name: str) -> bool:
     return name.rpartition(".")[2].startswith(CHOOSING)
+
+
+def _is_of_the_test(name: str) -> bool:
+    is_told = re.search(r"(?<![a-z])test", name.lower())
+    return bool(is_told) and not _is_chooser(name)
 
 
 def _has_value(row: trials.Row, objective: str) -> bool:

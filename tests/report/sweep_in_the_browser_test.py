@@ -119,6 +119,7 @@ _CUT = """() => [...document.querySelectorAll("svg text")].filter(text => {
   const [a, b] = [text, text.closest("svg")].map(e => e.getBoundingClientRect());
   return a.left < b.left - 1 || a.right > b.right + 1 || a.top < b.top - 1;
 }).map(text => text.textContent)"""
+_WIDE = "of => of.filter(e => e.scrollWidth > e.clientWidth).map(e => e.className)"
 
 
 @pytest.mark.parametrize("width", [390, 1280])
@@ -127,3 +128,5 @@ def test_a_long_name_is_neither_cut_nor_wider_than_the_screen(browser, tmp_path,
     page.goto(write(tmp_path, LONG).as_uri())
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert page.evaluate(_CUT) == []
+    assert page.eval_on_selector_all("main p, main output", _WIDE) == []
+    assert page.locator(".ranks i").bounding_box()["width"] > 100

@@ -46,7 +46,9 @@ def test_a_claim_which_may_rest_on_the_test_chooses_only_where_nothing_else_can(
     assert str(raised.value).endswith("validation_loss, a.train_accuracy")
     for name in (LOSS, "a.train_accuracy"):
         assert choice.objective(rows, name) == name
-    assert choice.objective([row(0, {}, gap=0.1)], "gap") == "gap"
+    claims = [row(0, {}, gap=0.1, better_on_test=1.0)]
+    assert choice.objective(claims, "gap") == "gap"
+    assert choice.choosing(claims) == ["gap"]
 
 
 def test_an_unknown_objective_is_refused_with_the_nearest():
