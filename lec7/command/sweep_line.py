@@ -55,7 +55,7 @@ def told(rows: Sequence[Row], left: int, running: int, pace: tuple[int, float]) 
     from lec7 import report
 
     count = [row.status for row in rows].count
-    parts = [f"{count(FINISHED)} of {len(rows)} trials done"]
+    parts = [f"{count(FINISHED)} of {len(rows)} trial{'s' * (len(rows) != 1)} done"]
     if count(FAILED):
         parts.append(f"{count(FAILED)} failed")
     if running:

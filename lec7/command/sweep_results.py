@@ -31,11 +31,13 @@ def tell(
       Lines for the terminal: the answer, warnings, and where the page is.
 
     Raises:
-      UsageError: the objective is a measure of the test, or no trial has it.
+      UsageError: the objective is a measure of the test, or a spread. One that no
+        trial has is a warning here, since the trials are to be told of nevertheless.
     """
     from lec7.report import sweep_pages, tried
 
-    objective = choice.objective(rows, asked)
+    choice.objective([], asked)
+    objective, wrong = _objective(rows, asked)
     ranked = choice.ranked(rows, objective) if objective else []
     paths = results.write_table(root, rows)
     sweep = tried.Sweep(
@@ -48,6 +50,8 @@ def tell(
         best=_best(ranked),
         measures=_measures(rows, objective),
         warnings=[
+            *wrong,
+            *(choice.left_out(rows, objective, ranked) if objective else []),
             *(choice.borders(rows, ranked[0]) if ranked else []),
             *_several(rows, objective, asked),
         ],
@@ -57,6 +61,17 @@ def tell(
     warned = [f"warning: {text}" for text in sweep.warnings]
     answer = tried.answer(sweep).replace("`", "")
     return [answer, *warned, f"{page} has them all"]
+
+
+def _objective(
+    rows: Sequence[sweeps.Row], asked: str | None
+) -> tuple[str | None, list[str]]:
+    """Return what chooses, and a warning where it is not what was asked for."""
+    try:
+        return choice.objective(rows, asked), []
+    except runs.UsageError:
+        found = choice.objective(rows)
+        return found, [f"{asked} cannot choose; {found or 'nothing'} has chosen"]
 
 
 def _tried(row: sweeps.Row) -> Any:

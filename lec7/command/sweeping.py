@@ -25,6 +25,7 @@ from lec7.sweeps.trials import FAILED, FINISHED, UNFINISHED, Row
 LOST = 9  # the exit code where a process was ended from outside, again and again
 _SHOWN = 10  # trials that failed
 _OFTEN = 60.0  # seconds between two tables while trials run
+_RARELY = 20  # times what a table took, until the next one
 _IsSettled = Callable[[pathlib.Path, grouping.Task], bool]
 
 
@@ -44,6 +45,7 @@ def run_sweep(asked: options.Asked) -> None:
       UsageError: it cannot be done; nothing has been written.
       FolderInUseError: another process is at work in the sweep's folder.
       SweepError: a trial has failed otherwise than by divergence; the others are done.
+      UsageError: at the end, where no trial has the objective; all are done.
     """
     search = _searched(asked)
     plan = _planned(asked) if search is None else planning.Plan(search.sweep, (), ())
@@ -62,6 +64,7 @@ def run_sweep(asked: options.Asked) -> None:
     print("\n".join([_done(root, rows), *lines]), flush=True)
     then = "the same command tries them again" if search is None else "others followed"
     _require_done(root, rows, then)
+    choice.objective(rows, asked.flags.objective)
 
 
 def _planned(asked: options.Asked) -> planning.Plan:
@@ -118,13 +121,29 @@ def _search(work: "_Work", search: planning.Search) -> list[Row]:
     (*_, wanted), objective = search.sweep.trials, search.sweep.objective
     while len(rows) < wanted:
         if rows:
-            objective = choice.required(rows, search.sweep.objective)
+            objective = _required(work, rows, search.sweep.objective)
         found = searching.search(
             search.space, rows, objective or choice.BY_DEFAULT, search.sweep.seed
         )
         plan = planning.extended(search, plan, found[: wanted - len(rows)])
         rows = work.run(plan, rows, is_settled=_has_ended)
     return rows
+
+
+def _required(work: "_Work", rows: Sequence[Row], asked: str | None) -> str | None:
+    """Return what chooses the next round; see `choice.required`.
+
+    Raises:
+      UsageError: there is no such measure; what was found so far has been written.
+    """
+    try:
+        return choice.required(rows, asked)
+    except runs.UsageError as error:
+        print("\n".join(work.collect(rows)), flush=True)
+        raise runs.UsageError(
+            f"{error}; a search by another objective is another sweep, which wants "
+            "another --workdir if one is given and runs these trials again"
+        ) from error
 
 
 def _has_ended(root: pathlib.Path, task: grouping.Task) -> bool:
@@ -147,7 +166,7 @@ class _Work:
         self, asked: options.Asked, root: pathlib.Path, executor: processes.Executor
     ):
         self._asked, self._root, self._executor = asked, root, executor
-        self._written = time.monotonic()
+        self._written, self._pause = time.monotonic(), _OFTEN
 
     def run(
         self, plan: planning.Plan, known: Sequence[Row], *, is_settled: _IsSettled
@@ -184,9 +203,10 @@ class _Work:
                 rows[row.trial.number] = row
                 left.discard(row.trial.number)
                 show(rows, len(left))
-                if time.monotonic() - self._written > _OFTEN:
+                if (begin := time.monotonic()) - self._written > self._pause:
                     self.collect(rows)
                     self._written = time.monotonic()
+                    self._pause = max(_OFTEN, _RARELY * (self._written - begin))
         return rows
 
     def collect(self, rows: Sequence[Row]) -> list[str]:
@@ -202,7 +222,8 @@ class _Work:
 
 def _done(root: pathlib.Path, rows: Sequence[Row]) -> str:
     done = sum(row.status == FINISHED for row in rows)
-    return f"{root}: {done} of {len(rows)} trials are finished"
+    are = "trial is" if len(rows) == 1 else "trials are"
+    return f"{root}: {done} of {len(rows)} {are} finished"
 
 
 def _require_done(root: pathlib.Path, rows: Sequence[Row], then: str) -> None:
@@ -219,7 +240,8 @@ def _require_done(root: pathlib.Path, rows: Sequence[Row], then: str) -> None:
     codes = [_code(root, row) for row in failed]
     again = [code for code in codes if code != sweep_folder.DIVERGED]
     if again:
-        raise SweepError(f"{len(again)} trials failed; {then}", again[0])
+        trials = "trial" if len(again) == 1 else "trials"
+        raise SweepError(f"{len(again)} {trials} failed; {then}", again[0])
 
 
 def _code(root: pathlib.Path, row: Row) -> int:

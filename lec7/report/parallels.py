@@ -1,5 +1,6 @@
 """Parallel coordinates: one line a trial through its settings to what came of it."""
 
+import itertools
 import math
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -9,6 +10,8 @@ from lec7.report import markup, sweep_axes
 
 _GAP, _HIGH, _TOP, _LEFT, _RIGHT = 200, 300, 40, 84, 72
 _NOWHERE = _HIGH + 28  # where trials end that have no value
+_LETTER = 8  # width of one of a name
+_LIFT = 16  # of every other name, where neighbours would overlap
 LABEL = 7  # from an axis to its labels
 
 
@@ -47,10 +50,16 @@ def draw(
         measure = sweep_axes.of_measure(finite)
         axes[objective] = measure if higher else _upside_down(measure)
     lost, fade = len(finite) < len(lines), min(0.75, 8 / math.sqrt(len(lines) or 1))
-    wide = _LEFT + _GAP * max(len(axes) - 1, 1) + _RIGHT
-    high = _TOP + (_NOWHERE if lost else _HIGH) + 12
     parts = [_line(line, axes, objective) for line in lines]
-    parts += [_axis(place, *pair) for place, pair in enumerate(axes.items())]
+    halves = [_LETTER * len(name) / 2 for name in axes]
+    left, right = max(_LEFT, halves[0]), max(_RIGHT, halves[-1])
+    lift = _LIFT if any(a + b > _GAP for a, b in itertools.pairwise(halves)) else 0
+    parts += [
+        _axis(place, *pair, lift * (place % 2))
+        for place, pair in enumerate(axes.items())
+    ]
+    wide = left + _GAP * max(len(axes) - 1, 1) + right
+    high = lift + _TOP + (_NOWHERE if lost else _HIGH) + 12
     if lost and objective in axes:
         x, y = _x(len(axes) - 1), _TOP + _NOWHERE
         parts.append(sweep_axes.text("none", x - LABEL, y + 4, "end"))
@@ -60,7 +69,7 @@ def draw(
         class_="parallels",
         role="img",
         aria_label="a line for each trial, through its settings to its value",
-        viewBox=f"0 0 {wide} {high}",
+        viewBox=f"{_LEFT - left:g} {-lift} {wide:g} {high}",
         style=f"min-width: {0.72 * wide:.0f}px; max-width: {1.2 * wide:.0f}px; "
         f"--fade: {fade:.2f}",
     )
@@ -103,12 +112,12 @@ def _line(
     )
 
 
-def _axis(place: int, name: str, axis: sweep_axes.Axis) -> Element:
+def _axis(place: int, name: str, axis: sweep_axes.Axis, lift: float) -> Element:
     x = _x(place)
     ends = {"x1": f"{x:g}", "x2": f"{x:g}"}
     parts = [
         markup.tag("line", **ends, y1=f"{_TOP}", y2=f"{_TOP + _HIGH}"),
-        sweep_axes.text(name, x, _TOP - 18, "middle", class_="name"),
+        sweep_axes.text(name, x, _TOP - 18 - lift, "middle", class_="name"),
     ]
     for share, label in axis.ticks:
         y = f"{_y(share):.1f}"

@@ -9,6 +9,7 @@ from lec7.report import markup, sweep_axes
 
 _WIDE, _HIGH, _LEFT, _RIGHT, _TOP, _BOTTOM = 280, 150, 56, 34, 26, 44
 _LETTER = 6.5  # width of one
+_EM, _SIZE = 0.62, 13  # width over size of a letter of a name, and its size
 _MANY, _PARTS = 12, 8  # settings that have a line each, and otherwise parts
 _POINTS = 3  # of a part, on average
 
@@ -22,7 +23,8 @@ class Point(NamedTuple):
     """Of the measure."""
     share: float | None
     """How good it is by the objective, from 0 to 1; None without a value of it."""
-    about: str
+    about: str | None
+    """What is said of it; None where it counts for the lines and is not drawn."""
 
 
 def draw(
@@ -37,7 +39,7 @@ def draw(
 
     One leads through the medians at each setting, the other through the trials that
     are best by the objective there; only the objective chooses, whatever is shown. Of
-    many settings, and of those that seldom repeat, neighbours are taken together.
+    many numbers, and of those that seldom repeat, neighbours are taken together.
 
     Args:
       setting: name of the field.
@@ -59,7 +61,11 @@ def draw(
     lines = [_through(groups, at, _median, "median")] if few else []
     if any(point.share is not None for point in points):
         lines.append(_through(groups, at, _best, "through"))
-    dots = [_dot(point, *at(point.setting, point.value)) for point in points]
+    dots = [
+        _dot(point, *at(point.setting, point.value))
+        for point in points
+        if point.about is not None
+    ]
     return markup.tag(
         "svg",
         *_frame(setting, axis, measure, across),
@@ -75,12 +81,13 @@ def draw(
 def _groups(
     axis: sweep_axes.Axis, points: Sequence[Point], alone: bool
 ) -> list[list[Point]]:
-    """Return the points of each setting, or of each part of an axis if these are many.
+    """Return the points of each setting, or of each part of an axis of many numbers.
 
     They are in the order of the axis.
     """
-    distinct = len({point.setting for point in points})
-    many = distinct > _MANY or (not alone and 2 * distinct > len(points))
+    settings = {point.setting for point in points}
+    many = len(settings) > _MANY or (not alone and 2 * len(settings) > len(points))
+    many &= all(isinstance(setting, int | float) for setting in settings)
     parts = max(1, min(_PARTS, len(points) // _POINTS))
     groups: dict[float, list[Point]] = {}
     for point in sorted(points, key=lambda point: axis.place(point.setting)):
@@ -125,6 +132,9 @@ def _frame(
 ) -> list[Element]:
     floor = _TOP + _HIGH
     parts = [sweep_axes.text(measure, 0, 13, "start", class_="name")]
+    size = (_LEFT + _WIDE + _RIGHT) / (_EM * len(measure))
+    if size < _SIZE:
+        parts[0].set("style", f"font-size: {size:.1f}px")
     for share, label in across.ticks:
         y = _TOP + _HIGH * (1 - share)
         ends = {"x1": f"{_LEFT - 6}", "x2": f"{_LEFT + _WIDE + 6}"}

@@ -11,7 +11,7 @@ from lec7.report import formats, markup
 Value = float | int | str | tuple[float | int | str, ...]
 _FEW = 9  # values that have a tick each
 MOST = 100
-"""Times the median at which an axis of positive numbers ends, and what is more is."""
+"""Times the median size of numbers beyond which one stands at an end of their axis."""
 _APART = 0.07  # least distance of two labels, as a share of the axis
 
 
@@ -44,19 +44,30 @@ def of_setting(values: Iterable[Value]) -> Axis:
 def of_measure(values: Iterable[float]) -> Axis:
     """Return the axis of what was measured, finite numbers, one at least.
 
-    It is logarithmic where all are positive and the largest is ten times the smallest,
-    and ends at `MOST` times the median.
+    It is logarithmic where all are positive and the largest is ten times the smallest.
+    What is more than `MOST` times the median size of those that are not zero stands at
+    an end, beyond all others.
     """
-    low, high = min(values := [*values]), max(values)
-    if low > 0:
-        high = min(high, MOST * statistics.median(values))
+    most = _most(values := [*values])
+    within = [value for value in values if abs(value) <= most]
+    low, high = min(within), max(within)
     if low == high:
-        return Axis([(0.5, formats.format_tick(low) if low else "0")], lambda _: 0.5)
+        ticks = [(0.5, formats.format_tick(low) if low else "0")]
+        return Axis(ticks, lambda value: 0.5 + ((value > low) - (value < low)) / 2)
     logarithmic = low > 0 and high >= 10 * low
     scale = _scale(low, high, logarithmic=logarithmic, margin=0.05)
     ends = _decades(low, high) if logarithmic else _steps(low, high)
     ticks = [(scale(x), formats.format_tick(x)) for x in ends]
-    return Axis(ticks, lambda value: min(scale(value), 1.0))
+    return Axis(
+        ticks,
+        lambda value: scale(value) if abs(value) <= most else float(value > 0),
+    )
+
+
+def are_cut(values: Sequence[float]) -> bool:
+    """Return whether numbers lie beyond the ends of the axis of all of them."""
+    most = _most(values)
+    return any(abs(value) > most for value in values)
 
 
 def short(value: Value) -> str:
@@ -80,6 +91,12 @@ def text(
     """Return words in a picture, whose `anchor` stands at a point."""
     place = {"x": f"{x:.1f}", "y": f"{y:.1f}", "text_anchor": anchor}
     return markup.tag("text", words, **place, class_=class_)
+
+
+def _most(values: Iterable[float]) -> float:
+    """Return the size beyond which a value stands at an end."""
+    sizes = [abs(value) for value in values if value]
+    return MOST * statistics.median(sizes) if sizes else math.inf
 
 
 def _of_names(values: Sequence[Value]) -> Axis:

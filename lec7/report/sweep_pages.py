@@ -21,7 +21,7 @@ PAGE = "index.html"
 Trials = Sequence[tried.Trial]
 
 _BEYOND = (
-    f"What is more than {sweep_axes.MOST} times the median is drawn at the end of an "
+    f"What is more than {sweep_axes.MOST} times the median is drawn at an end of an "
     "axis."
 )
 
@@ -39,15 +39,15 @@ def write_sweep(folder: Path, sweep: tried.Sweep) -> Path:
     title = f"Sweep of {sweep.experiment}"
     shares = tried.shares(sweep)
     trials = sorted(sweep.trials, key=lambda t: (-shares.get(t.number, -1), t.number))
-    trials = trials[: tried.SHOWN]
+    shown = trials[: tried.SHOWN]
     main = markup.tag(
         "main",
         markup.tag("h1", title),
         markup.tag("p", sweep.question, class_="question"),
         *_answer(sweep),
-        *_parallels(sweep, trials, shares),
+        *_parallels(sweep, shown, shares),
         *_responses(sweep, trials, shares),
-        *trial_rows.render(sweep, trials),
+        *trial_rows.render(sweep, shown),
         class_="wide sweep",
     )
     style = markup.tag("style", markup.asset("sweep.css"))
@@ -70,16 +70,25 @@ def _chosen(sweep: tried.Sweep) -> Element:
     """Return what the choice rests on."""
     best = sweep.best
     count = len(best.numbers)
-    of = f"one of {best.compared:,} configurations"
-    words = [f"It is {of}, chosen by {sweep.objective} and never by the test. "]
-    if best.spread and best.compared > 1:
+    several = best.compared > 1
+    of = f"It is one of {best.compared:,} configurations, chosen by {sweep.objective}"
+    words = [f"{of} and never by the test. "] if several else []
+    if best.spread:
         over = f"the {count} trials" if count > 1 else "the networks"
-        words.append(
-            f"± is the standard deviation over {over} of a configuration; "
-            f"{best.as_good or 'no'} other{'' if best.as_good == 1 else 's'} "
-            f"{'is' if best.as_good == 1 else 'are'} within it. "
+        within = (
+            f"; {best.as_good or 'no'} other{'' if best.as_good == 1 else 's'} "
+            f"{'is' if best.as_good == 1 else 'are'} within it"
         )
-    words.append("The best of many looks better than it is: the test decides that. ")
+        words.append(
+            f"± is the standard deviation over {over} of a configuration"
+            f"{within * several}. "
+        )
+    if several:
+        words.append(
+            "The best of many looks better than it is: the test decides that. "
+        )
+    else:
+        words.append("No other configuration could be compared. ")
     if sweep.best.numbers:
         words.append("Its report: ")
         links = {trial.number: trial.link for trial in sweep.trials}
@@ -109,9 +118,7 @@ def _parallels(
     ]
     axes = {name: sweep_axes.of_setting(of) for name, of in sweep.fields.items()}
     picture = parallels.draw(axes, sweep.objective, lines, higher=sweep.higher)
-    key = [_key(sweep.objective)] if sweep.objective else []
-    heading = f"The best {tried.SHOWN:,} trials"
-    heading = heading if tried.is_cut(sweep) else "All trials"
+    key = [_key(sweep, lines[0].share or 0)] if sweep.objective else []
     caption = (
         "A line for each trial, through its settings"
         + (" to its value; the best configuration is thick" if shares else "")
@@ -133,10 +140,11 @@ def _parallels(
     ]
 
 
-def _key(objective: str) -> Element:
-    return markup.tag(
-        "p", "worst ", markup.tag("i"), f" best by {objective}", class_="ranks"
-    )
+def _key(sweep: tried.Sweep, least: float) -> Element:
+    """Return what the colours mean, from that of the least share that is drawn."""
+    begin = f"place {tried.SHOWN:,} " if least else "worst "
+    ranks = markup.tag("i", style=f"--share: {100 * least:.0f}%")
+    return markup.tag("p", begin, ranks, f" best by {sweep.objective}", class_="ranks")
 
 
 def _responses(
@@ -161,12 +169,20 @@ def _responses(
     )
     if shares:
         note += f", the blue one through the best by {sweep.objective} there"
-    cut = f" Only the best {tried.SHOWN:,} trials are shown." * tried.is_cut(sweep)
+    note += "."
+    if any(sweep_axes.are_cut(_values(trials, name)) for name in sweep.measures):
+        note += f" {_BEYOND}"
+    if tried.is_cut(sweep):
+        note += f" The lines are of all trials, the points of the best {tried.SHOWN:,}."
     return [
         markup.tag("h2", "What each setting does"),
-        markup.tag("p", f"{note}. {_BEYOND}{cut}", class_="note"),
+        markup.tag("p", note, class_="note"),
         *(markup.tag("div", *row, class_="responses") for row in rows if row),
     ]
+
+
+def _values(trials: Trials, measure: str) -> list[float]:
+    return [trial.values[measure] for trial in trials if tried.has(trial, measure)]
 
 
 def _points(sweep, trials, shares, name: str, measure: str) -> list[responses.Point]:
@@ -176,8 +192,8 @@ def _points(sweep, trials, shares, name: str, measure: str) -> list[responses.Po
             setting=trial.settings[name],
             value=trial.values[measure],
             share=shares.get(trial.number),
-            about=tried.about(sweep, trial),
+            about=tried.about(sweep, trial) if place < tried.SHOWN else None,
         )
-        for trial in trials
+        for place, trial in enumerate(trials)
         if name in trial.settings and tried.has(trial, measure)
     ]

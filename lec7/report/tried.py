@@ -81,16 +81,18 @@ def answer(sweep: Sweep) -> str:
     counts = Counter(trial.status for trial in sweep.trials)
     total, done = len(sweep.trials), counts[FINISHED]
     rest = [f"{n:,} {name}" for name, n in counts.items() if name != FINISHED]
-    begin = f"Of {total:,} trials {done:,} finished"
+    begin = f"Of {total:,} trial{'s' * (total != 1)} {done:,} finished"
     begin += f" ({', '.join(rest)})" * bool(rest)
     if sweep.best is None:
         why = "no measure to choose by" if sweep.objective is None else "none is best"
         return f"{begin}; {why}."
     told = [f"{name} {sweep_axes.short(x)}" for name, x in sweep.best.settings.items()]
+    value = spread(sweep.best.value, sweep.best.spread)
+    if not told:
+        return f"{begin}; the `{sweep.objective}` of the only configuration is {value}."
     return (
         f"{begin}; the {'highest' if sweep.higher else 'lowest'} `{sweep.objective}`, "
-        f"{spread(sweep.best.value, sweep.best.spread)}, has "
-        f"{headlines.listing(told) or 'the only configuration'}."
+        f"{value}, has {headlines.listing(told)}."
     )
 
 

@@ -13,7 +13,10 @@ SEEDS = ("seed", "seeds")
 """Fields by which repetitions of one configuration differ."""
 BY_DEFAULT = "validation_loss"
 """What the name of a measure ends with that chooses where none is asked for."""
+CHOOSING = ("validation_", "train_")
+"""What the last part of a measure's name begins with that may choose."""
 _ENOUGH = 3  # values of a field of which one can lie between others
+_NAMED = 3  # configurations in a warning
 
 
 class Choice(NamedTuple):
@@ -41,21 +44,32 @@ def objective(rows: Sequence[trials.Row], asked: str | None = None) -> str | Non
       None where there is none.
 
     Raises:
-      UsageError: a measure of the test is asked for, or one that no trial has.
+      UsageError: a measure of the test or a spread is asked for, or one that no trial
+        has, or that is not among those which may choose.
     """
-    known = measures(rows)
+    known = choosing(rows)
     if asked is None:
         return min((x for x in known if x.endswith(BY_DEFAULT)), default=None)
-    if re.search(r"(?<![a-z])test", asked.lower()):
+    if _is_of_the_test(asked):
         raise runs.UsageError(
             f"--objective={asked}: what is chosen by the test is not tested any more; "
             f"expected a measure of the validation, such as {BY_DEFAULT}"
         )
-    if known and asked not in known:
+    if not asked:
+        raise runs.UsageError(
+            f"--objective=: expected the name of a measure, such as {BY_DEFAULT}"
+        )
+    if asked.endswith(results.SPREAD):
+        raise runs.UsageError(
+            f"--objective={asked}: it is a standard deviation; expected a measure, "
+            f"such as {asked.removesuffix(results.SPREAD)}"
+        )
+    found = measures(rows)
+    if found and asked not in known:
+        why = "it may rest on the test" if asked in found else "no trial has it"
         nearest = runs.did_you_mean(asked, {name: name for name in known})
         raise runs.UsageError(
-            f"--objective={asked}: no trial has it; expected one of "
-            f"{', '.join(known[:12])}{' ...' if len(known) > 12 else ''}{nearest}"
+            f"--objective={asked}: {why}; expected one of {_first(known)}{nearest}"
         )
     return asked
 
@@ -67,13 +81,24 @@ def required(rows: Sequence[trials.Row], asked: str | None) -> str | None:
       UsageError: see `objective`; or none is asked for, and none is there by itself.
     """
     found = objective(rows, asked)
-    known = measures(rows)
+    known = choosing(rows)
     if found is None and known:
         raise runs.UsageError(
             "--objective is missing: no trial has a validation_loss; expected one of "
-            f"{', '.join(known[:12])}{' ...' if len(known) > 12 else ''}"
+            f"{_first(known)}"
         )
     return found
+
+
+def choosing(rows: Sequence[trials.Row]) -> list[str]:
+    """Return the names of the measures that may choose.
+
+    They are those of the validation and of the training. Only where there is none may
+    the claims choose, some of which are about the test.
+    """
+    known = measures(rows)
+    choosers = [*filter(_is_chooser, known)]
+    return choosers or [name for name in known if not _is_of_the_test(name)]
 
 
 def measures(rows: Sequence[trials.Row]) -> list[str]:
@@ -93,18 +118,41 @@ def ranked(rows: Sequence[trials.Row], objective: str) -> list[Choice]:
     Those whose trials have all finished can, and if there is none those of which some
     have. What is not finite is no value; of equal ones the first planned is better.
     """
-    groups: dict[tuple, list[trials.Row]] = {}
-    for row in sorted(rows, key=lambda row: row.trial.number):
-        groups.setdefault(tuple(_settings(row).items()), []).append(row)
-    whole = [of for of in groups.values() if all(map(_has_finished, of))]
-    some = [[*filter(_has_finished, of)] for of in groups.values()]
-    for candidates in (whole, some):
-        found = [_choice(of, objective) for of in candidates if of]
-        found = [choice for choice in found if math.isfinite(choice.value)]
-        if found:
-            sign = -1 if higher_is_better(objective) else 1
-            return sorted(found, key=lambda choice: sign * choice.value)
-    return []
+    groups = _configurations(rows)
+    whole = [of for of in groups if all(map(_has_finished, of))]
+    some = [[*filter(_has_finished, of)] for of in groups]
+    return _sorted(whole, objective) or _sorted(some, objective)
+
+
+def left_out(
+    rows: Sequence[trials.Row], objective: str, compared: Sequence[Choice]
+) -> list[str]:
+    """Return a warning of configurations that only some of their trials kept out.
+
+    Args:
+      rows: of the sweep.
+      objective: that has chosen.
+      compared: see `ranked`.
+    """
+    known = {number for choice in compared for number in choice.numbers}
+    groups = _configurations(rows)
+    valued = [[row for row in of if _has_value(row, objective)] for of in groups]
+    out = _sorted(
+        [of for of in valued if not known & {row.trial.number for row in of}], objective
+    )
+    if not out or len(groups) == 1:
+        return []
+    named = [
+        " ".join(f"{name} {results.words(x)}" for name, x in choice.settings.items())
+        for choice in out[:_NAMED]
+    ]
+    has, was = ("has", "was") if len(out) == 1 else ("have", "were")
+    return [
+        f"of {len(groups):,} configurations {len(out):,} {has} trials that failed, "
+        f"have not finished or have no value, and {was} not compared: "
+        f"{', '.join(named)}"
+        f"{' and others' * (len(out) > _NAMED)}"
+    ]
 
 
 def as_good(found: Sequence[Choice]) -> int:
@@ -116,7 +164,7 @@ def as_good(found: Sequence[Choice]) -> int:
 
 
 def borders(rows: Sequence[trials.Row], best: Choice) -> list[str]:
-    """Return a warning for each number of the best that ends the list of its field.
+    """Return a warning for each number of the best that is at an end of those tried.
 
     A list of two has no inside, and nothing is below 0 that is not a number below it.
     """
@@ -127,9 +175,10 @@ def borders(rows: Sequence[trials.Row], best: Choice) -> list[str]:
             continue
         value, low, high = best.settings.get(name), min(numbers), max(numbers)
         if value == high or value == low != 0:
-            side = "largest" if value == high else "smallest"
+            side = "larg" if value == high else "small"
             told.append(
-                f"the best {name}, {value:g}, is the {side} of the list; extend it"
+                f"the best {name}, {value:g}, is the {side}est that was tried; try "
+                f"{side}er ones"
             )
     return told
 
@@ -154,6 +203,38 @@ def _are_numbers(values: Mapping[trials.Value, None]) -> bool:
 def _settings(row: trials.Row) -> dict[str, trials.Value]:
     settings = row.trial.settings.items()
     return {name: value for name, value in settings if name not in SEEDS}
+
+
+def _configurations(rows: Sequence[trials.Row]) -> list[list[trials.Row]]:
+    """Return the trials that repeat each configuration, in the order planned."""
+    groups: dict[tuple, list[trials.Row]] = {}
+    for row in sorted(rows, key=lambda row: row.trial.number):
+        groups.setdefault(tuple(_settings(row).items()), []).append(row)
+    return [*groups.values()]
+
+
+def _sorted(groups: Sequence[Sequence[trials.Row]], objective: str) -> list[Choice]:
+    found = [_choice(of, objective) for of in groups if of]
+    found = [choice for choice in found if math.isfinite(choice.value)]
+    sign = -1 if higher_is_better(objective) else 1
+    return sorted(found, key=lambda choice: sign * choice.value)
+
+
+def _first(names: Sequence[str]) -> str:
+    return f"{', '.join(names[:12])}{' ...' if len(names) > 12 else ''}"
+
+
+def _is_chooser(name: str) -> bool:
+    return name.rpartition(".")[2].startswith(CHOOSING)
+
+
+def _is_of_the_test(name: str) -> bool:
+    is_told = re.search(r"(?<![a-z])test", name.lower())
+    return bool(is_told) and not _is_chooser(name)
+
+
+def _has_value(row: trials.Row, objective: str) -> bool:
+    return _has_finished(row) and math.isfinite(row.values.get(objective, math.nan))
 
 
 def _has_finished(row: trials.Row) -> bool:

@@ -28,7 +28,7 @@ def test_the_command_says_what_is_best_and_warns_of_a_border(place):
         "Of 3 trials 3 finished; the lowest validation_loss, 0.10 ± 0.10, has rate 100."
     )
     assert warning == (
-        "warning: the best rate, 100, is the largest of the list; extend it"
+        "warning: the best rate, 100, is the largest that was tried; try larger ones"
     )
     assert page == f"{place / 'index.html'} has them all"
     assert (place / "table.csv").is_file()
@@ -41,6 +41,14 @@ def test_an_objective_of_the_test_is_refused_before_anything_is_written(place):
     with pytest.raises(runs.UsageError, match="--objective=test_loss"):
         tell(place, rows(0.5), "test_loss")
     assert not (place / "index.html").exists()
+
+
+def test_an_objective_that_no_trial_has_is_a_warning_beside_the_table(place):
+    _, warning, _ = tell(place, rows(0.5, 0.1, 0.2), "validaton_loss")
+    assert warning == (
+        "warning: validaton_loss cannot choose; validation_loss has chosen"
+    )
+    assert (place / "table.csv").is_file() and (place / "index.html").is_file()
 
 
 def test_where_several_measures_could_choose_the_one_taken_is_named(place):

@@ -35,6 +35,19 @@ def test_trials_are_ordinary_runs_and_a_diverged_one_is_not_tried_again(place):
     assert "1 of 2 trials done, 1 failed\n" in out
 
 
+@pytest.mark.usefixtures("walk")
+def test_a_misspelled_objective_is_told_of_when_the_table_is_there(place):
+    words = ("--sweep=rate=0.1", "--workers=1")
+    code, out, told = bench.finish(place, *words, "--objective=nearr")
+    assert code == 2
+    assert "did you mean near?" in told
+    assert "sweep: 1 of 1 trial is finished\nOf 1 trial 1 finished" in out
+    assert (place / "sweep/table.csv").is_file()
+    code, out, told = bench.finish(place, *words, "--objective=near")
+    assert (code, told) == (0, "")
+    assert "the lowest near, " in out
+
+
 @pytest.mark.parametrize(
     ("words", "named"),
     [
@@ -44,6 +57,7 @@ def test_trials_are_ordinary_runs_and_a_diverged_one_is_not_tried_again(place):
         ([*WORDS, "--workers=2", "--ray=auto"], "--workers and --ray do not go"),
         ([*WORDS, "--trial_cpus=2"], "--trial_cpus is given without --ray"),
         ([*WORDS, "--workers=0"], "--workers=0"),
+        ([*WORDS, "--objective="], "expected the name of a measure"),
         ([*WORDS, "--config.rate=0.1"], "rate is in --sweep too"),
         ([*WORDS, "--config.rat=0.1"], "did you mean --config.rate?"),
         ([*WORDS, "--list"], "--list and --sweep do not go together"),

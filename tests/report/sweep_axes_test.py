@@ -39,10 +39,16 @@ def test_a_measure_over_a_decade_is_logarithmic():
     assert sweep_axes.of_measure([0.5, 0.5]).ticks == [(0.5, "0.5")]
 
 
-def test_a_training_that_exploded_does_not_flatten_the_others():
-    axis = sweep_axes.of_measure([0.1, 0.2, 0.3, 0.4, 1e30])
+@pytest.mark.parametrize("others", [(), (0.0,), (-0.1,), (-1e30, 0.0)])
+def test_a_training_that_exploded_does_not_flatten_the_others(others):
+    values = [0.1, 0.2, 0.3, 0.4, 1e30, *others]
+    axis = sweep_axes.of_measure(values)
     assert axis.place(1e30) == axis.place(1e10) == 1.0
     assert axis.place(0.4) - axis.place(0.1) > 0.2
+    assert sweep_axes.are_cut(values) and not sweep_axes.are_cut([0.0, 0.1, 5.0])
+    assert all(0 <= axis.place(value) <= 1 for value in values)
+    alike = sweep_axes.of_measure([0.5, 0.5, 0.5, 1e30])
+    assert (alike.place(0.5), alike.place(1e30)) == (0.5, 1.0)
 
 
 @pytest.mark.parametrize("ends", [(0.123, 0.13), (-3.0, 50.0), (1e-9, 2e-9), (5, 1e6)])

@@ -17,15 +17,22 @@ pytestmark = [
 LOSSES = [0.9, 10.0, 0.4, None]
 
 
+LONG = "records.a_training_with_a_long_name.of_many_parts.validation_loss"
+
+
 @pytest.fixture(scope="module")
 def address(tmp_path_factory):
+    return write(tmp_path_factory.mktemp("sweep"), "validation_loss").as_uri()
+
+
+def write(folder, objective):
     trials = [
         tried.Trial(
             number,
             {"rate": 10.0 ** (number - 3), "batch": 16 * 4 ** (number % 2)},
             "failed" if loss is None else "finished",
             "a long message that must not push the page wide " * (loss is None),
-            {} if loss is None else {"validation_loss": loss},
+            {} if loss is None else {objective: loss},
             {},
             f"trials/{number:05d}/report.html",
         )
@@ -36,14 +43,14 @@ def address(tmp_path_factory):
         question="Which rate is best?",
         trials=trials,
         fields={"rate": [1e-3, 1e-2, 1e-1, 1.0], "batch": [16, 64]},
-        objective="validation_loss",
+        objective=objective,
         higher=False,
         best=tried.Best({"rate": 0.1, "batch": 16}, (2,), 0.4, None, 0, 3),
-        measures=["validation_loss"],
+        measures=[objective],
         warnings=[],
         tables=["table.csv"],
     )
-    return sweep_pages.write_sweep(tmp_path_factory.mktemp("sweep"), sweep).as_uri()
+    return sweep_pages.write_sweep(folder, sweep)
 
 
 @pytest.fixture(scope="module")
@@ -106,3 +113,20 @@ def test_the_page_is_as_wide_as_the_screen(browser, address, width, scheme):
     page.goto(address)
     assert page.evaluate("document.documentElement.scrollWidth") == width
     assert told == []
+
+
+_CUT = """() => [...document.querySelectorAll("svg text")].filter(text => {
+  const [a, b] = [text, text.closest("svg")].map(e => e.getBoundingClientRect());
+  return a.left < b.left - 1 || a.right > b.right + 1 || a.top < b.top - 1;
+}).map(text => text.textContent)"""
+_WIDE = "of => of.filter(e => e.scrollWidth > e.clientWidth).map(e => e.className)"
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+def test_a_long_name_is_neither_cut_nor_wider_than_the_screen(browser, tmp_path, width):
+    page = browser.new_page(viewport={"width": width, "height": 800})
+    page.goto(write(tmp_path, LONG).as_uri())
+    assert page.evaluate("document.documentElement.scrollWidth") == width
+    assert page.evaluate(_CUT) == []
+    assert page.eval_on_selector_all("main p, main output", _WIDE) == []
+    assert page.locator(".ranks i").bounding_box()["width"] > 100

@@ -38,7 +38,9 @@ def sweep(trials=TRIALS, **changes):
         "higher": False,
         "best": best,
         "measures": [LOSS, "test_loss"],
-        "warnings": ["the best rate, 1, is the largest of the list; extend it"],
+        "warnings": [
+            "the best rate, 1, is the largest that was tried; try larger ones"
+        ],
         "tables": ["table.csv"],
     }
     return tried.Sweep(**given | changes)
@@ -52,6 +54,26 @@ def test_the_answer_is_one_sentence_with_the_best_and_the_counts():
     assert "; none is best." in tried.answer(sweep(best=None))
     nothing = sweep(best=None, objective=None)
     assert "; no measure to choose by." in tried.answer(nothing)
+
+
+def test_one_configuration_is_not_called_the_best_of_several(tmp_path):
+    best = tried.Best({}, (0, 1), 0.4, 0.1, 0, 1)
+    seeds = sweep(TRIALS[:1], best=best, fields={})
+    assert tried.answer(seeds) == (
+        "Of 1 trial 1 finished; the `validation_loss` of the only configuration is "
+        "0.40 ± 0.10."
+    )
+    seeds = sweep(TRIALS[:2], best=best, fields={})
+    text = sweep_pages.write_sweep(tmp_path, seeds).read_text()
+    assert "No other configuration could be compared" in text
+    assert "1 configurations" not in text and "best of many" not in text
+
+
+@pytest.mark.parametrize("largest", [0.6, 1e30])
+def test_what_lies_beyond_an_axis_is_told_of_where_something_does(largest, tmp_path):
+    trials = [*TRIALS[:2], trial(2, 1.0, 0.2), trial(3, 1.0, largest)]
+    text = sweep_pages.write_sweep(tmp_path, sweep(trials)).read_text()
+    assert ("times the median is drawn at an end" in text) == (largest > 1)
 
 
 def test_every_trial_is_a_row_and_those_that_failed_say_why(tmp_path):
@@ -86,6 +108,27 @@ def test_a_page_of_very_many_trials_shows_the_best_and_says_so(tmp_path, monkeyp
     text = sweep_pages.write_sweep(tmp_path, sweep()).read_text()
     assert "The best 2 of 4 trials; " in text
     assert 'data-trial="3"' not in text
+    monkeypatch.setattr(tried, "SHOWN", 1)
+    text = sweep_pages.write_sweep(tmp_path, sweep()).read_text()
+    assert 'place 1 <i style="--share: 100%"' in text and "worst" not in text
+
+
+def test_the_lines_are_of_all_trials_however_few_are_drawn(tmp_path, monkeypatch):
+    trials = [trial(n, RATES[n % 3], 1.0 + n) for n in range(9)]
+    given = [sweep(trials, measures=[LOSS])] * 2
+    whole = sweep_pages.write_sweep(tmp_path, given[0]).read_text()
+    monkeypatch.setattr(tried, "SHOWN", 4)
+    cut = sweep_pages.write_sweep(tmp_path, given[1]).read_text()
+    lines = re.compile(r'<polyline[^>]* class="(?:median|through)"[^>]*>')
+    assert lines.findall(cut) == lines.findall(whole) != []
+    assert (whole.count("<circle"), cut.count("<circle")) == (9, 4)
+
+
+def test_words_are_never_taken_together_as_neighbours():
+    words = [f"rule{n}" for n in range(20)]
+    given = [responses.Point(n, word, n, None, "") for n, word in enumerate(2 * words)]
+    picture = responses.draw("rule", sweep_axes.of_setting(words), "loss", given)
+    assert len(points(picture, "median")) == 20
 
 
 def points(element, kind):

@@ -33,6 +33,24 @@ def test_the_test_is_refused(name):
         choice.objective([row(0, {}, **{name: 1.0})], name)
 
 
+@pytest.mark.parametrize("name", ["", "validation_loss_sd"])
+def test_what_is_no_measure_is_refused_before_any_trial(name):
+    with pytest.raises(runs.UsageError, match="such as validation_loss"):
+        choice.objective([], name)
+
+
+def test_a_claim_which_may_rest_on_the_test_chooses_only_where_nothing_else_can():
+    rows = [row(0, {}, 1.0, gap=0.1, **{"a.train_accuracy": 1.0})]
+    with pytest.raises(runs.UsageError, match="may rest on the test") as raised:
+        choice.objective(rows, "gap")
+    assert str(raised.value).endswith("validation_loss, a.train_accuracy")
+    for name in (LOSS, "a.train_accuracy"):
+        assert choice.objective(rows, name) == name
+    claims = [row(0, {}, gap=0.1, better_on_test=1.0)]
+    assert choice.objective(claims, "gap") == "gap"
+    assert choice.choosing(claims) == ["gap"]
+
+
 def test_an_unknown_objective_is_refused_with_the_nearest():
     with pytest.raises(runs.UsageError, match="did you mean validation_loss"):
         choice.objective(rates(1.0), "validaton_loss")
@@ -81,6 +99,24 @@ def test_a_configuration_that_failed_for_some_seeds_does_not_win():
     assert choice.ranked(rows[:2], LOSS)[0].settings == {"rate": 1}  # is all there is
 
 
+@pytest.mark.parametrize(
+    "lost",
+    [
+        row(1, {"rate": 1, "seed": 1}, status=sweeps.FAILED),
+        row(1, {"rate": 1}, math.nan),
+    ],
+)
+def test_a_better_configuration_that_one_trial_keeps_out_is_told(lost):
+    rows = [row(0, {"rate": 1, "seed": 0}, 0.1), lost, row(2, {"rate": 2}, 0.5)]
+    ranked = choice.ranked(rows, LOSS)
+    assert choice.left_out(rows, LOSS, ranked) == [
+        "of 2 configurations 1 has trials that failed, have not finished or have no "
+        "value, and was not compared: rate 1"
+    ]
+    others = [row(0, {"rate": 1}, status=sweeps.FAILED), row(2, {"rate": 2}, 0.5)]
+    assert choice.left_out(others, LOSS, choice.ranked(others, LOSS)) == []
+
+
 def test_a_best_value_at_the_end_of_its_list_is_warned_of():
     def warnings(*values):
         rows = rates(*values)
@@ -88,7 +124,7 @@ def test_a_best_value_at_the_end_of_its_list_is_warned_of():
 
     assert warnings(3.0, 1.0, 2.0) == []
     assert warnings(3.0, 2.0, 1.0) == [
-        "the best rate, 100, is the largest of the list; extend it"
+        "the best rate, 100, is the largest that was tried; try larger ones"
     ]
     assert "the best rate, 1, is the smallest" in warnings(1.0, 2.0, 3.0)[0]
     assert warnings(1.0, 2.0) == []  # a comparison of two, which has no inside
