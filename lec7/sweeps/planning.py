@@ -111,7 +111,9 @@ def plan(
     configs = _configs(rows, base, make, may_repeat=is_drawn)
     found = [
         Trial(
-            number, {field: _value(operator.attrgetter(field)(made)) for field in row}
+            number,
+            {field: _value(operator.attrgetter(field)(made)) for field in row},
+            (name, config.canonical_json(made)),
         )
         for number, (row, made) in enumerate(zip(rows, configs, strict=True))
     ]
@@ -204,7 +206,13 @@ def extended(search: Search, planned: Plan, trials: Sequence[Trial]) -> Plan:
     ends = {*(planned.sweep.trials if begun else ()), *within, end}
     return Plan(
         dataclasses.replace(search.sweep, trials=sorted(ends)),
-        [*planned.trials, *trials],
+        [
+            *planned.trials,
+            *(
+                trial._replace(run=(search.sweep.experiment, config.canonical_json(of)))
+                for trial, of in zip(trials, configs, strict=True)
+            ),
+        ],
         [*planned.networks, *(len(getattr(one, "seeds", (0,))) for one in configs)],
     )
 

@@ -14,13 +14,15 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from lec7 import files
-from lec7.runs import exits, folder, json_file
+from lec7.runs import attempts, exits, findings, folder, json_file
 from lec7.sweeps.planning import FORMAT, Sweep
 from lec7.sweeps.processes import Ended
 from lec7.sweeps.trials import FAILED, FINISHED, UNFINISHED, Row, Trial
 
 FILE = "sweep.json"
 DIVERGED = 5
+_SMALL = 2**20  # bytes of a file that is read each time that a sweep is resumed
+_MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError)
 Values = Callable[[pathlib.Path], Mapping[str, float]]
 """Folder of a finished run -> what it has measured."""
 
@@ -85,7 +87,7 @@ def row(root: pathlib.Path, trial: Trial, values: Values) -> Row:
       values: see `Values`.
     """
     place = root / trial.folder
-    if is_finished(place):
+    if is_finished(root, trial):
         return Row(trial, FINISHED, "", values(place))
     failure = failure_of(root, trial)
     if failure is None:
@@ -93,11 +95,14 @@ def row(root: pathlib.Path, trial: Trial, values: Values) -> Row:
     return Row(trial, FAILED, failure.said, {})
 
 
-def is_finished(place: pathlib.Path) -> bool:
-    """Return whether the run in a folder has measured and told all."""
-    return _record(place).get("status") == "finished" and all(
-        (place / name).exists() for name in ("claims.json", "findings.npz")
-    )
+def is_finished(root: pathlib.Path, trial: Trial) -> bool:
+    """Return whether a trial's folder is that of its run, told and as it was left."""
+    place = root / trial.folder
+    try:
+        record = _examined(place, trial)
+        return record.get("status") == "finished" and not _is_changed(place, record)
+    except (*_MALFORMED, exits.UsageError):
+        return False  # the run says what is wrong
 
 
 def has_diverged(root: pathlib.Path, trial: Trial) -> bool:
@@ -124,15 +129,11 @@ def settle(root: pathlib.Path, trial: Trial, ended: Ended, values: Values) -> Ro
       values: see `Values`.
     """
     place, file = root / trial.folder, _failure_file(root, trial)
-    if is_finished(place):
+    if is_finished(root, trial):
         with contextlib.suppress(OSError):
             file.unlink()
         return Row(trial, FINISHED, "", values(place))
-    last = (_record(place).get("attempts") or [{}])[-1]
-    own = last.get("exit")
-    if ended.code == 0 or own == DIVERGED:
-        said = str(last.get("error") or f"no result is in {place}")
-        ended = Ended(own or exits.BUG, said)
+    ended = _own_end(place, trial, ended)
     # On a full disk the trial counts as not tried, which is what is wanted then.
     with contextlib.suppress(OSError):
         json_file.write(file, {"code": ended.code, "said": ended.said})
@@ -143,11 +144,45 @@ def _failure_file(root: pathlib.Path, trial: Trial) -> pathlib.Path:
     return root / "failures" / f"{trial.folder.name}.json"
 
 
-def _record(place: pathlib.Path) -> dict[str, Any]:
-    with contextlib.suppress(ValueError, OSError):
-        held = json_file.read(place / folder.RECORD_FILE)
-        return held if isinstance(held, dict) else {}
-    return {}
+def _own_end(place: pathlib.Path, trial: Trial, ended: Ended) -> Ended:
+    """Return how a trial has ended that is not finished, and maybe one of many."""
+    try:
+        last = (_examined(place, trial).get("attempts") or [{}])[-1]
+        own = last.get("exit")
+    except exits.UsageError as error:
+        return Ended(exits.USAGE, str(error))
+    except _MALFORMED:
+        return ended
+    if ended.code == 0 or own == DIVERGED:
+        said = str(last.get("error") or f"no result is in {place}")
+        return Ended(own or exits.BUG, said)
+    return ended
+
+
+def _examined(place: pathlib.Path, trial: Trial) -> dict[str, Any]:
+    """Return the record of a trial's run.
+
+    Raises:
+      UsageError: the folder holds anything else.
+    """
+    if trial.run is None:
+        return json_file.read(place / folder.RECORD_FILE) or {}
+    return folder.examine(place, *trial.run)
+
+
+def _is_changed(place: pathlib.Path, record: Mapping[str, Any]) -> bool:
+    """Return whether a file that was told, or a small one, is not as it was left."""
+    needed = (*attempts.OUTPUTS, findings.FILE)
+    sums = {
+        name: known
+        for name, known in record.get("files", {}).items()
+        if name in needed or _size(place / name) <= _SMALL
+    }
+    return bool(attempts.changed(place, {**record, "files": sums}))
+
+
+def _size(file: pathlib.Path) -> int:
+    return file.stat().st_size if file.exists() else 0
 
 
 def _short(value: Any) -> str:

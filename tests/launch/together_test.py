@@ -142,6 +142,27 @@ def test_each_trial_of_a_group_has_an_ordinary_run(place, launch, capsys):
     assert pathlib.Path("trials/3/run.json").read_bytes() == kept
 
 
+def test_a_folder_of_another_run_fails_its_trial_of_a_group_alone(
+    place, launch, capsys
+):
+    (place / "experiments" / "sums.py").write_text(SUMS)
+    trials = [
+        {"words": [f"--config.rate={rate}"], "folder": str(place / f"trials/{rate}")}
+        for rate in (2, 3)
+    ]
+    (place / "group.json").write_text(json.dumps({"trials": trials}))
+    other = ("--experiment=sums", "--config.rate=7", "--workdir=trials/3")
+    assert launch(*other) == 0
+    held = pathlib.Path("trials/3/run.json").read_bytes()
+    words = ("--experiment=sums", "--together=group.json", "--workdir=group")
+    for _ in range(2):
+        assert launch(*words) == 2
+        assert "with rate=7.0, not 3.0" in capsys.readouterr().err
+    assert pathlib.Path("trials/2/report.html").is_file()
+    assert pathlib.Path("trials/3/run.json").read_bytes() == held
+    assert pathlib.Path("group/trained").read_text() == "trained "
+
+
 @pytest.mark.slow
 def test_a_trial_of_a_group_is_the_run_that_it_would_be_alone(tmp_path, capsys):
     assert run(*group(tmp_path)) == 0

@@ -23,9 +23,12 @@ IN_USE, DIVERGED, BUG = Ended(7, "in use"), Ended(5, "diverged"), Ended(1, "a bu
 
 def finish(folder):
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text('{"status": "finished"}')
-    for name in ("claims.json", "findings.npz"):
+    (folder / "config.json").write_text('{"rate":1.0}')
+    record = '{"experiment": "walk", "status": "finished", "attempts": []}'
+    (folder / "run.json").write_text(record)
+    for name in ("claims.json", "report.html", "findings.npz"):
         (folder / name).touch()
+    runs.seal(folder, told=True)
 
 
 def tasks_of(*groups):
@@ -103,6 +106,37 @@ def test_of_a_group_each_trial_s_folder_says_how_that_one_ended(sweep, tmp_path)
     assert [rows[n].status for n in range(2)] == [FINISHED, FAILED]
     assert rows[1].said == "its own words"
     assert engine.is_settled(tmp_path, task)
+
+
+@pytest.mark.parametrize(
+    ("run", "named"),
+    [
+        (("walk", '{"rate":2.0}'), "another run (with rate=1.0, not 2.0)"),
+        (("stroll", '{"rate":1.0}'), "another run (of walk, not of stroll)"),
+    ],
+)
+def test_a_folder_of_another_run_fails_its_trial_alone(tmp_path, run, named):
+    ours, foreign = Trial(0, {}, ("walk", '{"rate":1.0}')), Trial(1, {}, run)
+    for trial in (ours, foreign):
+        finish(tmp_path / trial.folder)
+    assert sweep_folder.is_finished(tmp_path, ours)
+    assert not sweep_folder.is_finished(tmp_path, foreign)
+    rows = [
+        sweep_folder.settle(
+            tmp_path, trial, Ended(2, "of the group"), lambda folder: {}
+        )
+        for trial in (ours, foreign)
+    ]
+    assert [row.status for row in rows] == [FINISHED, FAILED]
+    assert named in rows[1].said
+
+
+@pytest.mark.parametrize("name", ["claims.json", "report.html", "findings.npz"])
+def test_a_trial_whose_files_have_changed_is_run_again(tmp_path, name):
+    trial = Trial(0, {}, ("walk", '{"rate":1.0}'))
+    finish(tmp_path / trial.folder)
+    (tmp_path / trial.folder / name).write_text("altered")
+    assert not engine.is_settled(tmp_path, grouping.Task((trial,), [], trial.folder))
 
 
 def test_what_ends_with_0_and_has_no_result_has_failed(sweep):
