@@ -75,8 +75,8 @@ def _read(asked: options.Asked, name: str, experiment: types.ModuleType) -> list
     path = pathlib.Path(asked.flags.together)
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))["trials"]
-        pairs = [([*map(str, of["words"])], of["folder"]) for of in listed]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        pairs = [(_words(of["words"]), _words([of["folder"]])[0]) for of in listed]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise runs.UsageError(
             f"--together={path}: {error}; expected JSON, words and folder of each trial"
         ) from error
@@ -95,6 +95,12 @@ def _read(asked: options.Asked, name: str, experiment: types.ModuleType) -> list
             refused = str(error)
         found.append(Trial(config, identity, folder, words, finished, refused))
     return found
+
+
+def _words(held: Any) -> list[str]:
+    if not isinstance(held, list) or not all(isinstance(one, str) for one in held):
+        raise TypeError(f"{held!r:.60} is no list of words")
+    return held
 
 
 def _require_alike(

@@ -8,19 +8,23 @@ groups/0003.json      trials that are trained together, and 0003/, what they sha
 
 import contextlib
 import dataclasses
+import itertools
 import json
+import os
 import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from lec7 import files
 from lec7.runs import attempts, exits, findings, folder, json_file
+from lec7.sweeps import spec
 from lec7.sweeps.planning import FORMAT, Sweep
 from lec7.sweeps.processes import Ended
 from lec7.sweeps.trials import FAILED, FINISHED, UNFINISHED, Row, Trial
 
 FILE = "sweep.json"
 DIVERGED = 5
+_DO = f"restore {FILE} from a copy, or give another --workdir"
 _SMALL = 2**20  # bytes of a file that is read each time that a sweep is resumed
 _MALFORMED = (ValueError, KeyError, TypeError, AttributeError, IndexError, OSError)
 Values = Callable[[pathlib.Path], Mapping[str, float]]
@@ -38,20 +42,25 @@ def examine(root: pathlib.Path, sweep: Sweep) -> Sweep:
       UsageError: the path is not a folder, or the folder holds anything but this sweep.
     """
     folder.require_place(root)
+    _require_outside(root)
     try:
         held = json_file.read(root / FILE)
     except (ValueError, OSError) as error:
-        raise exits.UsageError(f"--workdir={root}: {FILE}: {error}") from error
+        raise exits.UsageError(f"--workdir={root}: {FILE}: {error}; {_DO}") from error
+    if held is None and (root / "trials").exists():
+        raise exits.UsageError(
+            f"--workdir={root}: it holds trials, and {FILE} is missing or null; {_DO}"
+        )
     if held is None:
         folder.require_empty(root, ours=())
         return sweep
     wanted = json.loads(sweep.json)
     is_ours = isinstance(held, dict) and held.get("format") == FORMAT
-    if not is_ours or not isinstance(held.get("trials"), list) or not held["trials"]:
+    if not is_ours:
         raise exits.UsageError(
-            f"--workdir={root}: {FILE} is not of format {FORMAT}; expected an empty "
-            "folder, or one of the same sweep"
+            f"--workdir={root}: {FILE} is not of format {FORMAT}; {_DO}"
         )
+    _require_stretches(root, held.get("trials"))
     differing = [
         f"{name} is {_short(held.get(name))}, not {_short(wanted[name])}"
         for name in wanted
@@ -64,12 +73,48 @@ def examine(root: pathlib.Path, sweep: Sweep) -> Sweep:
         )
     stretches, (count,) = held["trials"], wanted["trials"]
     if count < stretches[-1]:
+        if sweep.seed is None:
+            raise exits.UsageError(
+                f"--workdir={root}: {FILE} tells of {stretches[-1]} trials, and "
+                f"--sweep has {count}; {_DO}"
+            )
         raise exits.UsageError(
             f"--trials={count}: {root} holds {stretches[-1]} trials; expected as many, "
             "or more to extend them"
         )
     more = [] if count == stretches[-1] else [count]
     return dataclasses.replace(sweep, trials=[*stretches, *more])
+
+
+def _require_outside(root: pathlib.Path) -> None:
+    """Refuse a folder within that of a run or of another sweep.
+
+    Raises:
+      UsageError: it is there.
+    """
+    for above in root.absolute().parents:
+        for name in (folder.RECORD_FILE, FILE):
+            if os.path.lexists(above / name):
+                raise exits.UsageError(
+                    f"--workdir={root}: {above} holds {name}, so it is the folder of "
+                    "another run or sweep; expected a folder outside of it"
+                )
+
+
+def _require_stretches(root: pathlib.Path, held: Any) -> None:
+    """Refuse numbers of trials that no sweep has written.
+
+    Raises:
+      UsageError: they are so.
+    """
+    is_whole = isinstance(held, list) and all(type(end) is int for end in held)
+    ends = [0, *held, spec.MOST + 1] if is_whole and held else [0, 0]
+    if all(a < b for a, b in itertools.pairwise(ends)):
+        return
+    raise exits.UsageError(
+        f"--workdir={root}: trials is {_short(held)} in {FILE}; expected whole numbers "
+        f"that rise, from 1 to {spec.MOST:,}: {_DO}"
+    )
 
 
 def begin(root: pathlib.Path, sweep: Sweep) -> None:

@@ -205,12 +205,25 @@ def test_trials_that_are_no_population_are_refused(words, message, tmp_path, cap
     assert not (tmp_path / "trials").exists() and not (tmp_path / "group").exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"trials": 3}', '{"trials": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", '{"trials": 3}', '{"trials": []}', "[" * 100_000),
+        *('{"trials": [{"words": [], "folder": 3}]}', '{"trials": ["x"]}'),
+        '{"trials": [{"words": "abc", "folder": "x"}]}',
+    ],
+)
 def test_a_file_that_lists_no_trials_is_refused(text, tmp_path, capsys):
     words = group(tmp_path)
     (tmp_path / "group.json").write_text(text)
     assert run(*words) == 2
     assert "--together=" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["--dry_run", "--list", "--config.rate=1"])
+def test_other_flags_are_refused_beside_a_group(words, tmp_path, capsys):
+    assert run(*group(tmp_path), words) == 2
+    assert "--together" in capsys.readouterr().err
 
 
 def test_an_experiment_that_trains_no_population_is_refused(tmp_path, capsys):

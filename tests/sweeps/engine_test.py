@@ -1,5 +1,6 @@
 """Trials are run until each is finished or has failed, whatever happens to them."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -161,7 +162,7 @@ def test_a_failure_that_the_disk_has_no_room_for_is_a_row(sweep, tmp_path):
         ({"experiment": "run"}, 'experiment is "walk", not "run"'),
         ({"seed": 1}, "seed is null, not 1"),
         ({"members": 2}, "members is 1, not 2"),
-        ({"trials": [2]}, "--trials=2: "),
+        ({"trials": [2]}, "tells of 3 trials, and --sweep has 2"),
     ],
 )
 def test_a_folder_of_another_sweep_is_refused_with_what_differs(tmp_path, other, named):
@@ -180,11 +181,50 @@ def test_a_sweep_is_extended_in_stretches(tmp_path):
     assert more.trials == [3, 5]
 
 
+def test_a_sweep_that_is_drawn_does_not_lose_trials(tmp_path):
+    drawn = dataclasses.replace(SWEEP, seed=0)
+    sweep_folder.begin(tmp_path, drawn)
+    with pytest.raises(runs.UsageError, match="--trials=2: .* holds 3 trials"):
+        sweep_folder.examine(tmp_path, dataclasses.replace(drawn, trials=[2]))
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "config.json", "run.json"])
 def test_a_folder_with_other_files_is_refused(tmp_path, name):
     (tmp_path / name).write_text("{}")
     with pytest.raises(runs.UsageError, match=name):
         sweep_folder.examine(tmp_path, SWEEP)
+
+
+@pytest.mark.parametrize(
+    "trials", [None, [], "6", 6, ["6"], [2.5, 6], [3, 3], [3, 2], [0], [True], [10**9]]
+)
+def test_numbers_of_trials_that_no_sweep_has_written_are_refused(tmp_path, trials):
+    held = json.loads(SWEEP.json) | {"trials": trials}
+    (tmp_path / "sweep.json").write_text(json.dumps(held))
+    with pytest.raises(runs.UsageError, match="restore sweep.json from a copy"):
+        sweep_folder.examine(tmp_path, SWEEP)
+
+
+@pytest.mark.parametrize("content", [None, "", "null", '{"format"', "[" * 100_000])
+def test_trials_without_the_record_of_their_sweep_are_not_taken_over(tmp_path, content):
+    (tmp_path / "trials").mkdir()
+    if content is not None:
+        (tmp_path / "sweep.json").write_text(content)
+    with pytest.raises(runs.UsageError, match="restore sweep.json from a copy"):
+        sweep_folder.examine(tmp_path, SWEEP)
+
+
+@pytest.mark.parametrize("name", ["run.json", "sweep.json"])
+def test_a_sweep_within_the_folder_of_another_is_refused(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(runs.UsageError, match="outside of it"):
+        sweep_folder.examine(tmp_path / "new" / "sweep", SWEEP)
+
+
+def test_what_cannot_be_started_has_failed():
+    ended = processes.attempt(["-c", "\0"])
+    assert ended.code == 1
+    assert "does not start" in ended.said
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"format": 0}', '{"format": 1}'])
