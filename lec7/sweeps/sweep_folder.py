@@ -158,9 +158,10 @@ def has_diverged(root: pathlib.Path, trial: Trial) -> bool:
 
 def failure_of(root: pathlib.Path, trial: Trial) -> Ended | None:
     """Return how the last attempt at a trial has failed, if it has."""
-    with contextlib.suppress(ValueError, KeyError, TypeError, OSError):
+    with contextlib.suppress(*_MALFORMED):
         held = json_file.read(_failure_file(root, trial))
-        return held and Ended(int(held["code"]), str(held["said"]))
+        if held["code"] in range(-255, 256):
+            return Ended(int(held["code"]), str(held["said"]))
     return None
 
 
@@ -193,7 +194,7 @@ def _own_end(place: pathlib.Path, trial: Trial, ended: Ended) -> Ended:
     """Return how a trial has ended that is not finished, and maybe one of many."""
     try:
         last = (_examined(place, trial).get("attempts") or [{}])[-1]
-        own = last.get("exit")
+        own = last.get("exit") if last.get("exit") in range(256) else None
     except exits.UsageError as error:
         return Ended(exits.USAGE, str(error))
     except _MALFORMED:

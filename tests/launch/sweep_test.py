@@ -71,6 +71,23 @@ def test_a_wrong_sweep_is_one_message_and_nothing_is_written(
     assert files() == before
 
 
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--sweep=dataset=digits,digitz"], "dataset=digitz: no such data set"),
+        (["--sweep=rate=0.1,0.2", "--config.dataset=./a.npz"], "dataset=./a.npz: no"),
+    ],
+)
+def test_a_data_set_that_does_not_exist_is_refused(walk, files, capsys, words, named):
+    walking = pathlib.Path("experiments/walk.py")
+    field = '    dataset: str = "digits"  # not read\n    rate: float'
+    walking.write_text(walking.read_text().replace("    rate: float", field))
+    before = files()
+    assert walk("--experiment=walk", *words) == 2
+    assert named in capsys.readouterr().err
+    assert files() == before
+
+
 def test_without_ray_one_message_says_how_to_install_it(walk, capsys, monkeypatch):
     monkeypatch.setitem(sys.modules, "ray", None)
     assert walk(*WORDS, "--ray=auto") == 2

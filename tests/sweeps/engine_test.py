@@ -221,6 +221,17 @@ def test_a_sweep_within_the_folder_of_another_is_refused(tmp_path, name):
         sweep_folder.examine(tmp_path / "new" / "sweep", SWEEP)
 
 
+@pytest.mark.parametrize(
+    "content", ["", "null", "[]", "0", '{"code": Infinity, "said": ""}', "[" * 100_000]
+)
+def test_a_damaged_failure_is_none(tmp_path, content):
+    (task,) = tasks_of([0])
+    (tmp_path / "failures").mkdir()
+    (tmp_path / "failures" / "00000.json").write_text(content)
+    row = sweep_folder.row(tmp_path, task.trials[0], dict)
+    assert row.status == UNFINISHED
+
+
 def test_what_cannot_be_started_has_failed():
     ended = processes.attempt(["-c", "\0"])
     assert ended.code == 1
