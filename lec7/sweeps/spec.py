@@ -17,6 +17,7 @@ import json
 import math
 import pathlib
 import re
+import reprlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -226,7 +227,7 @@ def _spaced(field: str, text: str, scale: str, inside: str) -> Spaced:
 def _settings(path: pathlib.Path, place: int, entry: Any) -> dict[str, list[str]]:
     if not isinstance(entry, dict):
         raise exits.UsageError(
-            f"--sweep={path}: entry {place} is {entry!r:.60}; expected an object, "
+            f"--sweep={path}: entry {place} is {reprlib.repr(entry)}; expected an object, "
             "field -> value"
         )
     found = {}
@@ -234,7 +235,7 @@ def _settings(path: pathlib.Path, place: int, entry: Any) -> dict[str, list[str]
         values = value if isinstance(value, list) else [value]
         if not values or any(isinstance(one, dict | list) for one in values):
             raise exits.UsageError(
-                f"--sweep={path}: entry {place}, {field} is {value!r:.60}; expected a "
+                f"--sweep={path}: entry {place}, {field} is {reprlib.repr(value)}; expected a "
                 "number, a word, or a list of them"
             )
         found[field] = [str(one) for one in values]
