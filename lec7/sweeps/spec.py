@@ -227,16 +227,16 @@ def _spaced(field: str, text: str, scale: str, inside: str) -> Spaced:
 def _settings(path: pathlib.Path, place: int, entry: Any) -> dict[str, list[str]]:
     if not isinstance(entry, dict):
         raise exits.UsageError(
-            f"--sweep={path}: entry {place} is {reprlib.repr(entry)}; expected an object, "
-            "field -> value"
+            f"--sweep={path}: entry {place} is {reprlib.repr(entry)}; expected an "
+            "object, field -> value"
         )
     found = {}
     for field, value in entry.items():
         values = value if isinstance(value, list) else [value]
         if not values or any(isinstance(one, dict | list) for one in values):
             raise exits.UsageError(
-                f"--sweep={path}: entry {place}, {field} is {reprlib.repr(value)}; expected a "
-                "number, a word, or a list of them"
+                f"--sweep={path}: entry {place}, {field} is {reprlib.repr(value)}; "
+                "expected a number, a word, or a list of them"
             )
         found[field] = [str(one) for one in values]
     return found
