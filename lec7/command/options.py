@@ -32,6 +32,8 @@ MODES: Mapping[str, tuple[str, ...]] = {
     ),
 }
 """What the program does -> the flags that go together with that."""
+TOGETHER = ("together", "experiment", "workdir", "devices")
+"""The flags of `lec7.command.together`, which is no mode for users."""
 BARE = "true"  # what absl makes of a flag without a value
 
 
@@ -81,6 +83,7 @@ def read(arguments: Sequence[str], experiments: pathlib.Path) -> Asked:
         raise runs.UsageError(f"{given}: expected {expected}") from error
     except (flags.Error, ValueError) as error:
         raise runs.UsageError(f"{error} ({program.command()} --help)") from error
+    _require_once(found)
     folders = _compared(found, words) if found["compare"].present else []
     settings = runs.settings(
         [word for word in words if word not in folders],
@@ -151,6 +154,36 @@ def _require_finite(found: flags.FlagValues) -> None:
             raise runs.UsageError(f"--{name}={value}: expected a finite number")
 
 
+def _require_once(found: flags.FlagValues) -> None:
+    """Refuse a flag given twice, of which the last would count, or without its value.
+
+    Raises:
+      UsageError: there is one.
+    """
+    for name in found:
+        value = found[name].value
+        if found[name].present > 1:
+            raise runs.UsageError(f"--{name} is given twice; expected it once")
+        if isinstance(value, str) and value.startswith("--"):
+            raise runs.UsageError(
+                f"--{name} has no value, since {value.partition('=')[0]} follows it; "
+                f"expected --{name}=VALUE"
+            )
+
+
+def _require_own_flags(found: flags.FlagValues) -> None:
+    """Refuse flags beside `--together` that it does not look at.
+
+    Raises:
+      UsageError: there is one.
+    """
+    for name in found:
+        if len(name) > 1 and found[name].present and name not in TOGETHER:
+            raise runs.UsageError(
+                f"--together and --{name} do not go together; expected one of them"
+            )
+
+
 def _compared(found: flags.FlagValues, words: Sequence[str]) -> list[str]:
     first = found["compare"].value
     rest = [word for word in words if not word.startswith("-")]
@@ -158,6 +191,8 @@ def _compared(found: flags.FlagValues, words: Sequence[str]) -> list[str]:
 
 
 def _require_one_mode(found: flags.FlagValues, settings: Iterable[str]) -> str:
+    if found["together"].present:
+        _require_own_flags(found)
     modes = [name for name in MODES if _is_asked(found, name)]
     if not modes:
         open_ = "--open: expected --open=RUN, or " if found["open"].present else ""

@@ -1,5 +1,7 @@
 """The flags of a sweep, beside `--sweep` and `--experiment`."""
 
+import math
+
 from absl import flags
 
 from lec7 import runs
@@ -36,5 +38,9 @@ def require_together(found: flags.FlagValues) -> None:
             "--workers and --ray do not go together; expected one of them"
         )
     for name in ("trial_cpus", "trial_gpus"):
+        if not math.isfinite(found[name].value):
+            raise runs.UsageError(
+                f"--{name}={found[name].value}: expected a finite number"
+            )
         if found.ray is None and found[name].present:
             raise runs.UsageError(f"--{name} is given without --ray; expected both")

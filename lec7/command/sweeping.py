@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from lec7 import program, runs
-from lec7.command import options, sweep_flags, sweep_line, sweep_results
+from lec7.command import options, sweep_data, sweep_flags, sweep_line, sweep_results
 from lec7.sweeps import (
     choice,
     engine,
@@ -51,6 +51,8 @@ def run_sweep(asked: options.Asked) -> None:
     plan = _planned(asked) if search is None else planning.Plan(search.sweep, (), ())
     root = pathlib.Path(asked.flags.workdir or plan.sweep.folder).expanduser()
     sweep_folder.examine(root, plan.sweep)
+    settings = [search.space] if search else [of.settings for of in plan.trials]
+    sweep_data.require(asked, plan.sweep, settings)
     with _executor(asked.flags) as executor, runs.lock(root):
         # Another driver may have extended it since.
         plan = plan._replace(sweep=sweep_folder.examine(root, plan.sweep))

@@ -33,6 +33,13 @@ class Trial(NamedTuple):
     words: Sequence[str]
     """Of its configuration, on the command line."""
     is_finished: bool
+    refused: str
+    """What stands in the way in its folder, which is left as it is; or empty."""
+
+    @property
+    def is_wanted(self) -> bool:
+        """Whether it is to be written."""
+        return not (self.is_finished or self.refused)
 
 
 def run(asked: options.Asked) -> None:
@@ -56,8 +63,11 @@ def run(asked: options.Asked) -> None:
     experiment = runs.load(asked.experiments, name)
     trials = _read(asked, name, experiment)
     _require_alike(asked.flags.together, experiment, trials)
-    if not all(trial.is_finished for trial in trials):
+    if any(trial.is_wanted for trial in trials):
         _work(asked, name, experiment, trials)
+    refused = [trial.refused for trial in trials if trial.refused]
+    if refused:
+        raise runs.UsageError(refused[0])
     print(f"{len(trials)} trials of {asked.flags.workdir} are finished")
 
 
@@ -65,8 +75,8 @@ def _read(asked: options.Asked, name: str, experiment: types.ModuleType) -> list
     path = pathlib.Path(asked.flags.together)
     try:
         listed = json.loads(path.read_text(encoding="utf-8"))["trials"]
-        pairs = [([*map(str, of["words"])], of["folder"]) for of in listed]
-    except (OSError, ValueError, KeyError, TypeError) as error:
+        pairs = [(_words(of["words"]), _words([of["folder"]])[0]) for of in listed]
+    except (OSError, ValueError, KeyError, TypeError, RecursionError) as error:
         raise runs.UsageError(
             f"--together={path}: {error}; expected JSON, words and folder of each trial"
         ) from error
@@ -76,11 +86,21 @@ def _read(asked: options.Asked, name: str, experiment: types.ModuleType) -> list
             experiment.Config, runs.settings(words, (), ()), experiment=name
         )
         identity, folder = runs.canonical_json(config), pathlib.Path(folder)
-        record = runs.examine(folder, name, identity)
-        finished = record.get("status") == "finished"
-        finished = finished and not runs.changed(folder, record)
-        found.append(Trial(config, identity, folder, words, finished))
+        finished, refused = False, ""
+        try:
+            record = runs.examine(folder, name, identity)
+            finished = record.get("status") == "finished"
+            finished = finished and not runs.changed(folder, record)
+        except (runs.UsageError, files.DamagedError) as error:
+            refused = str(error)
+        found.append(Trial(config, identity, folder, words, finished, refused))
     return found
+
+
+def _words(held: Any) -> list[str]:
+    if not isinstance(held, list) or not all(isinstance(one, str) for one in held):
+        raise TypeError(f"{held!r:.60} is no list of words")
+    return held
 
 
 def _require_alike(
@@ -131,7 +151,7 @@ def _work(
     with runs.lock(group), runs.cached_compilation():
         found = experiment.run_together([trial.config for trial in trials], context)
         for trial, own, members in zip(trials, found, _members(trials), strict=True):
-            if not trial.is_finished:
+            if trial.is_wanted:
                 told = telling.Run(trial.folder, name, experiment, *trial[:2])
                 part = _metrics(group, members)
                 _write(asked, told, trial.words, own, part, about, seconds)

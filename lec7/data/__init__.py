@@ -8,7 +8,7 @@ from lec7.data.disk import DiskImages
 from lec7.data.errors import DataError, UnknownDatasetError
 from lec7.data.fitting import fit_images
 from lec7.data.iterables import from_iterable
-from lec7.data.paths import digest, from_folder, short_name
+from lec7.data.paths import digest, from_folder, is_there, short_name
 from lec7.data.sources import load
 from lec7.data.streams import stream
 
@@ -30,6 +30,7 @@ __all__ = [
     "from_arrays",
     "from_folder",
     "from_iterable",
+    "is_there",
     "load",
     "short_name",
     "standardise",

@@ -27,6 +27,11 @@ def is_path(name: str) -> bool:
     return os.path.isdir(path) and not builders.is_known(plain)
 
 
+def is_there(name: str) -> bool:
+    """Return whether a path exists, or a data set of a name, prepared or not."""
+    return _parse(name)[0].exists() if is_path(name) else builders.is_known(name)
+
+
 def short_name(name: str) -> str:
     """Return a name of letters and digits: without config, or without folders.
 

@@ -11,12 +11,14 @@ def read(path: pathlib.Path) -> Any | None:
     """Return what a JSON file holds, or None when there is no such file.
 
     Raises:
-      ValueError: the file is not JSON.
+      ValueError: the file is not JSON, or nested too deeply.
     """
     try:
         return json.loads(path.read_text(encoding="utf-8"))
     except FileNotFoundError:
         return None
+    except RecursionError as error:
+        raise ValueError(f"{path.name} is nested too deeply") from error
 
 
 def write(path: pathlib.Path, value: Any) -> None:

@@ -57,8 +57,7 @@ def run(
 def is_settled(root: pathlib.Path, task: Task) -> bool:
     """Return whether every trial of a task is finished, or diverges."""
     return all(
-        sweep_folder.is_finished(root / trial.folder)
-        or sweep_folder.has_diverged(root, trial)
+        sweep_folder.is_finished(root, trial) or sweep_folder.has_diverged(root, trial)
         for trial in task.trials
     )
 

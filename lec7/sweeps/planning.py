@@ -4,6 +4,7 @@ import dataclasses
 import hashlib
 import operator
 import pathlib
+import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -12,6 +13,7 @@ from lec7.sweeps import points, spec
 from lec7.sweeps.trials import Range, Trial, Value
 
 FORMAT = 1
+_NEGATIVE_ZERO = re.compile(r"(?<=[:,\[])-0\.0(?=[,}\]])")
 
 
 @dataclasses.dataclass(frozen=True, kw_only=True)
@@ -84,7 +86,7 @@ def plan(
       UsageError: a field, a value, a trial or their number is wrong.
     """
     make = catalogue.configurer(experiments, name)
-    if text.endswith(".json") and "=" not in text:
+    if spec.is_file(text):
         parts: Mapping[str, spec.Part] = {}
         rows: Any = spec.read_file(pathlib.Path(text).expanduser())
         written = rows
@@ -111,7 +113,9 @@ def plan(
     configs = _configs(rows, base, make, may_repeat=is_drawn)
     found = [
         Trial(
-            number, {field: _value(operator.attrgetter(field)(made)) for field in row}
+            number,
+            {field: _value(operator.attrgetter(field)(made)) for field in row},
+            (name, config.canonical_json(made)),
         )
         for number, (row, made) in enumerate(zip(rows, configs, strict=True))
     ]
@@ -155,6 +159,11 @@ def plan_search(
       UsageError: a field, a value or an end of a range is wrong.
     """
     make = catalogue.configurer(experiments, name)
+    if spec.is_file(text):
+        raise exits.UsageError(
+            f"--search=tpe: {text} lists the trials; expected ranges to search in, "
+            "such as --sweep='learning_rate=log(1e-4,1)', or no --search"
+        )
     parts = spec.read(text)
     if not spec.draws(parts):
         raise exits.UsageError(
@@ -204,7 +213,13 @@ def extended(search: Search, planned: Plan, trials: Sequence[Trial]) -> Plan:
     ends = {*(planned.sweep.trials if begun else ()), *within, end}
     return Plan(
         dataclasses.replace(search.sweep, trials=sorted(ends)),
-        [*planned.trials, *trials],
+        [
+            *planned.trials,
+            *(
+                trial._replace(run=(search.sweep.experiment, config.canonical_json(of)))
+                for trial, of in zip(trials, configs, strict=True)
+            ),
+        ],
         [*planned.networks, *(len(getattr(one, "seeds", (0,))) for one in configs)],
     )
 
@@ -263,10 +278,12 @@ def _configs(
     seen: dict[str, int] = {}
     for number, row in enumerate(rows):
         try:
+            spec.require_words(row)
             found.append(make({**base, **row}))
         except exits.UsageError as error:
             raise exits.UsageError(f"--sweep, trial {number}: {error}") from error
-        first = seen.setdefault(config.canonical_json(found[-1]), number)
+        alike = _NEGATIVE_ZERO.sub("0.0", config.canonical_json(found[-1]))
+        first = seen.setdefault(alike, number)
         if first != number and not may_repeat:
             raise exits.UsageError(
                 f"--sweep: trials {first} and {number} are the same; expected each once"

@@ -16,6 +16,7 @@ import numpy as np
 from lec7.runs import exits, schema
 from lec7.sweeps import spec
 
+_WHOLE = 2.0**53  # up to which a float is every whole number
 _DIGITS = 6  # that say all a reader wants, and that another machine rounds to as well
 
 
@@ -112,6 +113,10 @@ def _require_number(name: str, part: spec.Spaced, number: Any) -> None:
         raise exits.UsageError(
             f"--sweep: {name}={part.text}: {name} holds whole numbers; expected whole "
             "ends"
+        )
+    if number is int and max(abs(part.low), abs(part.high)) > _WHOLE:
+        raise exits.UsageError(
+            f"--sweep: {name}={part.text}: expected whole numbers of 2**53 at most"
         )
 
 

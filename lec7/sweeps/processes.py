@@ -74,6 +74,8 @@ def attempt(
     except signals.Signalled as error:
         check()
         code, said = 128 - error.exit_code, ""
+    except (OSError, ValueError) as error:
+        code, said = exits.exit_code(error), f"its process does not start: {error}"
     if code < 0:
         said = f"its process was ended by {_name(-code)}"
     return Ended(code, said)

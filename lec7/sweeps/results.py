@@ -34,7 +34,10 @@ def values(folder: pathlib.Path) -> dict[str, float]:
     """
     try:
         return {**_measures(folder), **_effects(folder)}
-    except (ValueError, KeyError, TypeError, EOFError, BadZipFile) as error:
+    except (
+        *(ValueError, KeyError, TypeError, AttributeError, EOFError, BadZipFile),
+        *(OverflowError, RecursionError),
+    ) as error:
         raise runs.UsageError(
             f"{folder}: {runs.findings.FILE} or {runs.OUTPUTS[0]} in it is damaged "
             f"({error}); expected those of a finished run: remove the folder, and the "

@@ -17,14 +17,22 @@ import json
 import math
 import pathlib
 import re
-from collections.abc import Mapping
+import reprlib
+from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
 from lec7.runs import exits
 
 _FORM = "expected parts such as rate=log(1e-4,1,9) or batch_size=16,64, with ; between"
 _FUNCTION = re.compile(r"(log|lin)\((.*)\)")
-_SEEDS = re.compile(r"\d+")
+_LIKE_ONE = re.compile(r"\b(log|lin)\w*\s*\(", re.IGNORECASE)
+_FORMS = (
+    "a list a,b,c, or one of log(FROM,TO,HOW MANY), lin(FROM,TO,HOW MANY), "
+    "log(FROM,TO) and lin(FROM,TO), alone"
+)
+_SEEDS = re.compile(r"[\d_+-]+")
+_LARGEST = 2**26  # bytes of a file of trials
+_LONGEST = 30_000  # letters, of four bytes at most, of which Linux takes 131,072
 MOST = 100_000
 """Trials of a sweep; each is a folder."""
 
@@ -86,8 +94,8 @@ def read_file(path: pathlib.Path) -> list[dict[str, list[str]]]:
       UsageError: the file is not a list of objects of values.
     """
     try:
-        listed = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        listed = json.loads(_content(path), object_pairs_hook=_object)
+    except (OSError, ValueError, RecursionError) as error:
         told = getattr(error, "strerror", None) or error
         raise exits.UsageError(f"--sweep={path}: {told}; expected JSON") from error
     if not isinstance(listed, list) or not listed:
@@ -117,10 +125,58 @@ def require_few(count: int) -> None:
         )
 
 
+def is_file(text: str) -> bool:
+    """Return whether a sweep is named by a file that lists its trials."""
+    return text.lower().endswith(".json") and "=" not in text
+
+
+def require_words(row: Mapping[str, Sequence[str]]) -> None:
+    """Refuse what no process can be told.
+
+    Raises:
+      UsageError: it is so.
+    """
+    for field, words in row.items():
+        for word in (field, *words):
+            if "\0" in word or not word.isascii() and not _is_text(word):
+                raise exits.UsageError(
+                    f"{field!a} is {word!a:.60}; expected text without NUL and without "
+                    "half of a surrogate pair, since a process is to be told it"
+                )
+            if len(word) > _LONGEST:
+                raise exits.UsageError(
+                    f"{field:.60} has {len(word):,} letters; expected at most "
+                    f"{_LONGEST:,}, since a process is to be told it"
+                )
+
+
+def _is_text(word: str) -> bool:
+    return not any("\ud800" <= letter <= "\udfff" for letter in word)
+
+
+def _content(path: pathlib.Path) -> str:
+    with path.open("rb") as file:
+        content = file.read(_LARGEST + 1)
+    if len(content) > _LARGEST:
+        raise ValueError(f"it has more than {_LARGEST // 2**20} MiB")
+    return content.decode("utf-8-sig")
+
+
+def _object(pairs: Sequence[tuple[str, Any]]) -> dict[str, Any]:
+    found = dict(pairs)
+    if len(found) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ValueError(f"{twice} is given twice in one object")
+    return found
+
+
 def _part(field: str, text: str) -> Part:
     function = _FUNCTION.fullmatch(text)
     if function:
         return _spaced(field, text, *function.groups())
+    if _LIKE_ONE.search(text):
+        raise exits.UsageError(f"--sweep: {field}={text}: expected {_FORMS}")
     if field == "seeds" and _SEEDS.fullmatch(text):
         return Listed((_first_seeds(text),), text)
     values = tuple(tuple(value.split()) for value in text.split(","))
@@ -134,7 +190,8 @@ def _part(field: str, text: str) -> Part:
 
 
 def _first_seeds(text: str) -> tuple[str, ...]:
-    count = int(text[:9])
+    digits = text.lstrip("0")
+    count = int(digits) if digits.isdecimal() and len(digits) < 9 else 0
     if not 1 <= count <= MOST:
         raise exits.UsageError(
             f"--sweep: seeds={text}: expected how many, from 1 to {MOST:,}, which "
@@ -157,6 +214,8 @@ def _spaced(field: str, text: str, scale: str, inside: str) -> Spaced:
         raise wrong(f"{scale}(FROM,TO,HOW MANY) or {scale}(FROM,TO)")
     if not (math.isfinite(low) and math.isfinite(high) and low < high):
         raise wrong("two finite numbers, the smaller one first")
+    if not math.isfinite(high - low):
+        raise wrong("numbers whose difference is finite")
     if scale == "log" and low <= 0:
         raise wrong("numbers above 0, since it spaces logarithms")
     if count is not None and count < 2:
@@ -168,16 +227,16 @@ def _spaced(field: str, text: str, scale: str, inside: str) -> Spaced:
 def _settings(path: pathlib.Path, place: int, entry: Any) -> dict[str, list[str]]:
     if not isinstance(entry, dict):
         raise exits.UsageError(
-            f"--sweep={path}: entry {place} is {entry!r}; expected an object, field -> "
-            "value"
+            f"--sweep={path}: entry {place} is {reprlib.repr(entry)}; expected an "
+            "object, field -> value"
         )
     found = {}
     for field, value in entry.items():
         values = value if isinstance(value, list) else [value]
         if not values or any(isinstance(one, dict | list) for one in values):
             raise exits.UsageError(
-                f"--sweep={path}: entry {place}, {field} is {value!r}; expected a "
-                "number, a word, or a list of them"
+                f"--sweep={path}: entry {place}, {field} is {reprlib.repr(value)}; "
+                "expected a number, a word, or a list of them"
             )
         found[field] = [str(one) for one in values]
     return found

@@ -19,6 +19,8 @@ class Trial(NamedTuple):
     """From 0, in the order in which the sweep was planned."""
     settings: Mapping[str, Value]
     """Field -> value, of those that the sweep varies or sets."""
+    run: tuple[str, str] | None = None
+    """Experiment and canonical configuration; None where it is not planned yet."""
 
     @property
     def folder(self) -> pathlib.PurePosixPath:

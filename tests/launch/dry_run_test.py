@@ -130,7 +130,7 @@ def test_an_experiment_without_trainings_takes_one_line(launch, files, capfd):
         ("--dry_run --open", "--dry_run and --open do not go together"),
         ("--dry_run --profile", "--dry_run and --profile do not go together"),
         ("--dry_run --workdir=x", "--dry_run and --workdir do not go together"),
-        ("--dry_run --together=x", "--dry_run and --together do not go together"),
+        ("--dry_run --together=x", "--together and --dry_run do not go together"),
         ("--dry_run --lost_after=9", "--dry_run and --lost_after do not go together"),
         ("--dry_run --process_id=0", "--dry_run and --process_id do not go together"),
         ("--dry_run --latency=9", "--latency is given without --hosts; expected both"),

@@ -56,6 +56,10 @@ def test_a_misspelled_objective_is_told_of_when_the_table_is_there(place):
         (["--experiment=walk", "--sweep="], "varies nothing"),
         ([*WORDS, "--workers=2", "--ray=auto"], "--workers and --ray do not go"),
         ([*WORDS, "--trial_cpus=2"], "--trial_cpus is given without --ray"),
+        ([*WORDS, "--ray=auto", "--trial_cpus=nan"], "--trial_cpus=nan: expected"),
+        ([*WORDS, "--sweep=rate=1"], "--sweep is given twice"),
+        (["--sweep", "--experiment=walk"], "--sweep has no value"),
+        ([*WORDS, "--together=x"], "--together and --sweep do not go together"),
         ([*WORDS, "--workers=0"], "--workers=0"),
         ([*WORDS, "--objective="], "expected the name of a measure"),
         ([*WORDS, "--config.rate=0.1"], "rate is in --sweep too"),
@@ -78,6 +82,23 @@ def test_a_wrong_sweep_is_one_message_and_nothing_is_written(
     told = capsys.readouterr().err
     assert named in told
     assert told.count("\n") == 1
+    assert files() == before
+
+
+@pytest.mark.parametrize(
+    ("words", "named"),
+    [
+        (["--sweep=dataset=digits,digitz"], "dataset=digitz: no such data set"),
+        (["--sweep=rate=0.1,0.2", "--config.dataset=./a.npz"], "dataset=./a.npz: no"),
+    ],
+)
+def test_a_data_set_that_does_not_exist_is_refused(walk, files, capsys, words, named):
+    walking = pathlib.Path("experiments/walk.py")
+    field = '    dataset: str = "digits"  # not read\n    rate: float'
+    walking.write_text(walking.read_text().replace("    rate: float", field))
+    before = files()
+    assert walk("--experiment=walk", *words) == 2
+    assert named in capsys.readouterr().err
     assert files() == before
 
 

@@ -142,6 +142,27 @@ def test_each_trial_of_a_group_has_an_ordinary_run(place, launch, capsys):
     assert pathlib.Path("trials/3/run.json").read_bytes() == kept
 
 
+def test_a_folder_of_another_run_fails_its_trial_of_a_group_alone(
+    place, launch, capsys
+):
+    (place / "experiments" / "sums.py").write_text(SUMS)
+    trials = [
+        {"words": [f"--config.rate={rate}"], "folder": str(place / f"trials/{rate}")}
+        for rate in (2, 3)
+    ]
+    (place / "group.json").write_text(json.dumps({"trials": trials}))
+    other = ("--experiment=sums", "--config.rate=7", "--workdir=trials/3")
+    assert launch(*other) == 0
+    held = pathlib.Path("trials/3/run.json").read_bytes()
+    words = ("--experiment=sums", "--together=group.json", "--workdir=group")
+    for _ in range(2):
+        assert launch(*words) == 2
+        assert "with rate=7.0, not 3.0" in capsys.readouterr().err
+    assert pathlib.Path("trials/2/report.html").is_file()
+    assert pathlib.Path("trials/3/run.json").read_bytes() == held
+    assert pathlib.Path("group/trained").read_text() == "trained "
+
+
 @pytest.mark.slow
 def test_a_trial_of_a_group_is_the_run_that_it_would_be_alone(tmp_path, capsys):
     assert run(*group(tmp_path)) == 0
@@ -184,12 +205,25 @@ def test_trials_that_are_no_population_are_refused(words, message, tmp_path, cap
     assert not (tmp_path / "trials").exists() and not (tmp_path / "group").exists()
 
 
-@pytest.mark.parametrize("text", ["", "[]", '{"trials": 3}', '{"trials": []}'])
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("", "[]", '{"trials": 3}', '{"trials": []}', "[" * 100_000),
+        *('{"trials": [{"words": [], "folder": 3}]}', '{"trials": ["x"]}'),
+        '{"trials": [{"words": "abc", "folder": "x"}]}',
+    ],
+)
 def test_a_file_that_lists_no_trials_is_refused(text, tmp_path, capsys):
     words = group(tmp_path)
     (tmp_path / "group.json").write_text(text)
     assert run(*words) == 2
     assert "--together=" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("words", ["--dry_run", "--list", "--config.rate=1"])
+def test_other_flags_are_refused_beside_a_group(words, tmp_path, capsys):
+    assert run(*group(tmp_path), words) == 2
+    assert "--together" in capsys.readouterr().err
 
 
 def test_an_experiment_that_trains_no_population_is_refused(tmp_path, capsys):

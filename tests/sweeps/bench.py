@@ -39,9 +39,11 @@ def start(place, *words, **variables):
         "XDG_CACHE_HOME": str(place / "cache"),
         **variables,
     }
-    words = ["--experiment=walk", "--workdir=sweep", "--members=1", *words]
-    if not any(word.startswith("--sweep=") for word in words):
-        words.append(SWEEP)
+    defaults = ("--experiment=walk", "--workdir=sweep", "--members=1", SWEEP)
+    given = {word.partition("=")[0] for word in words}
+    words = [word for word in defaults if word.partition("=")[0] not in given] + [
+        *words
+    ]
     return subprocess.Popen(
         [sys.executable, "launch.py", *words],
         cwd=place,

@@ -1,5 +1,6 @@
 """Trials are run until each is finished or has failed, whatever happens to them."""
 
+import dataclasses
 import json
 import os
 import signal
@@ -23,9 +24,12 @@ IN_USE, DIVERGED, BUG = Ended(7, "in use"), Ended(5, "diverged"), Ended(1, "a bu
 
 def finish(folder):
     folder.mkdir(parents=True, exist_ok=True)
-    (folder / "run.json").write_text('{"status": "finished"}')
-    for name in ("claims.json", "findings.npz"):
+    (folder / "config.json").write_text('{"rate":1.0}')
+    record = '{"experiment": "walk", "status": "finished", "attempts": []}'
+    (folder / "run.json").write_text(record)
+    for name in ("claims.json", "report.html", "findings.npz"):
         (folder / name).touch()
+    runs.seal(folder, told=True)
 
 
 def tasks_of(*groups):
@@ -105,6 +109,37 @@ def test_of_a_group_each_trial_s_folder_says_how_that_one_ended(sweep, tmp_path)
     assert engine.is_settled(tmp_path, task)
 
 
+@pytest.mark.parametrize(
+    ("run", "named"),
+    [
+        (("walk", '{"rate":2.0}'), "another run (with rate=1.0, not 2.0)"),
+        (("stroll", '{"rate":1.0}'), "another run (of walk, not of stroll)"),
+    ],
+)
+def test_a_folder_of_another_run_fails_its_trial_alone(tmp_path, run, named):
+    ours, foreign = Trial(0, {}, ("walk", '{"rate":1.0}')), Trial(1, {}, run)
+    for trial in (ours, foreign):
+        finish(tmp_path / trial.folder)
+    assert sweep_folder.is_finished(tmp_path, ours)
+    assert not sweep_folder.is_finished(tmp_path, foreign)
+    rows = [
+        sweep_folder.settle(
+            tmp_path, trial, Ended(2, "of the group"), lambda folder: {}
+        )
+        for trial in (ours, foreign)
+    ]
+    assert [row.status for row in rows] == [FINISHED, FAILED]
+    assert named in rows[1].said
+
+
+@pytest.mark.parametrize("name", ["claims.json", "report.html", "findings.npz"])
+def test_a_trial_whose_files_have_changed_is_run_again(tmp_path, name):
+    trial = Trial(0, {}, ("walk", '{"rate":1.0}'))
+    finish(tmp_path / trial.folder)
+    (tmp_path / trial.folder / name).write_text("altered")
+    assert not engine.is_settled(tmp_path, grouping.Task((trial,), [], trial.folder))
+
+
 def test_what_ends_with_0_and_has_no_result_has_failed(sweep):
     rows, _ = sweep(tasks_of([0]), {0: [Ended(0, "")]} | {0: [Ended(0, "nothing")]})
     assert rows[0].status == FAILED
@@ -127,7 +162,7 @@ def test_a_failure_that_the_disk_has_no_room_for_is_a_row(sweep, tmp_path):
         ({"experiment": "run"}, 'experiment is "walk", not "run"'),
         ({"seed": 1}, "seed is null, not 1"),
         ({"members": 2}, "members is 1, not 2"),
-        ({"trials": [2]}, "--trials=2: "),
+        ({"trials": [2]}, "tells of 3 trials, and --sweep has 2"),
     ],
 )
 def test_a_folder_of_another_sweep_is_refused_with_what_differs(tmp_path, other, named):
@@ -146,11 +181,61 @@ def test_a_sweep_is_extended_in_stretches(tmp_path):
     assert more.trials == [3, 5]
 
 
+def test_a_sweep_that_is_drawn_does_not_lose_trials(tmp_path):
+    drawn = dataclasses.replace(SWEEP, seed=0)
+    sweep_folder.begin(tmp_path, drawn)
+    with pytest.raises(runs.UsageError, match="--trials=2: .* holds 3 trials"):
+        sweep_folder.examine(tmp_path, dataclasses.replace(drawn, trials=[2]))
+
+
 @pytest.mark.parametrize("name", ["notes.txt", "config.json", "run.json"])
 def test_a_folder_with_other_files_is_refused(tmp_path, name):
     (tmp_path / name).write_text("{}")
     with pytest.raises(runs.UsageError, match=name):
         sweep_folder.examine(tmp_path, SWEEP)
+
+
+@pytest.mark.parametrize(
+    "trials", [None, [], "6", 6, ["6"], [2.5, 6], [3, 3], [3, 2], [0], [True], [10**9]]
+)
+def test_numbers_of_trials_that_no_sweep_has_written_are_refused(tmp_path, trials):
+    held = json.loads(SWEEP.json) | {"trials": trials}
+    (tmp_path / "sweep.json").write_text(json.dumps(held))
+    with pytest.raises(runs.UsageError, match="restore sweep.json from a copy"):
+        sweep_folder.examine(tmp_path, SWEEP)
+
+
+@pytest.mark.parametrize("content", [None, "", "null", '{"format"', "[" * 100_000])
+def test_trials_without_the_record_of_their_sweep_are_not_taken_over(tmp_path, content):
+    (tmp_path / "trials").mkdir()
+    if content is not None:
+        (tmp_path / "sweep.json").write_text(content)
+    with pytest.raises(runs.UsageError, match="restore sweep.json from a copy"):
+        sweep_folder.examine(tmp_path, SWEEP)
+
+
+@pytest.mark.parametrize("name", ["run.json", "sweep.json"])
+def test_a_sweep_within_the_folder_of_another_is_refused(tmp_path, name):
+    (tmp_path / name).touch()
+    with pytest.raises(runs.UsageError, match="outside of it"):
+        sweep_folder.examine(tmp_path / "new" / "sweep", SWEEP)
+
+
+@pytest.mark.parametrize(
+    "content", ["", "null", "[]", "0", '{"code": Infinity, "said": ""}', "[" * 100_000]
+)
+def test_a_damaged_failure_is_none(tmp_path, content):
+    (task,) = tasks_of([0])
+    (tmp_path / "failures").mkdir()
+    (tmp_path / "failures" / "00000.json").write_text(content)
+    row = sweep_folder.row(tmp_path, task.trials[0], dict)
+    assert row.status == UNFINISHED
+
+
+def test_what_cannot_be_started_has_failed():
+    ended = processes.attempt(["-c", "\0"])
+    assert ended.code == 1
+    assert "does not start" in ended.said
 
 
 @pytest.mark.parametrize("content", ["{", "[]", '{"format": 0}', '{"format": 1}'])

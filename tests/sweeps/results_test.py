@@ -80,6 +80,17 @@ def test_damage_is_named_with_its_folder(name, tmp_path):
         results.values(tmp_path)
 
 
+@pytest.mark.parametrize(
+    "content",
+    ['[{"id": "a", "effect": 1' + "0" * 400 + "}]", "[" * 100_000, "[3]", "{}x", "3"],
+)
+def test_claims_that_no_run_has_written_are_damage(content, tmp_path):
+    finished(tmp_path, Several({"a": record([1], [1])}), Several)
+    (tmp_path / "claims.json").write_text(content)
+    with pytest.raises(runs.UsageError, match="damaged"):
+        results.values(tmp_path)
+
+
 def row(number, settings, status=sweeps.FINISHED, said="", **values):
     return sweeps.Row(sweeps.Trial(number, settings), status, said, values)
 

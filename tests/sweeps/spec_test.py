@@ -131,7 +131,18 @@ def test_a_draw_is_pinned_since_folders_on_disks_depend_on_it(plan):
         ("rate=lin(1,2,1000000000)", {}, "1,000,000,000 trials"),
         ("seeds=0", {}, "seeds=0: expected how many"),
         ("seeds=99999999999999", {}, "expected how many"),
+        ("seeds=1_0", {}, "seeds=1_0: expected how many"),
+        ("rate=lin(-1e308,1e308,3)", {}, "whose difference is finite"),
+        ("noise=-0.0,0.0", {}, "trials 0 and 1 are the same"),
+        ("steps=lin(1,1e300,3)", {}, "whole numbers of 2**53 at most"),
+        ("rate=LOG(0.1,1,3)", {}, "alone"),
+        ("rate=log(0.1,1,3", {}, "log(FROM,TO,HOW MANY)"),
+        ("rate=log(0.1,1,3),0.5", {}, "log(FROM,TO,HOW MANY)"),
+        ("rate=0.1\0", {}, "expected text without NUL"),
+        ("rate=\ud800", {}, "half of a surrogate pair"),
+        (f"rate=0.1,{'1' * 40_000}", {}, "40,000 letters"),
         ("missing.json", {}, "missing.json: No such file"),
+        ("MISSING.JSON", {}, "MISSING.JSON: No such file"),
     ],
 )
 def test_a_wrong_sweep_is_one_message(plan, text, options, named):
@@ -157,6 +168,12 @@ def test_a_file_lists_the_trials(plan, tmp_path):
         ('[{"rate": []}]', "rate is []"),
         ('[{"rate": {"a": 1}}]', "rate is {'a': 1}"),
         ('[{"rate": 0.1}, {"rate": 0.1}]', "trials 0 and 1 are the same"),
+        ('[{"rate": 0.1, "rate": 0.2}]', "rate is given twice in one object"),
+        ('[{"rate": "0.1\\u0000"}]', "trial 0: 'rate' is '0.1\\x00'"),
+        ('[{"rate": "\\ud800"}]', "half of a surrogate pair"),
+        ("[" * 100_000, "expected JSON"),
+        ("[" * 100_000 + "]" * 100_000, "expected JSON"),
+        (" " * (2**26 + 1), "more than 64 MiB"),
     ],
 )
 def test_a_wrong_file_is_one_message(plan, tmp_path, content, named):
@@ -165,6 +182,21 @@ def test_a_wrong_file_is_one_message(plan, tmp_path, content, named):
     with pytest.raises(runs.UsageError) as raised:
         plan(str(file))
     assert named in str(raised.value)
+
+
+def test_a_file_may_begin_with_a_byte_order_mark(plan, tmp_path):
+    (tmp_path / "T.JSON").write_text('[{"rate": 0.01}]', encoding="utf-8-sig")
+    assert settings(plan(str(tmp_path / "T.JSON"))) == [{"rate": 0.01}]
+
+
+def test_zeros_before_a_number_of_seeds_do_not_count(plan):
+    assert settings(plan("seeds=0000000003")) == [{"seeds": (0, 1, 2)}]
+
+
+def test_a_file_of_trials_is_not_searched_in(experiments):
+    options = {"base": {}, "trials": 4, "seed": 0, "members": 1, "objective": None}
+    with pytest.raises(runs.UsageError, match="expected ranges to search in"):
+        planning.plan_search(experiments, "walk", "t.json", **options)
 
 
 def test_what_is_written_of_a_sweep_is_canonical(plan):
