@@ -18,7 +18,7 @@ BROKEN = {
     "a trial that is not finished is skipped": (
         "sweeps/sweep_folder.py",
         'return record.get("status") == "finished" and not',
-        "return place.exists() or not",
+        "return place.exists() and not",
     ),
     "a trial that is tried again has another seed": (
         "sweeps/engine.py",
