@@ -1,5 +1,7 @@
 """Seconds of one sweep by every executor, and whether all find the same bytes.
 
+They are those of findings, claims and the table.
+
 python -m tests.faults.measure_sweeps [PAIRS]
 """
 
@@ -63,9 +65,11 @@ def main(trials):
                 code, told = on_ray(place, words, trials, way)
             seconds = time.monotonic() - begin
             found = bench.results(place / "sweep")
+            count = len(found) // 2
+            found["table"] = (place / "sweep" / "table.csv").read_bytes()
             whole = whole or found
             print(
-                f"{name:34} {seconds:6.0f} s, exit {code}, {len(found) // 2} trials, "
+                f"{name:34} {seconds:6.0f} s, exit {code}, {count} trials, "
                 f"{'the same bytes' if found == whole else 'OTHER BYTES'} {told}",
                 flush=True,
             )
