@@ -187,6 +187,7 @@ def test_a_resume_that_is_broken_on_purpose_is_seen(tmp_path, drawn, name):
     wait_for(lambda: is_under_way(place))
     kill(process.pid)
     process.communicate()
+    wait_for(lambda: not bench.processes_of(place))
     process = bench.start(place, *words)
     wait_for(lambda: bench.processes_of(place) or process.poll() is not None)
     for number in bench.processes_of(place):
