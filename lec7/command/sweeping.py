@@ -70,36 +70,30 @@ def run_sweep(asked: options.Asked) -> None:
 
 
 def _planned(asked: options.Asked) -> planning.Plan:
-    flags = asked.flags
-    if flags.sweep is not None and flags.objective is not None:
-        choice.objective([], flags.objective)
-    return planning.plan(
-        asked.experiments,
-        _known(asked),
-        flags.sweep,
-        base=asked.settings,
-        trials=flags.trials,
-        seed=flags.sweep_seed,
-        members=flags.members,
-    )
+    return planning.plan(*_swept(asked), **_drawn(asked))
 
 
 def _searched(asked: options.Asked) -> planning.Search | None:
-    flags = asked.flags
-    if flags.search is None:
+    if asked.flags.search is None:
         return None
-    choice.objective([], flags.objective)
     searching.require_optuna()
-    return planning.plan_search(
-        asked.experiments,
-        _known(asked),
-        flags.sweep,
-        base=asked.settings,
-        trials=flags.trials,
-        seed=flags.sweep_seed,
-        members=flags.members,
-        objective=flags.objective,
-    )
+    objective = asked.flags.objective
+    return planning.plan_search(*_swept(asked), **_drawn(asked), objective=objective)
+
+
+def _swept(asked: options.Asked) -> tuple[pathlib.Path, str, str]:
+    choice.objective([], asked.flags.objective)  # which may be refused by its name
+    return asked.experiments, _known(asked), asked.flags.sweep
+
+
+def _drawn(asked: options.Asked) -> dict[str, Any]:
+    flags = asked.flags
+    return {
+        "base": asked.settings,
+        "trials": flags.trials,
+        "seed": flags.sweep_seed,
+        "members": flags.members,
+    }
 
 
 def _known(asked: options.Asked) -> str:

@@ -124,6 +124,9 @@ def configurer(
 
     Returns:
       Settings -> configuration, as `config.configure`; the experiment is read once.
+
+    Raises:
+      UsageError: by what is returned; see `config.configure`.
     """
     read, loaded = functools.cache(excerpts.read), functools.cache(load)
 

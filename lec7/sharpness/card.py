@@ -139,7 +139,9 @@ def report_card(
     batches: Iterable[chex.ArrayTree],
     *,
     key: jax.Array,
-    measures: Mapping[str, Callable[..., measure.Measure]] | None = None,
+    measures: Mapping[str, Callable[..., measure.Measure]]
+    | Sequence[str]
+    | None = None,
     devices: Sequence[jax.Device] | None = None,
 ) -> Card:
     """Take every measure of sharpness of one minimum.
@@ -157,8 +159,8 @@ def report_card(
       batches: pytrees whose leaves have the examples in their first axis; in all 16
         examples or more, for m-sharpness.
       key: typed PRNG key.
-      measures: name -> function of the arguments above; `functools.partial` sets radii
-        and budgets. None for all, `MEASURES`.
+      measures: names of `MEASURES`, or name -> function of the arguments above, of
+        which `functools.partial` sets radii and budgets. None for all, `MEASURES`.
       devices: take turns at the batches, those of all hosts where every host makes the
         same call; None for every accelerator of this host, or the default device of a
         CPU. Arrays that are already on devices stay there unless this is given.
@@ -169,7 +171,8 @@ def report_card(
       reason}.
 
     Raises:
-      ValueError: the batches are empty, or the loss is not a scalar.
+      ValueError: a measure is unknown, the batches are empty, or the loss is not a
+        scalar.
 
     Example:
       >>> import jax.numpy as jnp
@@ -181,18 +184,39 @@ def report_card(
       ...     jnp.array(2.0),
       ...     [jnp.array([1.0, 3.0])],
       ...     key=jax.random.key(0),
-      ...     measures={name: MEASURES[name] for name in wanted},
+      ...     measures=wanted,
       ... )
       >>> [(row.name, row.invariant) for row in rows]
       [('hessian_max', False), ('adaptive_average_case', True), ('fisher_rao', True)]
     """
     frozen = batch_means.spread(batches, devices)
-    measures = MEASURES if measures is None else measures
+    measures = chosen(measures)
     measure.value(loss_fn, params, frozen)  # or its own error would fill every row
     return Card(
         Row(name, *_attempt(functools.partial(take, loss_fn, params, frozen, key=key)))
         for name, take in measures.items()
     )
+
+
+def chosen(
+    measures: Mapping[str, Callable[..., measure.Measure]] | Sequence[str] | None,
+) -> Mapping[str, Callable[..., measure.Measure]]:
+    """Return name -> measure of what `report_card` is asked for.
+
+    Raises:
+      ValueError: a name is unknown.
+    """
+    if measures is None:
+        return MEASURES
+    if isinstance(measures, Mapping):
+        return measures
+    for name in measures:
+        if name not in MEASURES:
+            raise ValueError(
+                f"measures has {name!r}; expected names of sharpness.MEASURES: "
+                f"{', '.join(MEASURES)}; or name -> function"
+            )
+    return {name: MEASURES[name] for name in measures}
 
 
 def _attempt(take: Callable[[], measure.Measure]) -> measure.Measure:

@@ -2,7 +2,7 @@
 
 import functools
 import inspect
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import chex
@@ -78,7 +78,9 @@ def plan_card(
     params: chex.ArrayTree,
     batches: Iterable[chex.ArrayTree],
     *,
-    measures: Mapping[str, Callable[..., measure.Measure]] | None = None,
+    measures: Mapping[str, Callable[..., measure.Measure]]
+    | Sequence[str]
+    | None = None,
     timed: bool = False,
 ) -> CardPlan:
     """Estimate what `report_card` will take, without taking it.
@@ -104,8 +106,7 @@ def plan_card(
       >>> def loss_fn(params, batch):
       ...     return 0.5 * jnp.mean(batch * params**2)
       >>> wanted = ("sam_sharpness", "hessian_trace")
-      >>> measures = {name: card.MEASURES[name] for name in wanted}
-      >>> rows = plan_card(loss_fn, jnp.ones(1), [jnp.ones(4)], measures=measures)
+      >>> rows = plan_card(loss_fn, jnp.ones(1), [jnp.ones(4)], measures=wanted)
       >>> [(row.name, row.gradients) for row in rows]
       [('sam_sharpness', 2.0), ('hessian_trace', 60.0)]
     """
@@ -120,7 +121,7 @@ def plan_card(
     one, width = batch_means.examples(batch), placement.nbytes(op.params)
     seconds *= measure.examples(op.batches) / one
     rows = CardPlan()
-    for name, take in (card.MEASURES if measures is None else measures).items():
+    for name, take in card.chosen(measures).items():
         cost = _cost(name, take, one)
         size = cost.vectors * width + (product if cost.multiplies else gradient)
         price = cost.typical * seconds

@@ -190,7 +190,10 @@ def test_a_stream_of_another_number_of_batches_is_refused(tmp_path, monkeypatch)
 
 def test_code_that_has_changed_under_its_name_is_refused(tmp_path, monkeypatch):
     begin(tmp_path, monkeypatch, hessian())
-    changed = lambda params, batch: 2 * loss_fn(params, batch)  # noqa: E731
+
+    def changed(params, batch):
+        return 2 * loss_fn(params, batch)
+
     monkeypatch.setattr(changed, "__qualname__", loss_fn.__qualname__)
     with pytest.raises(files.DamagedError, match=r"of which v\.Hv was"):
         op = hessian(changed)

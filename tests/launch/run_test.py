@@ -8,6 +8,8 @@ import time
 import numpy as np
 import pytest
 
+from lec7.report.vocabulary import FEWEST
+
 
 def start(*words):
     """Start the copy as a process of its own."""
@@ -42,6 +44,7 @@ def test_a_run_leaves_its_record_and_says_where_its_report_is(launch, capsys):
     assert folder.name.startswith("fake-")
     first, *phases, last, report, hint = capsys.readouterr().out.splitlines()
     assert first.startswith(f"fake · {folder} · about 1-2 minutes on two CPU cores")
+    assert first.endswith(f" · claims that take {FEWEST} seeds will be untested")
     assert phases == ["phase 1 of 2: train", "phase 2 of 2: measure"]
     assert last == f"{folder} is finished: 2 supported, 1 inconclusive"
     assert report == f"its report is {folder}/report.html"

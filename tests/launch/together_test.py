@@ -108,13 +108,18 @@ def analyse(config, found):
 '''
 
 
-def test_each_trial_of_a_group_has_an_ordinary_run(place, launch, capsys):
+def write_group(place):
+    """Write an experiment, and a group of two trials of it."""
     (place / "experiments" / "sums.py").write_text(SUMS)
     trials = [
         {"words": [f"--config.rate={rate}"], "folder": str(place / f"trials/{rate}")}
         for rate in (2, 3)
     ]
     (place / "group.json").write_text(json.dumps({"trials": trials}))
+
+
+def test_each_trial_of_a_group_has_an_ordinary_run(place, launch, capsys):
+    write_group(place)
     words = ("--experiment=sums", "--together=group.json", "--workdir=group")
     assert launch(*words) == 0
     alone = ("--experiment=sums", "--config.rate=3")
@@ -145,12 +150,7 @@ def test_each_trial_of_a_group_has_an_ordinary_run(place, launch, capsys):
 def test_a_folder_of_another_run_fails_its_trial_of_a_group_alone(
     place, launch, capsys
 ):
-    (place / "experiments" / "sums.py").write_text(SUMS)
-    trials = [
-        {"words": [f"--config.rate={rate}"], "folder": str(place / f"trials/{rate}")}
-        for rate in (2, 3)
-    ]
-    (place / "group.json").write_text(json.dumps({"trials": trials}))
+    write_group(place)
     other = ("--experiment=sums", "--config.rate=7", "--workdir=trials/3")
     assert launch(*other) == 0
     held = pathlib.Path("trials/3/run.json").read_bytes()

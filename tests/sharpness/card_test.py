@@ -3,6 +3,7 @@ import json
 import math
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax import monitoring
@@ -160,3 +161,15 @@ def test_every_measure_says_that_the_loss_is_not_finite(name, wrong):
 def test_a_loss_that_is_no_loss_is_an_error_and_not_sixteen_rows():
     with pytest.raises(ValueError, match="the loss is an array"):
         sharpness.report_card(lambda p, b: b, 1.0, [np.ones(16)], key=KEY)
+
+
+@pytest.mark.parametrize("measures", [["keskar", "nope"], "keskar"])
+def test_an_unknown_measure_is_named(measures):
+    with pytest.raises(ValueError, match="measures has '.*'; expected names of sharp"):
+        sharpness.report_card(
+            lambda p, x: jnp.mean((x * p) ** 2),
+            jnp.ones(1),
+            [jnp.ones(16)],
+            key=jax.random.key(0),
+            measures=measures,
+        )
