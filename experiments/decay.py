@@ -8,7 +8,7 @@ size, rates and updates were chosen after pilot runs so that a plateau shows.
 
 Run: python launch.py --experiment=decay
 
-Expected: 5 minutes on two CPU cores; of 22 claims 10 are supported, 3 contradicted, 6
+Expected: 3 minutes on two CPU cores; of 22 claims 10 are supported, 3 contradicted, 6
 inconclusive and 3 untested. From a high rate a step decay ends 1.3 times lower than
 none on MNIST-1D and 1.5 times on glyphs. Each from its best rate, 1/t and cosine end
 1.1 times lower on MNIST-1D, step and exponential higher on glyphs. Decay costs less

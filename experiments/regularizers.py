@@ -9,7 +9,7 @@ has three trials for each of them, which favours it over L2 and over BatchNorm.
 
 Run: python launch.py --experiment=regularizers
 
-Expected: 10 minutes on two CPU cores; of 17 claims 11 are supported, 2 contradicted, 3
+Expected: 6 minutes on two CPU cores; of 17 claims 11 are supported, 2 contradicted, 3
 inconclusive and 1 untested. Augmentation narrows the gap by 29 points, fractional
 pooling by 18, stochastic depth by 11 (in training, not in the test), dropout by 10,
 BatchNorm by 9 and DropConnect by 9. BatchNorm is not enough: augmentation ends 16
