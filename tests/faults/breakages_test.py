@@ -5,7 +5,7 @@ import shutil
 
 import pytest
 
-from tests.faults import breakages, many_hosts, resumption
+from tests.faults import breakages, harness, many_hosts, resumption
 
 pytestmark = pytest.mark.slow
 HALF = {**many_hosts.STEPS, "steps": 20}
@@ -36,3 +36,18 @@ def test_the_comparison_finds_a_wrong_resume_and_no_right_one(
     noticed = pytest.raises(AssertionError, match="Not equal to tolerance")
     with noticed if broken else contextlib.nullcontext():
         resumption.require_resumed(tmp_path / "run", expected, [count], broken=broken)
+
+
+@pytest.fixture(scope="module")
+def bench(tmp_path_factory):
+    return harness.Bench(tmp_path_factory.mktemp("bench"))
+
+
+@pytest.mark.parametrize(
+    "broken",
+    ["", "optimiser state dropped", "one step off", "wrong seed of the batches"],
+)
+def test_the_bench_finds_a_wrong_resume_of_a_run_and_no_right_one(bench, broken):
+    outcome, told = bench.end(bench.cut("training"), broken=broken)
+    assert outcome == (harness.WRONG if broken else harness.EQUAL)
+    assert told.startswith("differs: ") or not broken

@@ -25,7 +25,7 @@ COMMAND = (
     "--experiment=ensembles",
     *("--config.dataset=digits", "--config.seeds", "0", "1", "--config.members=2"),
     "--config.trainings=2",
-    *("--config.width=8", "--config.updates=48", "--config.cycles=3"),
+    *("--config.width=8", "--config.updates=192", "--config.cycles=12"),
     *("--config.kept=2", "--config.looks=2", "--config.widths=4"),
     *("--config.rates=0.03", "0.1", "--config.decays=0.0"),
 )
@@ -172,7 +172,7 @@ class Bench:
     def _new(self) -> pathlib.Path:
         return self._folder / f"run_{next(self._made)}"
 
-    def _start(self, folder: pathlib.Path) -> subprocess.Popen:
+    def _start(self, folder: pathlib.Path, broken: str = "") -> subprocess.Popen:
         environment = os.environ | {
             "PYTHONDONTWRITEBYTECODE": "",
             "PYTHONPYCACHEPREFIX": str(self._folder / "bytecode"),
@@ -181,7 +181,7 @@ class Bench:
             "XDG_CACHE_HOME": str(self._folder / "cache"),
         }
         return subprocess.Popen(
-            [sys.executable, "launch.py", *COMMAND, f"--workdir={folder}"],
+            [sys.executable, *_program(broken), *COMMAND, f"--workdir={folder}"],
             cwd=ROOT,
             env=environment,
             stdout=subprocess.DEVNULL,
@@ -194,14 +194,15 @@ class Bench:
         if process.returncode:
             raise AssertionError(told.decode())
 
-    def end(self, folder: pathlib.Path, *, may_refuse: bool = False):
+    def end(self, folder: pathlib.Path, *, may_refuse: bool = False, broken: str = ""):
         """Run the command once more, and judge; what is equal is removed.
 
         Args:
           folder: of a run that has not ended well.
           may_refuse: whether an exit code of its own is right too.
+          broken: name of one of `breakages.BREAKAGES`, which the command then has.
         """
-        process = self._start(folder)
+        process = self._start(folder, broken)
         return self._judge(folder, process, may_refuse=may_refuse)
 
     def _judge(self, folder, process, *, may_refuse=False):
@@ -217,6 +218,15 @@ class Bench:
             return WRONG, f"differs: {', '.join(differing[:3])}"
         shutil.rmtree(folder)  # one of the bench's own
         return EQUAL, _last(told)
+
+
+def _program(broken):
+    if not broken:
+        return ("launch.py",)
+    return "-c", (
+        "import sys, launch; from tests.faults import breakages; "
+        f"breakages.BREAKAGES[{broken!r}](); sys.exit(launch.main(sys.argv))"
+    )
 
 
 def results(folder: pathlib.Path) -> dict[str, bytes]:
