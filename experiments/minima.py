@@ -267,12 +267,15 @@ def mean_losses(at: Probe, networks: Sequence[Variables]) -> np.ndarray:
 
 def missed(config: Settings, records: Sequence[train.Record]) -> str | None:
     """Say how many networks did not reach the loss at which they are compared."""
-    count = sum(int(np.sum(r.final["train_loss"] > config.stop_loss)) for r in records)
+    count = sum(
+        int(np.sum(~(r.final["train_loss"] <= config.stop_loss))) for r in records
+    )
     if not count:
         return None
     return (
-        f"{count} networks did not reach a training loss of {config.stop_loss:g} nats "
-        f"in {config.max_steps:,} updates; raise max_steps or stop_loss"
+        f"{count} network{'s' * (count > 1)} did not reach a training loss of "
+        f"{config.stop_loss:g} nats in {config.max_steps:,} updates; raise max_steps "
+        "or stop_loss"
     )
 
 

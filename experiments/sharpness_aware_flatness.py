@@ -1,85 +1,111 @@
-"""The flatness of the minima that the rules end in."""
+"""The flatness of the minima that the rules end in, at one rate and training loss."""
 
 import itertools
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from typing import NamedTuple
 
 import jax
 import numpy as np
 
-from experiments import minima as places
-from experiments import training
-from lec7 import data, report, sharpness
+from experiments import minima, training
+from lec7 import data, report, sharpness, train
 
 MEASURES = {
     "top eigenvalue": "top eigenvalue of the Hessian",
     "SAM sharpness": "SAM sharpness (nats)",
 }
 
-Measured = Mapping[str, Mapping[str, np.ndarray]]
+
+class Flatness(NamedTuple):
+    """Of M networks of each rule."""
+
+    records: Mapping[str, train.Record]
+    """Rule -> how its networks were trained."""
+    sharpness: Mapping[str, Mapping[str, np.ndarray]]
+    """Measure -> rule -> value [M]."""
 
 
-def measure(config, context, study, build, minima) -> Measured:
-    """Return measure -> rule -> sharpness [M] of the networks."""
+def measure(config, context, study, build, populations) -> Flatness:
+    """Return how sharp the minima of the populations are."""
     batches = {"train": data.chunks(study.dataset.train, training.chunk(config.model))}
-    probe = places.Probe(study.network(build), batches, config.seeds, context.progress)
-    found = {name: {rule: [] for rule in minima} for name in MEASURES}
-    pairs = list(itertools.product(minima, enumerate(config.seeds)))
+    probe = minima.Probe(study.network(build), batches, config.seeds, context.progress)
+    found = {name: {rule: [] for rule in populations} for name in MEASURES}
+    pairs = list(itertools.product(populations, enumerate(config.seeds)))
     with context.progress.task("sharpness", len(pairs), unit="network") as task:
         for done, (rule, (place, seed)) in enumerate(pairs, start=1):
-            network = jax.tree.map(lambda leaf, at=place: leaf[at], minima[rule])
-            there, key = probe.at(network), jax.random.key(seed)
+            there, key = probe.at(populations[rule].member(place)), jax.random.key(seed)
             top = sharpness.hessian_max(*there, key=key)
             rise = sharpness.sam_sharpness(*there, key=key, rho=config.rho, steps=10)
             for name, value in zip(MEASURES, (top, rise), strict=True):
                 found[name][rule].append(value.value)
             task.update(done)
-    return {
-        name: {rule: np.array(values) for rule, values in by_rule.items()}
-        for name, by_rule in found.items()
-    }
+    return Flatness(
+        {rule: population.record for rule, population in populations.items()},
+        {
+            name: {rule: np.array(values) for rule, values in by_rule.items()}
+            for name, by_rule in found.items()
+        },
+    )
 
 
 def claims(
-    measured: Measured, rule: str, rival: str, source: str
+    config, found: Flatness, rule: str, rival: str, source: str
 ) -> list[report.Claim]:
-    """Decide whether a rule ends in a flatter minimum than SGD at as many gradients."""
-    say = report.Claims(source=source, figure="sharpness")
+    """Decide whether a rule ends in a flatter minimum than SGD at one training loss."""
+    missed = minima.missed(config, [found.records[name] for name in (rule, rival)])
+    say = report.Claims(source=source, figure="sharpness", untested=missed)
     return [
         say.ratio(
             f"{rule}.{measure.replace(' ', '_')}",
-            f"{rule} ends in a flatter minimum than SGD with as many gradients, which "
-            f"is twice the updates: {measure}.",
+            f"At one rate and training loss {rule}'s minimum is flatter than SGD's: "
+            f"{measure}.",
             f"ratio, {rule} / SGD",
             (values[rule], values[rival]),
             below=1,
         )
-        for measure, values in measured.items()
+        for measure, values in found.sharpness.items()
     ]
 
 
-def section(measured: Measured, names: Sequence[str], rho: float) -> report.Section:
+def section(config, found: Flatness) -> report.Section:
     """Show the sharpness of the minima."""
     return report.Section(
         "Flatness",
-        "Both measures grow and shrink with the scale of the weights, and near the end "
-        "of a training with cross-entropy they fall with the loss itself. So each rule "
-        "is compared with SGD that has had as many gradients, whose rate and weight "
-        "decay validation chose for its accuracy, not for its sharpness.",
+        "Both measures grow and shrink with the scale of the weights, with the rate, "
+        "and, near the end of a training with cross-entropy, with the loss itself. So "
+        "the rules are compared at one constant rate, "
+        f"{config.learning_rate:g}, and where the training loss has come to "
+        f"{config.stop_loss:g} nats on right labels, each with the radius that is best "
+        f"for its accuracy there. {minima.reached(config, _missed(config, found))}",
         report.Table(
-            ("rule", *MEASURES.values()),
-            [(rule, *(values[rule] for values in measured.values())) for rule in names],
+            ("rule", "updates", "training loss (nats)", "test accuracy (%)")
+            + tuple(MEASURES.values()),
+            [
+                (
+                    rule,
+                    record.updates,
+                    record.final["train_loss"],
+                    record.percent("test"),
+                    *(values[rule] for values in found.sharpness.values()),
+                )
+                for rule, record in found.records.items()
+            ],
         ),
         report.Paired(
             "sharpness",
             {
-                MEASURES[name]: np.stack([values[rule] for rule in names])
-                for name, values in measured.items()
+                MEASURES[name]: np.stack(list(values.values()))
+                for name, values in found.sharpness.items()
             },
-            [name.replace(", twice as long", " ×2") for name in names],
+            list(found.records),
             log=True,
             caption="Sharpness of the minima without wrong labels, on logarithmic "
             "axes: the largest eigenvalue of the Hessian of the training loss, and the "
-            f"highest rise of that loss within a ball of radius {rho:g}, by ten "
-            "ascents. SGD ×2 is SGD with twice the updates.",
+            f"highest rise of that loss within a ball of radius {config.rho:g}, by ten "
+            "ascents.",
         ),
     )
+
+
+def _missed(config, found):
+    return minima.missed(config, list(found.records.values()))

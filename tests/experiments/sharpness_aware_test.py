@@ -5,7 +5,7 @@ import pytest
 
 from experiments import sharpness_aware, tested
 from experiments import sharpness_aware_flatness as flatness
-from lec7 import data
+from lec7 import data, train
 
 LABELS = np.random.default_rng(0).integers(10, size=5_000).astype(np.int32)
 SPLIT = data.Split(np.zeros((5_000, 1, 1, 1)), LABELS)
@@ -52,6 +52,42 @@ def one(accuracies, *, settings=((0.1, 0.05, 0.0),), validation=None):
     )
 
 
+def record(config, losses):
+    """Return the record of networks that ended with training losses [M]."""
+    final = {"train_loss": np.array(losses), "test_accuracy": np.ones(len(losses))}
+    history = {
+        "train_loss_step": np.array([19, 39]),
+        "train_loss": np.stack([final["train_loss"] * 2, final["train_loss"]]),
+    }
+    return train.Record(np.full(len(losses), 40), history, final)
+
+
+@pytest.mark.parametrize("loss", [0.02, np.nan])
+def test_flatness_is_decided_only_where_all_networks_reach_the_loss(loss):
+    config = sharpness_aware.Config(seeds=(0, 1, 2))
+    found = flatness.Flatness(
+        {
+            "SAM": record(config, [0.01, loss, 0.01]),
+            "ASAM": record(config, [0.01, 0.005, 0.01]),
+            "SGD": record(config, [0.01, 0.01, 0.01]),
+        },
+        {
+            "sharpness": {
+                "SAM": np.array([1.0, 2.0, 4.0]),
+                "ASAM": np.array([1.0, 2.1, 4.0]),
+                "SGD": np.array([1.0, 2.0, 4.1]),
+            }
+        },
+    )
+    [missed], [decided] = (
+        flatness.claims(config, found, rule, "SGD", "source")
+        for rule in ("SAM", "ASAM")
+    )
+    assert missed.verdict == "untested"
+    assert "1 network did not reach a training loss of 0.01 nats" in missed.why
+    assert decided.verdict != "untested"
+
+
 def test_every_share_takes_look_and_setting_best_on_the_validation_set():
     first = [[[80.0, 82], [90, 70]], [[50, 50], [60, 55]]]
     second = [[[81.0, 83], [95, 71]], [[50, np.nan], [40, 55]]]
@@ -84,17 +120,21 @@ def test_a_rival_whose_best_rate_is_at_an_end_of_its_list_decides_nothing(best, 
 def test_verdicts_follow_the_gain_over_sgd(gain, verdict):
     config = sharpness_aware.Config(shares=(0.0, 0.4), seeds=tuple(range(8)))
     noise = np.tile([[0.3, -0.2, 0.1, -0.2], [-0.1, 0.2, 0.1, -0.2]], 2)
+    names = (sharpness_aware.SGD, *sharpness_aware.AWARE)
     found = sharpness_aware.Findings(
         {name: one(80 + noise.round(1) / 2) for name in sharpness_aware.BASELINES}
         | {name: one(80 + gain + noise) for name in sharpness_aware.AWARE},
-        {
-            measure: {
-                rule: np.exp(noise[0] - (gain if rule in sharpness_aware.AWARE else 0))
-                + (rule in sharpness_aware.BASELINES) * 1e-3
-                for rule in (*sharpness_aware.BASELINES, *sharpness_aware.AWARE)
-            }
-            for measure in flatness.MEASURES
-        },
+        flatness.Flatness(
+            {rule: record(config, [0.01] * 8) for rule in names},
+            {
+                measure: {
+                    rule: np.exp(noise[0] - gain * (rule in sharpness_aware.AWARE))
+                    + (rule == sharpness_aware.SGD) * 1e-3
+                    for rule in names
+                }
+                for measure in flatness.MEASURES
+            },
+        ),
     )
     told = sharpness_aware.analyse(config, found)
     assert len(told.claims) == 3 * (2 + 2 + 2)
