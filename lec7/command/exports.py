@@ -1,5 +1,7 @@
 """Claims and metrics of a run as tables that other programs read."""
 
+import functools
+import itertools
 import json
 import pathlib
 from collections.abc import Iterable, Iterator, Sequence
@@ -64,13 +66,27 @@ def _metrics(folder: pathlib.Path) -> tuple[Row, Iterable[Row]]:
     """Return a row for each training, step and member."""
     lines = metric_lines.read(folder)
     names = [*dict.fromkeys(name for _, _, metrics in lines for name in metrics)]
-    return ["training", "step", "member", *names], (
-        [training, step, member, *values]
+    seeds = functools.cache(functools.partial(_seeds, folder))
+    return ["training", "step", "member", "seed", *names], (
+        [training, step, member, seed, *values]
         for training, step, metrics in metric_lines.read(folder)
-        for member, values in enumerate(
-            zip(*_columns(metrics, names), strict=True), start=0
+        for member, (seed, values) in enumerate(
+            zip(
+                itertools.chain(seeds(training), itertools.repeat(None)),
+                zip(*_columns(metrics, names), strict=True),
+                strict=False,
+            )
         )
     )
+
+
+def _seeds(folder: pathlib.Path, training: str) -> list[int]:
+    """Return the seeds of the members, none where the checkpoints are gone."""
+    path = folder / "checkpoints" / training / "training.json"
+    try:
+        return json.loads(path.read_bytes())["seeds"]
+    except (OSError, ValueError):
+        return []
 
 
 def _columns(metrics: dict[str, list], names: Sequence[str]) -> list[list]:

@@ -121,11 +121,20 @@ def test_claims_and_metrics_are_exported_as_tables(two):
         metrics = [*csv.DictReader(file)]
     assert len(metrics) == 6
     assert metrics[0] == {
-        **{"training": "small", "step": "0", "member": "0"},
+        **{"training": "small", "step": "0", "member": "0", "seed": ""},
         **{"loss": "1.0", "train_loss": ""},
     }
     assert (metrics[-1]["loss"], metrics[-1]["train_loss"]) == ("", "3")
     assert two("--experiment=fake", "--workdir=a") == 0  # it has not changed
+
+
+def test_the_seeds_of_members_are_exported_where_checkpoints_tell_them(two):
+    folder = pathlib.Path("a/checkpoints/small")
+    folder.mkdir(parents=True)
+    (folder / "training.json").write_text('{"seeds": [7, 3]}')
+    assert two("--export=a") == 0
+    with open("a/tables/metrics.csv") as file:
+        assert [row["seed"] for row in csv.DictReader(file)] == 3 * ["7", "3"]
 
 
 def test_the_same_tables_are_exported_as_parquet(two):
@@ -133,7 +142,7 @@ def test_the_same_tables_are_exported_as_parquet(two):
     assert two("--export=a", "--format=parquet") == 0
     rows = parquet.read_table("a/tables/metrics.parquet").to_pylist()
     assert rows[0] == {
-        **{"training": "small", "step": 0, "member": 0},
+        **{"training": "small", "step": 0, "member": 0, "seed": None},
         **{"loss": 1.0, "train_loss": None},
     }
     claims = parquet.read_table("a/tables/claims.parquet").to_pylist()
