@@ -231,7 +231,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
             *_longer_claims(equal),
             *noise.claims(found.noise),
             *_cost_claims(config, found, equal),
-            *escapes.claims(found.escapes, GUIDE),
+            *escapes.claims(found.escapes, config.local_rate, GUIDE),
             *_loss_claims(equal),
             *_speed_claims(config, best),
         ]

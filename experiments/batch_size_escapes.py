@@ -118,7 +118,7 @@ def _ends(problem, ends, starts):
     )
 
 
-def claims(descents: Descents, source: str) -> list[report.Claim]:
+def claims(descents: Descents, rate: float, source: str) -> list[report.Claim]:
     """Decide what single examples are good for, and what they are not."""
     say = report.Claims(source=source, figure="escapes")
     found = 100 * descents.found
@@ -134,15 +134,16 @@ def claims(descents: Descents, source: str) -> list[report.Claim]:
         ),
         say.mean(
             "G04",
-            "Single examples seldom find the global optimum: fewer than half of the "
-            "descents end there.",
+            f"At a rate of {rate:g} single examples seldom find the global optimum: "
+            "fewer than half of the descents end there.",
             "% of descents",
             found[:, 0],
             below=50,
         ),
         say.paired(
             "G04.than_all",
-            "Single examples find the global optimum less often than all examples do.",
+            f"At a rate of {rate:g} single examples find the global optimum less often "
+            "than all examples do.",
             unit,
             (found[:, 0], found[:, -1]),
             below=0,

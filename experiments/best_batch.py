@@ -216,8 +216,8 @@ def _growth_claim(config, sizes):
     slopes = (logs @ (rates - rates.mean())) / np.sum((rates - rates.mean()) ** 2)
     return report.Claims(source=PAPER, figure="best").mean(
         "SL.growth",
-        "The best batch size grows in proportion to the learning rate: as a power of "
-        "it, with the exponent 1 to within a half.",
+        "At one product of rate and updates the best batch size grows in proportion to "
+        "the learning rate: as a power of it, with the exponent 1 to within a half.",
         "exponent, by least squares",
         slopes,
         above=0.5,

@@ -26,6 +26,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
+import optax
 
 from experiments import training
 from lec7 import report, runs, schedules, train, update_rules
@@ -45,8 +46,8 @@ SCHEDULES: dict[str, Callable[[float, int], training.Rate]] = {
         rate, rate=(1 / FACTOR - 1) / updates
     ),
     "cosine": lambda rate, updates: schedules.cosine_decay(rate, steps=updates),
-    EARLY: lambda rate, updates: schedules.step_decay(
-        rate, factor=FACTOR, every=updates // 9
+    EARLY: lambda rate, updates: optax.piecewise_constant_schedule(
+        rate, {updates // 9: FACTOR, 2 * updates // 9: FACTOR}
     ),
 }
 RULES = {

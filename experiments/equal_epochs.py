@@ -259,7 +259,8 @@ def _worse(say, id, start, of):
     """Decide whether the large batch generalises worse."""
     return say.paired(
         id,
-        f"{start} the large batch generalises worse: its test accuracy is lower.",
+        f"{start}, at one rate and after as many epochs, the large batch generalises "
+        "worse: its test accuracy is lower.",
         "points of test accuracy, small − large batch",
         tuple(of[group].tested.accuracy() for group in GROUPS),
         above=0,

@@ -206,7 +206,10 @@ def _summary(found, claims):
         "does not clearly generalise better (in {percent} of pairs)",
     )
     better = {f"better.{comparison.identifier(name)}": name for name in found.equal}
-    sharper = [claim.verdict for claim in claims if claim.id.startswith("sharper.")]
+    sharper = {False: [], True: []}
+    for claim in claims:
+        if claim.id.startswith("sharper."):
+            sharper[claim.id.endswith(comparison.EQUAL)].append(claim.verdict)
     at_end, equal = "flatter_is_better", "flatter_is_better.equal_loss"
     return (
         "After as many updates, the flatter of a regularised and a plain network "
@@ -214,9 +217,14 @@ def _summary(found, claims):
         f"{told(equal, *flatter)}."
         "\n\nThe network generalises "
         + report.group_by_verdict(claims, better, *gains)
-        + f". Of {len(sharper)} comparisons by {len(comparison.CLAIMED)} measures, the "
-        f"regularised minimum is the sharper in {sharper.count('supported')} and the "
-        f"flatter in {sharper.count('contradicted')}."
+        + f". Of {len(sharper[False])} comparisons by {len(comparison.CLAIMED)} "
+        "measures, the regularised minimum is the sharper in "
+        + ", and ".join(
+            f"{of.count('supported')} and the flatter in {of.count('contradicted')} "
+            f"{comparison.AT_EQUAL if equal else comparison.AT_END}"
+            for equal, of in sharper.items()
+        )
+        + "."
     )
 
 

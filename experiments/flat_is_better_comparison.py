@@ -2,6 +2,7 @@
 
 import dataclasses
 import functools
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -18,6 +19,9 @@ MEASURES = sharpness.MEASURES | {
     card.TEN: functools.partial(sharpness.sam_sharpness, steps=10),
     "hessian_trace": functools.partial(sharpness.hessian_trace, probes=20),
 }
+AT_END, AT_EQUAL = "after as many updates", "at the same training loss"
+EQUAL = ".equal_loss"  # what ids of claims at the same training loss end with
+WHEN = (False, True)  # whether networks are compared at the same training loss
 CLAIMED = ("fisher_rao", "relative_flatness", card.TEN)  # those of the preprint
 LISTED = (
     *CLAIMED,
@@ -59,15 +63,28 @@ def ratio(
     return found.ends[name].card.values[measure] / without.card.values[measure]
 
 
-def agreement(found: "Findings", measure: str, *, equal: bool = False) -> np.ndarray:
-    """Return of how many regularisers the flatter of both networks is the better, [M].
+def agreement(
+    found: "Findings",
+    by: Sequence[str] = (),
+    *,
+    of: Sequence[str] = (),
+    equal: bool = False,
+) -> np.ndarray:
+    """Return in which share of the pairs the flatter network is the better one, [M].
 
-    A share; equal accuracies count one half.
+    Equal accuracies count one half.
+
+    Args:
+      found: what was measured.
+      by: measures of the pairs; none stands for all.
+      of: regularisers of the pairs; none stands for all.
+      equal: whether networks are compared at the same training loss.
     """
     right = [
-        (1 - np.sign(gain(found, name, equal=equal) * np.log(of))) / 2
-        for name in found.equal
-        for of in [ratio(found, name, measure, equal=equal)]
+        (1 - np.sign(gain(found, name, equal=equal) * np.log(sharper))) / 2
+        for name in of or found.equal
+        for measure in by or measures(found)
+        for sharper in [ratio(found, name, measure, equal=equal)]
     ]
     return np.mean(right, axis=0)
 
@@ -77,11 +94,16 @@ def sharper_claims(found: "Findings") -> list[report.Claim]:
     say = report.Claims(source=PREPRINT, figure="sharpness")
     return [
         say.ratio(
-            f"sharper.{identifier(name)}.{measure}",
-            f"With {name} the minimum is sharper than without: {card.SHORT[measure]}.",
+            f"sharper.{identifier(name)}.{measure}{part}",
+            f"With {name} the minimum is sharper than without, {when}: "
+            f"{card.SHORT[measure]}.",
             f"ratio, {name} / none",
-            tuple(of.card.values[measure] for of in pair(found, name)),
+            tuple(of.card.values[measure] for of in (found.ends[name], without(name))),
             above=1,
+        )
+        for part, when, without in (
+            ("", AT_END, lambda name: found.ends[NONE]),
+            (EQUAL, AT_EQUAL, lambda name: found.equal[name]),
         )
         for name in found.equal
         for measure in CLAIMED
@@ -94,27 +116,20 @@ def flatter_claims(found: "Findings") -> list[report.Claim]:
     say = report.Claims(source="Keskar et al. 2017, arXiv:1609.04836", figure="both")
     same = dataclasses.replace(say, figure="both_equal")
     unit = "share of pairs of a regulariser and a measure"
-    at_end, at_equal = (
-        np.mean([agreement(found, name, equal=equal) for name in measures(found)], 0)
-        for equal in (False, True)
-    )
+    at_end, at_equal = (agreement(found, equal=equal) for equal in WHEN)
+    of_these = f"Of a network with {' or '.join(found.equal)} and one with none, "
     return [
-        say.mean(
-            "flatter_is_better",
-            "The flatter of two networks, one of them regularised, is the better in "
-            "the test, after as many updates.",
+        where.mean(
+            f"flatter_is_better{part}",
+            f"{of_these}the flatter is the better in the test, {when}.",
             unit,
-            at_end,
+            shares,
             above=0.5,
-        ),
-        same.mean(
-            "flatter_is_better.equal_loss",
-            "The flatter of two networks, one of them regularised, is the better in "
-            "the test, at the same training loss.",
-            unit,
-            at_equal,
-            above=0.5,
-        ),
+        )
+        for where, part, when, shares in (
+            (say, "", AT_END, at_end),
+            (same, EQUAL, AT_EQUAL, at_equal),
+        )
     ]
 
 
@@ -148,10 +163,7 @@ def _forest(found):
         [f"{name}: {card.SHORT[of]}" for name, of in pairs],
         {
             title: [ratio(found, *pair, equal=equal) for pair in pairs]
-            for title, equal in (
-                ("after as many updates", False),
-                ("at the same training loss", True),
-            )
+            for title, equal in ((AT_END, False), (AT_EQUAL, True))
         },
         "ratio, regularised / none",
         log=True,
@@ -163,7 +175,7 @@ def _forest(found):
 
 
 def _scatter(found, name, *, equal):
-    when = "at the same training loss" if equal else "after as many updates"
+    when = AT_EQUAL if equal else AT_END
     return report.Scatter(
         name,
         {
@@ -208,12 +220,17 @@ def equal_section(found: "Findings") -> report.Section:
             "Updates are those of the network without.",
         ),
         report.Table(
-            ("measure", "after as many updates", "at the same training loss"),
+            ("measure or regulariser", AT_END, AT_EQUAL),
             [
-                (card.SHORT[name], *(agreement(found, name, equal=of) for of in (0, 1)))
+                (card.SHORT[name], *(agreement(found, [name], equal=of) for of in WHEN))
                 for name in measures(found)
+            ]
+            + [
+                (name, *(agreement(found, of=[name], equal=of) for of in WHEN))
+                for name in found.equal
             ],
-            "In which share of the regularisers the flatter network is the better.",
+            "In which share of the regularisers the flatter network by a measure is "
+            "the better one, and by which share of the measures with a regulariser.",
         ),
         _scatter(found, "both_equal", equal=True),
     )

@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from experiments import ensembles
 from experiments import ensembles_mixture as mixture
 from lec7.ensembles import scores
 
@@ -29,3 +30,22 @@ def test_guides_are_ranked_by_spearmans_correlation(mixed):
     validation, gap = mixed.correlations()
     np.testing.assert_allclose(validation, 1)
     np.testing.assert_allclose(gap[0], 1 - 6 * (1 + 4 + 0 + 9) / (4 * 15))
+
+
+@pytest.mark.parametrize(
+    ("decay", "told"), [(1e-3, None), (1e-2, "number 2 of 4"), (0.5, None)]
+)
+def test_a_mixture_is_held_against_the_kind_that_is_best_by_validation(
+    mixed, decay, told
+):
+    config = ensembles.Config(
+        members=4,
+        widths=(64,),
+        rates=(0.06, 0.12),
+        decays=(1e-3, 1e-2),
+        weight_decay=decay,
+    )
+    order = [1, 2, 0, 3]  # of the choices above, the best by validation first
+    accuracy = {split: of[:, order] for split, of in mixed.accuracy.items()}
+    why = mixture.better_kind(config, mixed._replace(accuracy=accuracy))
+    assert (why is None) if told is None else (told in why)

@@ -112,14 +112,14 @@ def test_gains_and_ratios_are_relative_to_the_network_without():
 
 def test_agreement_is_the_share_in_which_the_flatter_network_is_the_better():
     found = findings()
-    np.testing.assert_allclose(comparison.agreement(found, "fisher_rao"), 0.5)
+    np.testing.assert_allclose(comparison.agreement(found, ["fisher_rao"]), 0.5)
     # At the same loss both are flatter, and one of them is the worse.
-    at_equal = comparison.agreement(found, "fisher_rao", equal=True)
+    at_equal = comparison.agreement(found, ["fisher_rao"], equal=True)
     np.testing.assert_allclose(at_equal, 0.5)
     alone = found._replace(equal={"dropout": found.equal["dropout"]})
-    np.testing.assert_allclose(comparison.agreement(alone, "fisher_rao"), 0.0)
+    np.testing.assert_allclose(comparison.agreement(alone, ["fisher_rao"]), 0.0)
     np.testing.assert_allclose(
-        comparison.agreement(alone, "fisher_rao", equal=True), 1.0
+        comparison.agreement(alone, ["fisher_rao"], equal=True), 1.0
     )
 
 
