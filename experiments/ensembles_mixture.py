@@ -200,11 +200,11 @@ def better_kind(config, of):
     means = of.accuracy["validation"].mean(axis=0)
     kind = (config.width, config.learning_rate, config.weight_decay)
     kinds = choices(config)
-    if kind not in kinds or means.argmax() == kinds.index(kind):
+    better = int((means > means[kinds.index(kind)]).sum()) if kind in kinds else 0
+    if not better:
         return None
-    place = int((means > means[kinds.index(kind)]).sum()) + 1
     return (
-        f"by validation the one kind is only number {place} of {len(kinds)}, while the "
+        f"by validation the one kind is only number {better + 1} of {len(kinds)}, while the "
         "mixture is of the best"
     )
 

@@ -211,7 +211,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
     claims = report.family(
         [
             *_count_claims(config, counts, last),
-            *outliers_top.claims(config.looks, last),
+            *outliers_top.claims(config, last),
             *outliers_density.claims(found.densities, config.classes[-1] - 1),
         ]
     )
@@ -321,6 +321,7 @@ def _spectra(config, found, counts):
                 "top eigenvalue",
                 "ratio at C − 1",
                 "training loss",
+                "share of the gradient",
             ),
             [
                 (
@@ -330,8 +331,12 @@ def _spectra(config, found, counts):
                     ends[str(classes)][:, classes - 2]
                     / ends[str(classes)][:, classes - 1],
                     found.looks[str(classes)].loss[:, -1],
+                    found.looks[str(classes)].share[:, -1],
                 )
                 for classes, row in counts.items()
             ],
+            "After the last update. The share is that of the gradient's squared length "
+            "in the space of the first C eigenvectors: where the training loss has all "
+            "but gone, little of what is left is there.",
         ),
     )

@@ -94,10 +94,11 @@ def shared(first: Any, second: Any) -> float:
     return float(jax.vmap(curvature.overlap, in_axes=(0, None))(first, second).mean())
 
 
-def claims(steps: tuple[int, ...], last: Looks) -> list[report.Claim]:
+def claims(config: "Config", last: Looks) -> list[report.Claim]:
     """Decide how much of the gradient is in the top space, and whether it stays."""
     say = report.Claims(source=TINY, figure="gradient")
     unit = "share of the gradient's squared length"
+    steps, most = config.looks, config.classes[-1]
     early = steps[2]
     rise = last.share[:, -1], last.share[:, 0]
     return [
@@ -117,7 +118,8 @@ def claims(steps: tuple[int, ...], last: Looks) -> list[report.Claim]:
         ),
         say.mean(
             "gradient.late",
-            "At the end of training nearly all of the gradient is inside.",
+            f"With {most} classes, after {steps[-1]:,} updates, nearly all of the "
+            "gradient is inside.",
             unit,
             last.share[:, -1],
             above=0.9,

@@ -195,8 +195,8 @@ def claims(found: Steps) -> list[report.Claim]:
         lands.ratio(
             id,
             f"{where} a minimum of a curved surface, at a distance of "
-            f"{found.radii[place]:g}, Newton's step lands nearer to it than a gradient "
-            "step of the best length.",
+            f"{found.radii[place]:g}, Newton's whole step lands nearer to it than a "
+            "gradient step whose length is the best one for it.",
             "distance after the step, gradient / Newton",
             tuple(found.nearer[name][:, place] for name in (GRADIENT, NEWTON)),
             above=1,

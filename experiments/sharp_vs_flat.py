@@ -259,7 +259,7 @@ def analyse(config: Config, found: Findings) -> report.Report:
 
 def _generalisation_claims(setting, id, start, figure):
     small, large = (setting.tested[group] for group in GROUPS)
-    worse = "The large batch generalises worse: its test"
+    worse = "At one learning rate the large batch generalises worse: its test"
     both = report.Claims(
         source=f"{LECTURE}; Keskar et al. 2017, table 2", figure=figure
     )
@@ -303,7 +303,9 @@ def _sharper(setting, name, id, start, figure):
     return say.ratio(
         f"{id}.{card.IDS[name]}",
         _begun(
-            start, f"The large batch finds the sharper minimum: {card.TITLES[name]}."
+            start,
+            "At one learning rate the large batch finds the sharper minimum: "
+            f"{card.TITLES[name]}.",
         ),
         SHARPER,
         tuple(

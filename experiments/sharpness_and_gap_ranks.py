@@ -1,5 +1,6 @@
 """How well each measure ranks networks by their generalisation gaps."""
 
+import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
@@ -64,10 +65,22 @@ def claims(
         untested=untested,
     )
     varied = [(place, name) for place, name in enumerate(axes) if len(axes[name]) > 1]
+    equal = {
+        axis: say.mean(
+            f"equal_loss.{axis.replace(' ', '_')}",
+            f"Along the {axis} training to equal loss is equal enough: what "
+            "differences in training loss remain do not rank the gap.",
+            "granulated Kendall's tau of the training loss",
+            judged.along["training_loss"][place],
+            above=-NOTHING,
+            below=NOTHING,
+        )
+        for place, axis in varied
+    }
     told = [name for name in TOLD if name in invariant]
     return [
         *(
-            say.mean(
+            dataclasses.replace(say, untested=untested or _unequal(equal[axis])).mean(
                 f"L20.{axis.replace(' ', '_')}.{name}",
                 f"Along the {axis} alone, the gap grows with the {TITLES[name]}.",
                 "granulated Kendall's tau, on this grid",
@@ -77,20 +90,16 @@ def claims(
             for place, axis in varied
             for name in told
         ),
-        *(
-            say.mean(
-                f"equal_loss.{axis.replace(' ', '_')}",
-                f"Along the {axis} training to equal loss is equal enough: what "
-                "differences in training loss remain do not rank the gap.",
-                "granulated Kendall's tau of the training loss",
-                judged.along["training_loss"][place],
-                above=-NOTHING,
-                below=NOTHING,
-            )
-            for place, axis in varied
-        ),
+        *equal.values(),
         *_survivors(judged, invariant, untested),
     ]
+
+
+def _unequal(equal):
+    """Say that the training loss itself ranks the gap, if it does."""
+    if equal.verdict != "contradicted":
+        return None
+    return f"{equal.id}: the training loss that is left ranks the gap as well"
 
 
 def _survivors(judged, invariant, untested):
