@@ -204,8 +204,8 @@ def better_kind(config, of):
     if not better:
         return None
     return (
-        f"by validation the one kind is only number {better + 1} of {len(kinds)}, while the "
-        "mixture is of the best"
+        f"by validation the one kind is only number {better + 1} of {len(kinds)}, "
+        "while the mixture is of the best"
     )
 
 
