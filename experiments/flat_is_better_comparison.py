@@ -32,11 +32,6 @@ LISTED = (
 )
 
 
-def pair(found: "Findings", name: str) -> tuple:
-    """Return what was found with a regulariser and without."""
-    return found.ends[name], found.ends[NONE]
-
-
 def measures(found: "Findings") -> list[str]:
     """Return the names of the measures that were taken."""
     return list(found.ends[NONE].card.values)

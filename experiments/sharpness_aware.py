@@ -320,7 +320,7 @@ def _train_to_loss(config, study, name, make, trained):
         updates=config.max_steps,
         evaluate_every=20,
         stop_loss=config.stop_loss,
-        on_divergence="stop",
+        ceiling=train.CEILING,
         m=None if name in BASELINES else config.m,
     )
 

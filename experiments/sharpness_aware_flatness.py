@@ -1,5 +1,6 @@
 """The flatness of the minima that the rules end in, at one rate and training loss."""
 
+import functools
 import itertools
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -26,25 +27,29 @@ class Flatness(NamedTuple):
 
 
 def measure(config, context, study, build, populations) -> Flatness:
-    """Return how sharp the minima of the populations are."""
+    """Return how sharp the minima of the populations are, NaN where one diverged."""
     batches = {"train": data.chunks(study.dataset.train, training.chunk(config.model))}
     probe = minima.Probe(study.network(build), batches, config.seeds, context.progress)
-    found = {name: {rule: [] for rule in populations} for name in MEASURES}
+    found = {
+        name: {rule: np.full(len(config.seeds), np.nan) for rule in populations}
+        for name in MEASURES
+    }
+    ascent = functools.partial(sharpness.sam_sharpness, rho=config.rho, steps=10)
     pairs = list(itertools.product(populations, enumerate(config.seeds)))
     with context.progress.task("sharpness", len(pairs), unit="network") as task:
         for done, (rule, (place, seed)) in enumerate(pairs, start=1):
-            there, key = probe.at(populations[rule].member(place)), jax.random.key(seed)
-            top = sharpness.hessian_max(*there, key=key)
-            rise = sharpness.sam_sharpness(*there, key=key, rho=config.rho, steps=10)
-            for name, value in zip(MEASURES, (top, rise), strict=True):
-                found[name][rule].append(value.value)
+            if populations[rule].final["train_loss"][place] < train.CEILING:
+                there = probe.at(populations[rule].member(place))
+                top, rise = (
+                    measure(*there, key=jax.random.key(seed))
+                    for measure in (sharpness.hessian_max, ascent)
+                )
+                for name, value in zip(MEASURES, (top, rise), strict=True):
+                    found[name][rule][place] = value.value
             task.update(done)
     return Flatness(
         {rule: population.record for rule, population in populations.items()},
-        {
-            name: {rule: np.array(values) for rule, values in by_rule.items()}
-            for name, by_rule in found.items()
-        },
+        found,
     )
 
 
