@@ -313,7 +313,10 @@ def _accuracies(config, found, best, sizes):
         f"A network with {config.width} hidden units learns from "
         f"{found.examples['train']:,} images, in [0, 1], by momentum "
         f"{config.momentum:g}, and is tested on {found.examples['test']:,}. Rate times "
-        f"updates is {config.time:g} for all. The best size of a seed is where the "
+        f"updates is {config.time:g} for all, so that rate over batch size goes with "
+        "one over the epochs: a size below the best may have too much noise or have "
+        "seen too few examples, which is not told apart. The best size of a seed is "
+        "where the "
         "parabola through its highest accuracy and both neighbours peaks; it counts "
         "for nothing where it is at an end of the list.",
         report.Table(
