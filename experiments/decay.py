@@ -13,7 +13,7 @@ inconclusive and 3 untested. From a high rate a step decay ends 1.3 times lower 
 none on MNIST-1D and 1.5 times on glyphs. Each from its best rate, 1/t and cosine end
 1.1 times lower on MNIST-1D, step and exponential higher on glyphs. Decay costs less
 with SGD and momentum than with Adam on glyphs; on MNIST-1D Adam's best rate is the
-highest of its list. On digits 1 of 11 claims is decided.
+highest of its list. On digits 3 of 11 claims are decided.
 
 Source: lecture, 0:45:19 to 0:46:44 (L36 to L39)
 
