@@ -218,9 +218,10 @@ def _summary(found, claims):
         "\n\nThe network generalises "
         + report.group_by_verdict(claims, better, *gains)
         + f". Of {len(sharper[False])} comparisons by {len(comparison.CLAIMED)} "
-        "measures, the regularised minimum is the sharper in "
+        "measures, the regularised minimum is "
         + ", and ".join(
-            f"{of.count('supported')} and the flatter in {of.count('contradicted')} "
+            f"the sharper in {of.count('supported')} and the flatter in "
+            f"{of.count('contradicted')} "
             f"{comparison.AT_EQUAL if equal else comparison.AT_END}"
             for equal, of in sharper.items()
         )

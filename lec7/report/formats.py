@@ -5,6 +5,7 @@ import math
 import numpy as np
 from numpy.typing import ArrayLike
 
+_ROUNDING = 1e-14  # relative deviation of values that differ in their last digits
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 
 
@@ -117,7 +118,7 @@ def format_spread(values: ArrayLike) -> str:
     if values.size < 2:
         return format_number(float(values[0]) if values.size else None)
     mean, deviation = values.mean(), values.std(ddof=1)
-    if deviation == 0:
+    if deviation <= _ROUNDING * abs(mean):
         return f"{format_number(float(mean))} ± 0"
     exponent = _exponent(max(abs(mean), deviation), 2)
     power = 0 if -3 <= exponent < 6 else exponent
